@@ -1,0 +1,65 @@
+import { directorySettings } from '@postern/shared/directory/settings.ts';
+import { legAddress, port } from '@postern/shared/runtime/config.ts';
+import { tlsIdentity } from '@postern/shared/runtime/tls.ts';
+import { z } from 'zod';
+
+const logSettings = z
+  .strictObject({
+    level: z
+      .enum(['debug', 'info', 'warn', 'error'])
+      .default('info')
+      .describe('The least important lines that are written.'),
+    file: z.string().optional().describe('File to append to; standard output (the journal) when unset.'),
+  })
+  .prefault({});
+
+/** Everything that can be set in gateway.yaml. Each setting is declared here once; docs/settings.md is generated from it. */
+export const relayConfigSchema = z.strictObject({
+  hostname: z.string().describe('Name of this gateway in greetings, Received headers and Authentication-Results.'),
+  smtp: z.strictObject({
+    listen: z
+      .array(z.strictObject({ address: legAddress(), port: port().default(25) }))
+      .min(1)
+      .describe('Where mail from the Internet arrives: the public leg.'),
+    tls: tlsIdentity().describe('Certificate of the public name, offered by STARTTLS.'),
+  }),
+  innerAddress: legAddress().describe('Address of the private leg: every connection inwards leaves from it.'),
+  store: z.strictObject({
+    lmtp: z.strictObject({
+      host: z.string().describe('Host of the store’s LMTP port.'),
+      port: port().default(24).describe('Port of it.'),
+      serverName: z.string().optional().describe('Name that its certificate must carry, if not the host.'),
+    }),
+    tls: tlsIdentity().describe('Client certificate of this gateway towards the store.'),
+    ca: z.string().describe('PEM file of the CA that signed the store’s certificate.'),
+    connections: z.int().min(1).default(20).describe('Connections kept to the store.'),
+  }),
+  directory: directorySettings(),
+  spool: z.strictObject({
+    path: z.string().describe('Folder of messages that wait for the store; one file system, private to the process.'),
+    retryMs: z
+      .int()
+      .min(100)
+      .default(5_000)
+      .describe('First pause before a spooled message is tried again; it grows to `maxRetryMs`.'),
+    maxRetryMs: z.int().min(100).default(300_000).describe('Longest pause between two tries.'),
+    lifetimeMs: z.int().default(432_000_000).describe('After this time a spooled message is given up (five days).'),
+  }),
+  limits: z
+    .strictObject({
+      maxMessageBytes: z.int().default(52_428_800).describe('Largest message, announced by SIZE (RFC 1870).'),
+      maxRecipients: z.int().default(1_000).describe('Most recipients of one transaction.'),
+      maxHeaderCount: z.int().default(1_000).describe('Most header fields of one message.'),
+      maxHeaderBytes: z.int().default(1_048_576).describe('Largest header section.'),
+      maxConnections: z.int().default(2_000).describe('Most sessions at a time.'),
+      finalReplyMs: z.int().default(120_000).describe('Time after the final dot within which the answer is given.'),
+      messageMemoryBytes: z
+        .int()
+        .default(268_435_456)
+        .describe('Memory for messages in hand, of all sessions together.'),
+    })
+    .prefault({}),
+  log: logSettings,
+});
+
+export type RelayConfig = z.infer<typeof relayConfigSchema>;

@@ -1,0 +1,21 @@
+import { randomBytes } from 'node:crypto';
+
+/**
+ * The id of one delivery: 128 random bits as 32 lower-case hex digits. It is made once, when the gateway (or the hub)
+ * accepts a transaction, is the queue id that the sender sees in the 250, travels over LMTP as `XDELIVERYID=`, and is
+ * committed by the store together with the message (invariant 2).
+ */
+export type DeliveryId = string;
+
+/** A new random delivery id. */
+export function newDeliveryId(): DeliveryId {
+  return randomBytes(16).toString('hex');
+}
+
+/** Whether text has the form of a delivery id. */
+export function isDeliveryId(text: string): boolean {
+  return /^[0-9a-f]{32}$/.test(text);
+}
+
+/** The MAIL FROM parameter, and the LHLO keyword, by which a delivery id crosses the LMTP hop. */
+export const DELIVERY_ID_KEYWORD = 'XDELIVERYID';

@@ -1,0 +1,70 @@
+import { directorySettings } from '@postern/shared/directory/settings.ts';
+import { legAddress, port, secret } from '@postern/shared/runtime/config.ts';
+import { tlsIdentity } from '@postern/shared/runtime/tls.ts';
+import { z } from 'zod';
+
+const listener = (defaultPort: number) => z.strictObject({ address: legAddress(), port: port().default(defaultPort) });
+
+/** Everything that can be set in store.yaml. Each setting is declared here once; docs/settings.md is generated from it. */
+export const storeConfigSchema = z.strictObject({
+  hostname: z.string().describe('Name of this store in greetings and trace headers.'),
+  tls: tlsIdentity().describe('Certificate of IMAP, LMTP and the other services of the store.'),
+  ca: z.string().describe('PEM file of the CA whose client certificates may speak LMTP.'),
+  lmtp: z.strictObject({
+    listen: listener(24).describe('Where gateways deliver.'),
+    peers: z
+      .array(z.string())
+      .default([])
+      .describe(
+        'Certificate names that may deliver; empty means every certificate of the CA whose name starts with `relay`.',
+      ),
+  }),
+  imap: z.strictObject({
+    listen: listener(143).optional().describe('IMAP with STARTTLS.'),
+    listenTls: listener(993).optional().describe('IMAP with implicit TLS (RFC 8314).'),
+    allowPlaintextLoopback: z
+      .boolean()
+      .default(false)
+      .describe('Lets clients on loopback log in without TLS: for the demo and for tests alone.'),
+    idleKeepaliveMs: z.int().default(120_000).describe('Pause between the signs of life sent during IDLE.'),
+    autologoutMs: z
+      .int()
+      .min(1000)
+      .default(1_860_000)
+      .describe('Idle time after which a session ends (RFC 9051 §5.4: 30 minutes at least).'),
+    maxLiteralBytes: z.int().default(67_108_864).describe('Largest literal of APPEND.'),
+  }),
+  database: z.strictObject({
+    url: secret().describe('`mysql://user:password@host:port/name`, or with `?socketPath=…`; best as `{ file: … }`.'),
+    connections: z.int().min(2).default(16).describe('Connections of the pool.'),
+    migrate: z.boolean().default(true).describe('Brings the tables to the newest version at start.'),
+  }),
+  directory: directorySettings(),
+  delivery: z
+    .strictObject({
+      maxMessageBytes: z.int().default(67_108_864).describe('Largest message that LMTP takes.'),
+      batchMessages: z.int().min(1).default(50).describe('Most deliveries of one group commit.'),
+      recordsLiveMs: z
+        .int()
+        .default(1_209_600_000)
+        .describe('How long a delivery id is remembered: longer than any spool’s lifetime.'),
+    })
+    .prefault({}),
+  quota: z
+    .strictObject({
+      defaultBytes: z.int().default(0).describe('Quota of accounts for whom the directory names none; 0 is none.'),
+      defaultMessages: z.int().default(0).describe('The same for the number of messages.'),
+    })
+    .prefault({}),
+  log: z
+    .strictObject({
+      level: z
+        .enum(['debug', 'info', 'warn', 'error'])
+        .default('info')
+        .describe('The least important lines that are written.'),
+      file: z.string().optional().describe('File to append to; standard output (the journal) when unset.'),
+    })
+    .prefault({}),
+});
+
+export type StoreConfig = z.infer<typeof storeConfigSchema>;

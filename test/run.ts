@@ -1,0 +1,124 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** One part of the test suite: a command that checks, or a folder of vitest files. */
+interface Part {
+  readonly name: string;
+  readonly command?: readonly string[];
+  readonly paths?: readonly string[];
+  /** Longer than `npm test` may take: runs in `npm run test:full` alone. */
+  readonly fullOnly?: boolean;
+}
+
+const PARTS: readonly Part[] = [
+  { name: 'types', command: ['tsc', '-p', '.'] },
+  { name: 'style', command: ['biome', 'check', '--error-on-warnings', '.'] },
+  {
+    name: 'imports',
+    command: [
+      'depcruise',
+      '--config',
+      '.dependency-cruiser.cjs',
+      'shared',
+      'gateway',
+      'store',
+      'infra',
+      'schema',
+      'test',
+    ],
+  },
+  { name: 'docs', command: ['node', 'infra/docs/generate.ts', '--check'] },
+  { name: 'unit', paths: ['shared/', 'gateway/', 'store/', 'infra/'] },
+  { name: 'directory', paths: ['test/directory/'] },
+  { name: 'mailstore', paths: ['test/mailstore/'] },
+  { name: 'dialogue', paths: ['test/dialogue/'] },
+  { name: 'journey', paths: ['test/journey/'] },
+  { name: 'peers', paths: ['test/peers/'] },
+  { name: 'faults', paths: ['test/faults/'] },
+];
+
+interface PartResult {
+  readonly name: string;
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+  readonly seconds: number;
+}
+
+/** `node test/run.ts [--full] [part…]`: runs the parts one after the other, and says how long each took. */
+function main(args: readonly string[]): number {
+  const full = args.includes('--full');
+  const wanted = args.filter((a) => !a.startsWith('--'));
+  const parts = PARTS.filter((p) => (wanted.length === 0 ? full || p.fullOnly !== true : wanted.includes(p.name)));
+  const unknown = wanted.filter((w) => !PARTS.some((p) => p.name === w));
+  if (unknown.length > 0) {
+    console.error(`no such part: ${unknown.join(', ')}; the parts are ${PARTS.map((p) => p.name).join(', ')}`);
+    return 2;
+  }
+  if (full) process.env.POSTERN_TEST_FULL = '1';
+  const scratch = join(tmpdir(), `postern-test-${process.pid}`);
+  mkdirSync(scratch, { recursive: true });
+  const results = parts.map((part) => (part.command ? runCommand(part.name, part.command) : runVitest(part, scratch)));
+  rmSync(scratch, { recursive: true, force: true });
+
+  console.log('\npart         passed failed skipped  seconds');
+  for (const r of results) {
+    console.log(
+      `${r.name.padEnd(12)} ${String(r.passed).padStart(6)} ${String(r.failed).padStart(6)} ${String(r.skipped).padStart(7)} ${r.seconds.toFixed(1).padStart(8)}`,
+    );
+  }
+  const sum = (key: 'passed' | 'failed' | 'skipped'): number => results.reduce((n, r) => n + r[key], 0);
+  const skipped = sum('skipped') > 0 ? `, ${sum('skipped')} skipped` : '';
+  console.log(`total ${results.reduce((n, r) => n + r.seconds, 0).toFixed(0)} s\n`);
+  console.log(`${sum('passed')} passed, ${sum('failed')} failed${skipped}`);
+  return sum('failed') > 0 || sum('passed') === 0 ? 1 : 0;
+}
+
+function runCommand(name: string, command: readonly string[]): PartResult {
+  console.log(`\n── ${name}: ${command.join(' ')}`);
+  const start = performance.now();
+  const [program, ...rest] = command;
+  const { status } = spawnSync(program ?? '', rest, { stdio: ['ignore', 'inherit', 'inherit'] });
+  const ok = status === 0;
+  return { name, passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: 0, seconds: (performance.now() - start) / 1000 };
+}
+
+function runVitest(part: Part, scratch: string): PartResult {
+  console.log(`\n── ${part.name}: vitest run ${part.paths?.join(' ')}`);
+  const start = performance.now();
+  const report = join(scratch, `${part.name}.json`);
+  const { status } = spawnSync(
+    'vitest',
+    [
+      'run',
+      '--reporter=default',
+      '--reporter=json',
+      `--outputFile.json=${report}`,
+      '--passWithNoTests',
+      ...(part.paths ?? []),
+    ],
+    { stdio: ['ignore', 'inherit', 'inherit'] },
+  );
+  const seconds = (performance.now() - start) / 1000;
+  const counts = readCounts(report);
+  // A file that cannot be loaded, or an unhandled error, fails the part even when no single test did.
+  const failed = counts.failed === 0 && status !== 0 ? 1 : counts.failed;
+  return { name: part.name, passed: counts.passed, failed, skipped: counts.skipped, seconds };
+}
+
+function readCounts(report: string): { passed: number; failed: number; skipped: number } {
+  try {
+    const json = JSON.parse(readFileSync(report, 'utf8')) as Record<string, number>;
+    return {
+      passed: json.numPassedTests ?? 0,
+      failed: json.numFailedTests ?? 0,
+      skipped: (json.numPendingTests ?? 0) + (json.numTodoTests ?? 0),
+    };
+  } catch {
+    return { passed: 0, failed: 0, skipped: 0 };
+  }
+}
+
+process.exitCode = main(process.argv.slice(2));
