@@ -1,0 +1,52 @@
+/** How the client protects a connection. `ca`, `cert` and `key` are PEM texts. */
+export interface ClientTls {
+  /** `starttls` demands it: a server that does not offer it is not used. */
+  readonly mode: 'implicit' | 'starttls' | 'none';
+  /** CA that must have signed the server's certificate; the system's CAs when undefined. */
+  readonly ca?: string | undefined;
+  /** Our client certificate and its key. */
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+  /** Name (or IP address) that the server's certificate must carry, if not the host. */
+  readonly serverName?: string | undefined;
+}
+
+/** Deadlines, from RFC 5321 §4.5.3.2 downwards. */
+export interface ClientTimeouts {
+  /** TCP, TLS, greeting and EHLO together. */
+  readonly connectMs: number;
+  /** Reply to a command. */
+  readonly commandMs: number;
+  /** Any progress of sending the content. */
+  readonly dataMs: number;
+  /** From the final dot to the last reply. */
+  readonly finalReplyMs: number;
+}
+
+export interface ClientOptions {
+  readonly host: string;
+  readonly port: number;
+  /** Address from which the connection leaves: the leg. */
+  readonly localAddress?: string | undefined;
+  readonly protocol: 'smtp' | 'lmtp';
+  /** Our name in EHLO or LHLO. */
+  readonly heloName: string;
+  readonly tls: ClientTls;
+  readonly timeouts?: Partial<ClientTimeouts> | undefined;
+}
+
+/** Content of a message: CRLF line ends, dots not stuffed. Pieces are sent one after the other. */
+export type MessageData = Buffer | readonly Buffer[] | AsyncIterable<Buffer>;
+
+export interface SendOptions {
+  /** Sent as XDELIVERYID when the server offers it. */
+  readonly deliveryId?: string | undefined;
+  /** Octets of the content, for SIZE= when it is not a Buffer. */
+  readonly size?: number | undefined;
+}
+
+export interface ProbeOptions {
+  /** RFC 1870: octets of the message to come. */
+  readonly size?: number | undefined;
+  readonly smtpUtf8?: boolean | undefined;
+}

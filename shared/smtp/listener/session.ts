@@ -1,0 +1,170 @@
+import type { Log } from '../../runtime/log.ts';
+import type { Envelope, EnvelopeRecipient } from '../envelope.ts';
+import type { Reply } from '../reply.ts';
+
+/** What is known of the TLS layer below a session. */
+export interface SessionTls {
+  /** `TLSv1.2` or `TLSv1.3`. */
+  readonly protocol: string;
+  /** Name of the cipher suite. */
+  readonly cipher: string;
+  /** The client's certificate; only present when it was verified against the listener's `clientCa`. */
+  readonly peer?: PeerCertificate | undefined;
+}
+
+/** A verified client certificate. */
+export interface PeerCertificate {
+  readonly commonName: string;
+  /** dNSName entries of subjectAltName. */
+  readonly dnsNames: readonly string[];
+  /** SHA-256 of the certificate, hex with colons. */
+  readonly fingerprint256: string;
+}
+
+/**
+ * One connection, as its handlers see it. The object is the same for the whole connection, so that handlers may keep
+ * their own state beside it in a WeakMap.
+ */
+export interface SmtpSession {
+  /** Random id of the connection, for the log. */
+  readonly id: string;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly localAddress: string;
+  readonly localPort: number;
+  /** Argument of HELO, EHLO or LHLO; undefined before it. Unverified: for the log and the Received header. */
+  readonly heloName: string | undefined;
+  /** RFC 3848 “with” keyword: SMTP, ESMTP, ESMTPS, UTF8SMTP …, LMTP, LMTPS. */
+  readonly withProtocol: string;
+  readonly tls: SessionTls | undefined;
+}
+
+/** ESMTP parameters of one MAIL command, checked and decoded. */
+export interface MailParameters {
+  /** RFC 1870: the size that the client announces, in octets. */
+  readonly size?: number | undefined;
+  readonly body: '7BIT' | '8BITMIME';
+  readonly smtpUtf8: boolean;
+  readonly ret?: 'FULL' | 'HDRS' | undefined;
+  readonly envid?: string | undefined;
+  readonly requireTls: boolean;
+  /** Values of the parameters that the listener's `extraMailParameters` allows, by upper-case keyword. */
+  readonly extra: ReadonlyMap<string, string>;
+}
+
+/** The envelope of a received message, with the extra parameters of its MAIL command. */
+export interface ReceivedEnvelope extends Envelope {
+  readonly extra: ReadonlyMap<string, string>;
+}
+
+/** A message received by DATA: dots unstuffed, every line ended by CRLF, no NUL, no bare CR or LF. */
+export interface ReceivedMessage {
+  /** All its octets. */
+  readonly content: Buffer;
+  /** Octets of the header section, the empty line that ends it excluded. */
+  readonly headerBytes: number;
+}
+
+type Awaitable<T> = T | Promise<T>;
+
+/**
+ * What a service does with a session. Each handler answers with the reply that the peer hears: 2yz accepts, 4yz and 5yz
+ * refuse. A handler that throws is logged and answered 451 4.3.0; the session goes on.
+ */
+export interface SmtpHandlers {
+  /** Before the greeting. A reply refuses the client (554, or 421) and ends the connection; undefined greets it. */
+  onConnect?(session: SmtpSession): Awaitable<Reply | undefined>;
+  onMail(session: SmtpSession, reversePath: string, parameters: MailParameters): Awaitable<Reply>;
+  /** One RCPT. The transaction so far is in `transaction`: reverse-path, parameters, the recipients accepted. */
+  onRecipient(session: SmtpSession, recipient: EnvelopeRecipient, transaction: ReceivedEnvelope): Awaitable<Reply>;
+  /**
+   * After the final dot. SMTP: one reply, given after the message is durable (invariant 1). LMTP: either one reply for
+   * all, or one for each recipient in the order of `envelope.recipients` (RFC 2033 §4.2), the same address twice included.
+   */
+  onData(
+    session: SmtpSession,
+    envelope: ReceivedEnvelope,
+    message: ReceivedMessage,
+  ): Awaitable<Reply | readonly Reply[]>;
+  /** A transaction ended without DATA: RSET, a new EHLO, STARTTLS or a lost connection. */
+  onReset?(session: SmtpSession): void;
+  onClose?(session: SmtpSession): void;
+  /** The listener itself refused something (syntax, limits, smuggling): for the log and for metrics. */
+  onRefused?(session: SmtpSession, stage: RefusalStage, reply: Reply, cause: string): void;
+}
+
+export type RefusalStage = 'connect' | 'helo' | 'mail' | 'rcpt' | 'data' | 'command';
+
+/** PEM texts of the listener's certificate, and of the CA whose client certificates are demanded. */
+export interface ListenerTls {
+  /** `starttls` offers RFC 3207; `implicit` speaks TLS from the first octet. */
+  readonly mode: 'starttls' | 'implicit';
+  readonly cert: string;
+  readonly key: string;
+  /** When given, a client without a certificate signed by this CA is refused in the handshake. */
+  readonly clientCa?: string | undefined;
+}
+
+/** Bounds of time and memory, each with a default in limits.ts. */
+export interface ListenerLimits {
+  /** RFC 1870: announced, and enforced at MAIL and in DATA. */
+  readonly maxMessageBytes: number;
+  /** RFC 5321 §4.5.3.1.8: more are answered 452 4.5.3. */
+  readonly maxRecipients: number;
+  readonly maxHeaderFields: number;
+  readonly maxHeaderBytes: number;
+  readonly maxConnections: number;
+  readonly maxConnectionsPerAddress: number;
+  /** Longest command line, CRLF included. */
+  readonly maxCommandBytes: number;
+  /** Memory for messages being received or handled, of all sessions of this listener: 452 4.3.1 beyond. */
+  readonly messageMemoryBytes: number;
+  /** From this many errors on, each reply waits `softErrorDelayMs`. */
+  readonly softErrors: number;
+  readonly softErrorDelayMs: number;
+  /** After this many errors: 421 and the connection ends. */
+  readonly hardErrors: number;
+  /** Commands that move no mail (NOOP, RSET, VRFY, HELP, EHLO …) between two messages; each further one is an error. */
+  readonly junkCommands: number;
+  /** The client owes us octets and sends none. */
+  readonly idleTimeoutMs: number;
+  /** From the connection to its end, whatever is sent; renewed by each message that is accepted. */
+  readonly sessionTimeoutMs: number;
+  /** Rate below which DATA is ended with 421, measured from 354 on after a grace of `idleTimeoutMs`. */
+  readonly minDataBytesPerSecond: number;
+}
+
+/** The client as it is known before the greeting. */
+export interface ConnectingClient {
+  readonly remoteAddress: string;
+  readonly localAddress: string;
+}
+
+export interface ListenerOptions {
+  readonly protocol: 'smtp' | 'lmtp';
+  /** Name in the greeting and in the reply to EHLO. */
+  readonly hostname: string;
+  readonly address: string;
+  /** 0 lets the kernel choose; see {@link Listener.port}. */
+  readonly port: number;
+  readonly tls?: ListenerTls | undefined;
+  readonly handlers: SmtpHandlers;
+  readonly log: Log;
+  readonly limits?: Partial<ListenerLimits> | undefined;
+  /** Keywords announced in EHLO/LHLO and accepted as parameters of MAIL, e.g. XDELIVERYID. */
+  readonly extraMailParameters?: readonly string[] | undefined;
+  /** Pause before the greeting in which a client must keep silent (early talkers get 554). Default: none. */
+  readonly greetingDelayMs?: ((client: ConnectingClient) => number) | undefined;
+}
+
+/** A listener that answers. */
+export interface Listener {
+  readonly address: string;
+  readonly port: number;
+  /** Connections open now. */
+  readonly connections: number;
+  /** Takes a new certificate for connections to come; throws, and keeps the old one, if the new one does not load. */
+  updateTls(tls: Pick<ListenerTls, 'cert' | 'key' | 'clientCa'>): void;
+  /** Stops accepting, lets transactions in DATA end within the grace, answers the others 421, closes. */
+  close(graceMs?: number): Promise<void>;
+}
