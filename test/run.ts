@@ -31,6 +31,7 @@ const PARTS: readonly Part[] = [
   },
   { name: 'docs', command: ['node', 'infra/docs/generate.ts', '--check'] },
   { name: 'unit', paths: ['shared/', 'gateway/', 'store/', 'infra/'] },
+  { name: 'infra', paths: ['test/infra/'] },
   { name: 'directory', paths: ['test/directory/'] },
   { name: 'mailstore', paths: ['test/mailstore/'] },
   { name: 'dialogue', paths: ['test/dialogue/'] },

@@ -1,0 +1,82 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type PrivateDatabase, startPrivateDatabase } from '@postern/infra/demo/private-database.ts';
+import { createConnection } from 'mysql2/promise';
+
+/** A real MariaDB (or MySQL) of one test file, with data of its own; ends with the process at the latest. */
+export interface TestDatabase {
+  /** A first, empty database: `mysql://user:password@127.0.0.1:port/name`. The user may create further ones. */
+  readonly url: string;
+  readonly port: number;
+  readonly socketPath: string;
+  readonly pid: number;
+  /** Creates an empty database on the same server (milliseconds), and returns its URL. */
+  createDatabase(name?: string): Promise<string>;
+  /** SIGKILL, as a crash would; `start` brings it back. */
+  kill(): Promise<void>;
+  /** Starts the server anew on the same data, port and socket, after `kill` or `shutdown`. */
+  start(): Promise<void>;
+  /** Ends the server in good order and keeps its data, so that `start` may follow. */
+  shutdown(): Promise<void>;
+  /** Ends the server and removes its data. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a private database server below the temporary folder (under a second), and creates one database.
+ *
+ * @param serverOptions further options of the server, e.g. `['--innodb-lock-wait-timeout=2']`
+ */
+export async function startTestDatabase(serverOptions: readonly string[] = []): Promise<TestDatabase> {
+  const directory = mkdtempSync(join(tmpdir(), 'postern-db-'));
+  const password = randomBytes(12).toString('hex');
+  const launch = (port?: number): Promise<PrivateDatabase> =>
+    startPrivateDatabase({
+      directory,
+      password,
+      port,
+      database: 'postern_test',
+      grantEverything: true,
+      bufferPoolMiB: 64,
+      serverOptions,
+    });
+  let server = await launch();
+  // A process ends without its `afterAll` when it is interrupted; no server and no folder stays behind.
+  const cleanUp = (): void => {
+    server.kill();
+    rmSync(directory, { recursive: true, force: true });
+  };
+  process.once('exit', cleanUp);
+  const urlOf = (name: string): string => server.url.replace(/[^/]+$/, name);
+  return {
+    url: server.url,
+    port: server.port,
+    socketPath: server.socketPath,
+    get pid() {
+      return server.pid;
+    },
+    async createDatabase(name = `test_${randomBytes(6).toString('hex')}`) {
+      const connection = await createConnection(server.url);
+      await connection.query(`CREATE DATABASE \`${name}\` CHARACTER SET utf8mb4`);
+      await connection.end();
+      return urlOf(name);
+    },
+    async kill() {
+      server.kill();
+      await server.ended;
+    },
+    async start() {
+      server = await launch(server.port);
+    },
+    async shutdown() {
+      await server.stop();
+    },
+    async stop() {
+      await server.stop();
+      process.off('exit', cleanUp);
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
