@@ -1,0 +1,129 @@
+import { readDate } from './date-time.ts';
+import type { ArgumentReader } from './lexer.ts';
+import type { SequenceSet } from './sequence-set.ts';
+
+export type DateRelation = 'before' | 'on' | 'since';
+
+/** RFC 9051 §6.4.4 search-key as a value. Text is latin1 octets, in the command's charset. */
+export type SearchKey =
+  | { readonly kind: 'all' }
+  /** \Recent and the keys made of it (RFC 3501 §6.4.4): `new` is recent and unseen, `old` is not recent. */
+  | { readonly kind: 'recent' | 'new' | 'old' }
+  /** A flag is set or not: `\Seen` as well as a keyword. */
+  | { readonly kind: 'flag'; readonly flag: string; readonly set: boolean }
+  | { readonly kind: 'sequence' | 'uid'; readonly set: SequenceSet }
+  /** `field` without its colon; an empty text asks for the field's presence. */
+  | { readonly kind: 'header'; readonly field: string; readonly text: string }
+  | { readonly kind: 'body' | 'text'; readonly text: string }
+  /** `day` in days since 1970-01-01; `sent` is the Date field, `internal` INTERNALDATE. */
+  | {
+      readonly kind: 'date';
+      readonly of: 'internal' | 'sent';
+      readonly relation: DateRelation;
+      readonly day: number;
+    }
+  | { readonly kind: 'size'; readonly relation: 'larger' | 'smaller'; readonly bytes: number }
+  | { readonly kind: 'not'; readonly key: SearchKey }
+  | { readonly kind: 'or'; readonly left: SearchKey; readonly right: SearchKey }
+  | { readonly kind: 'and'; readonly keys: readonly SearchKey[] };
+
+/** Arguments of SEARCH (and of UID SEARCH). */
+export interface SearchProgram {
+  /** Upper-cased; undefined is US-ASCII (or UTF-8 under IMAP4rev2). */
+  readonly charset: string | undefined;
+  readonly key: SearchKey;
+}
+
+const FLAGS: Record<string, string> = {
+  ANSWERED: '\\Answered',
+  DELETED: '\\Deleted',
+  DRAFT: '\\Draft',
+  FLAGGED: '\\Flagged',
+  SEEN: '\\Seen',
+};
+
+const FIELDS = new Set(['BCC', 'CC', 'FROM', 'SUBJECT', 'TO']);
+
+const DATES: Record<string, readonly ['internal' | 'sent', DateRelation]> = {
+  BEFORE: ['internal', 'before'],
+  ON: ['internal', 'on'],
+  SINCE: ['internal', 'since'],
+  SENTBEFORE: ['sent', 'before'],
+  SENTON: ['sent', 'on'],
+  SENTSINCE: ['sent', 'since'],
+};
+
+/** What follows `SEARCH `: an optional charset, then one key or more, all of which must match. */
+export function readSearchProgram(args: ArgumentReader): SearchProgram {
+  let charset: string | undefined;
+  if (args.take('CHARSET ')) {
+    charset = args.astring().toUpperCase();
+    args.space();
+  }
+  const keys = [readSearchKey(args)];
+  while (!args.atEnd) {
+    args.space();
+    keys.push(readSearchKey(args));
+  }
+  return { charset, key: keys.length === 1 && keys[0] !== undefined ? keys[0] : { kind: 'and', keys } };
+}
+
+function readSearchKey(args: ArgumentReader): SearchKey {
+  const next = args.peek();
+  if (next === '(') return { kind: 'and', keys: args.list(() => readSearchKey(args), true) };
+  if (/[\d*$]/.test(next)) return { kind: 'sequence', set: args.sequenceSet() };
+  return args.nested(() => readNamedKey(args, args.keyword()));
+}
+
+function readNamedKey(args: ArgumentReader, name: string): SearchKey {
+  const flag = FLAGS[name];
+  if (flag !== undefined) return { kind: 'flag', flag, set: true };
+  const unset = name.startsWith('UN') ? FLAGS[name.slice(2)] : undefined;
+  if (unset !== undefined) return { kind: 'flag', flag: unset, set: false };
+  switch (name) {
+    case 'ALL':
+      return { kind: 'all' };
+    case 'NEW':
+      return { kind: 'new' };
+    case 'OLD':
+      return { kind: 'old' };
+    case 'RECENT':
+      return { kind: 'recent' };
+    default:
+      break;
+  }
+  args.space();
+  if (FIELDS.has(name)) return { kind: 'header', field: name, text: args.astring() };
+  const date = DATES[name];
+  if (date !== undefined) return { kind: 'date', of: date[0], relation: date[1], day: readDate(args) };
+  switch (name) {
+    case 'KEYWORD':
+      return { kind: 'flag', flag: args.atom(), set: true };
+    case 'UNKEYWORD':
+      return { kind: 'flag', flag: args.atom(), set: false };
+    case 'BODY':
+      return { kind: 'body', text: args.astring() };
+    case 'TEXT':
+      return { kind: 'text', text: args.astring() };
+    case 'LARGER':
+      return { kind: 'size', relation: 'larger', bytes: args.number64() };
+    case 'SMALLER':
+      return { kind: 'size', relation: 'smaller', bytes: args.number64() };
+    case 'UID':
+      return { kind: 'uid', set: args.sequenceSet() };
+    case 'NOT':
+      return { kind: 'not', key: readSearchKey(args) };
+    case 'HEADER': {
+      const field = args.astring();
+      args.space();
+      return { kind: 'header', field, text: args.astring() };
+    }
+    case 'OR': {
+      const left = readSearchKey(args);
+      args.space();
+      return { kind: 'or', left, right: readSearchKey(args) };
+    }
+    default:
+      return args.fail(`unknown search key ${name}`);
+  }
+}
