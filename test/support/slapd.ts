@@ -1,3 +1,11 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { type AddressInfo, connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+
 /** A real slapd, run as a private process with our schema and the sample tree, TLS by a CA of its own. */
 export interface Slapd {
   readonly url: string;
@@ -29,7 +37,158 @@ export interface SlapdOptions {
   readonly tree?: 'jamm' | 'courier';
 }
 
+const SCHEMA = resolve(import.meta.dirname, '../../schema/ldap');
+const SUFFIX = 'dc=myhosting,dc=example';
+const ADMIN_PASSWORD = 'admin';
+const START_DEADLINE_MS = 15_000;
+
 /** Starts slapd on a free port of 127.0.0.1; throws with its output when it does not come up. */
 export async function startSlapd(options: SlapdOptions = {}): Promise<Slapd> {
-  throw new Error(`slapd with the ${options.tree ?? 'jamm'} tree is not built yet`);
+  const program = ['/usr/sbin/slapd', '/usr/libexec/slapd'].find(existsSync);
+  if (program === undefined) throw new Error('slapd is not installed (Debian: apt install slapd ldap-utils)');
+  const folder = await mkdtemp(join(tmpdir(), 'postern-slapd-'));
+  await prepare(folder, options.tree ?? 'jamm');
+  const port = await freePort();
+  const url = `ldap://127.0.0.1:${port}`;
+  let child = await launch(program, folder, port);
+
+  const kill = async (): Promise<void> => {
+    await end(child, 'SIGKILL');
+  };
+  return {
+    url,
+    port,
+    baseDn: `o=hosting,${SUFFIX}`,
+    suffix: SUFFIX,
+    adminDn: `cn=admin,${SUFFIX}`,
+    adminPassword: ADMIN_PASSWORD,
+    ca: join(folder, 'ca.pem'),
+    get pid() {
+      return child.pid ?? 0;
+    },
+    kill,
+    async restart() {
+      await kill();
+      child = await launch(program, folder, port);
+    },
+    pause() {
+      child.kill('SIGSTOP');
+    },
+    resume() {
+      child.kill('SIGCONT');
+    },
+    async modify(ldif) {
+      await run(
+        'ldapmodify',
+        ['-x', '-ZZ', '-H', url, '-D', `cn=admin,${SUFFIX}`, '-w', ADMIN_PASSWORD],
+        { LDAPTLS_CACERT: join(folder, 'ca.pem'), LDAPNETWORK_TIMEOUT: '5' },
+        ldif,
+      );
+    },
+    async stop() {
+      child.kill('SIGCONT');
+      await end(child, 'SIGKILL');
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function prepare(folder: string, tree: 'jamm' | 'courier'): Promise<void> {
+  await mkdir(join(folder, 'data'));
+  await mkdir(join(folder, 'slapd.d'));
+  await writeCertificates(folder);
+  const template = await readFile(join(SCHEMA, 'slapd.conf.template'), 'utf8');
+  const part = (name: string) => readFile(join(SCHEMA, `${tree}.${name}`), 'utf8');
+  const values: Record<string, string> = {
+    SCHEMA,
+    PRESET: tree,
+    RUN: folder,
+    DATA: join(folder, 'data'),
+    CERT: join(folder, 'cert.pem'),
+    KEY: join(folder, 'key.pem'),
+    CA: join(folder, 'ca.pem'),
+    ROOTPW: ADMIN_PASSWORD,
+    INDEXES: await part('indexes'),
+    ACCESS: await part('access'),
+  };
+  const body = template
+    .split('\n')
+    .filter((line) => !line.startsWith('#'))
+    .join('\n');
+  const text = body.replace(/\{\{([A-Z]+)\}\}/g, (_, name: string) => values[name] ?? '');
+  const config = join(folder, 'slapd.conf');
+  await writeFile(config, text);
+  const sample = join(SCHEMA, tree === 'jamm' ? 'sample.ldif' : 'sample-courier.ldif');
+  await run('/usr/sbin/slapadd', ['-q', '-f', config, '-b', SUFFIX, '-l', sample]);
+  await run('/usr/sbin/slaptest', ['-f', config, '-F', join(folder, 'slapd.d')]);
+}
+
+/** A CA and a certificate for 127.0.0.1 and directory.example. */
+async function writeCertificates(folder: string): Promise<void> {
+  const at = (name: string) => join(folder, name);
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'];
+  await run('openssl', ['req', '-x509', ...key, '-keyout', at('ca.key'), '-out', at('ca.pem'), '-subj', '/CN=Test CA']);
+  const name = ['-subj', '/CN=directory.example', '-addext', 'subjectAltName=IP:127.0.0.1,DNS:directory.example'];
+  const signed = ['-CA', at('ca.pem'), '-CAkey', at('ca.key'), '-addext', 'basicConstraints=critical,CA:FALSE'];
+  await run('openssl', ['req', '-x509', ...key, ...signed, ...name, '-keyout', at('key.pem'), '-out', at('cert.pem')]);
+}
+
+async function launch(program: string, folder: string, port: number): Promise<ChildProcess> {
+  const child = spawn(program, ['-F', join(folder, 'slapd.d'), '-h', `ldap://127.0.0.1:${port}/`, '-d', '0'], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let output = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    output = (output + chunk.toString()).slice(-4_000);
+  });
+  const deadline = Date.now() + START_DEADLINE_MS;
+  while (!(await answers(port))) {
+    if (child.exitCode !== null || Date.now() > deadline) {
+      child.kill('SIGKILL');
+      throw new Error(`slapd did not start: ${output}`);
+    }
+    await pause(10);
+  }
+  return child;
+}
+
+function answers(port: number): Promise<boolean> {
+  return new Promise((done) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.on('connect', () => {
+      socket.destroy();
+      done(true);
+    });
+    socket.on('error', () => done(false));
+  });
+}
+
+async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = new Promise<void>((done) => child.once('exit', () => done()));
+  child.kill(signal);
+  await gone;
+}
+
+async function run(
+  program: string,
+  args: readonly string[],
+  env: Record<string, string> = {},
+  input = '',
+): Promise<void> {
+  const { status, stdout, stderr } = spawnSync(program, args, {
+    input,
+    encoding: 'utf8',
+    timeout: 30_000,
+    env: { ...process.env, ...env },
+  });
+  if (status !== 0) throw new Error(`${program} ended with ${status}: ${stdout}${stderr}`);
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  const { port } = server.address() as AddressInfo;
+  await new Promise<void>((done) => server.close(() => done()));
+  return port;
 }
