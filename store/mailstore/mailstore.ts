@@ -1,0 +1,431 @@
+import type { Log } from '@postern/shared/runtime/log.ts';
+import type { Reply } from '@postern/shared/smtp/reply.ts';
+import type { FlagSet } from './flags.ts';
+import type { MailboxColumns, SelectedMailbox } from './selected-mailbox.ts';
+
+/**
+ * The only door to mail. IMAP, POP3, LMTP, Sieve and the console come through it; behind it stands SQL, and nothing
+ * outside knows a table. A promise that resolves means committed. Expected outcomes are values; a rejection is a fault
+ * (database away, a defect), and {@link CommitOutcomeUnknown} says that nobody knows whether the change happened.
+ */
+export interface Mailstore {
+  readonly accounts: Accounts;
+  readonly contents: Contents;
+  readonly deliveries: Deliveries;
+  readonly mailboxes: Mailboxes;
+  readonly messages: Messages;
+  readonly changes: Changes;
+  /** Whether the database answers, and with the tables that this program needs. Never rejects. */
+  check(): Promise<{ readonly ok: true } | { readonly ok: false; readonly cause: string }>;
+  /** Removes what nothing refers to, and history past its time. Safe at any time, on any node. */
+  collectGarbage(now?: Date): Promise<GarbageReport>;
+  close(): Promise<void>;
+}
+
+export interface MailstoreOptions {
+  /** `mysql://user:password@host:port/name`, or with `?socketPath=…`. */
+  readonly url: string;
+  /** Connections of the pool. */
+  readonly connections: number;
+  readonly log: Log;
+  /** Bring the tables to the newest version before anything else (default true). */
+  readonly migrate?: boolean;
+  /** How long a body that nothing refers to is left alone: longer than any delivery's deadline. Default one hour. */
+  readonly contentGraceMs?: number;
+  /** How long expunged messages are kept for undelete and QRESYNC. Default 14 days. */
+  readonly undeleteWindowMs?: number;
+  /** How long a delivery id is remembered: longer than any spool's lifetime. Default 14 days. */
+  readonly deliveryRecordsLiveMs?: number;
+  /** Pause between readings of the change feed while somebody watches. Default 200 ms. */
+  readonly feedIntervalMs?: number;
+  /** Memory for bodies kept for the next FETCH. Default 32 MiB. */
+  readonly bodyCacheBytes?: number;
+}
+
+/** The connection broke while COMMIT was under way. IMAP answers BYE; deliveries run again by their id by themselves. */
+export class CommitOutcomeUnknown extends Error {
+  override readonly name = 'CommitOutcomeUnknown';
+}
+
+// ── Accounts ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** An account of the store, tied to the directory's entry by `uuid`. */
+export interface StoredAccount {
+  readonly id: number;
+  readonly uuid: string;
+  readonly address: string;
+}
+
+export interface Accounts {
+  /**
+   * Finds or creates the account and its standard mailboxes (INBOX, Drafts, Sent, Junk, Trash, Archive, subscribed).
+   * Follows a new address of the same entry. `address-taken`: another entry's account has this address (answer 451
+   * until an administrator adopts it). Answers from memory after the first time.
+   */
+  ensure(account: { readonly uuid: string; readonly address: string }): Promise<EnsureAccountResult>;
+  /** What the account holds now. Zeroes for an account that is not there. */
+  usage(accountId: number): Promise<QuotaUsage>;
+  /** Whether one more message of `bytes` (0 when its size is not known yet: RCPT) fits. A limit of 0 is none. */
+  fits(accountId: number, bytes: number, limits: QuotaLimits): Promise<boolean>;
+}
+
+export type EnsureAccountResult =
+  | { readonly kind: 'ready'; readonly account: StoredAccount }
+  | { readonly kind: 'address-taken'; readonly byUuid: string };
+
+/** 0 is no limit. */
+export interface QuotaLimits {
+  readonly bytes: number;
+  readonly messages: number;
+}
+
+export interface QuotaUsage {
+  readonly bytes: number;
+  readonly messages: number;
+}
+
+// ── Content ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export interface Contents {
+  /**
+   * Makes the original bytes durable, once for each sha256, in a transaction of its own. Do it before `deliver` or
+   * `append`, outside every lock. What is never delivered is collected as garbage after the grace period.
+   */
+  put(message: Buffer): Promise<StoredContent>;
+}
+
+/** A body that lies in the database, and what was learnt from it for the mailboxes that will hold it. */
+export interface StoredContent {
+  /** UUIDv7, 16 bytes. */
+  readonly id: Buffer;
+  /** SHA-256 of the bytes, 32 bytes. */
+  readonly sha256: Buffer;
+  readonly sizeBytes: number;
+  /** Texts that go beside the message; opaque to callers. */
+  readonly prepared: PreparedTexts;
+}
+
+/** Ready to send: what FETCH and SORT need, rendered once at arrival. */
+export interface PreparedTexts {
+  readonly envelope: Buffer;
+  readonly bodyStructure: Buffer;
+  /** Raw header fields of CACHED_HEADER_FIELDS, in the order of the message, folding kept. */
+  readonly headerFields: Buffer;
+  /** Date of the Date field in ms since 1970; undefined when it has none that can be read. */
+  readonly sentAtMs: number | undefined;
+  /** Hashes of Message-ID, In-Reply-To and References: what ties a thread. Message-ID's (or none) first. */
+  readonly threadHashes: readonly Buffer[];
+}
+
+// ── Deliveries ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export interface Deliveries {
+  /**
+   * Delivers all in one transaction (group commit) by the write rule and answers in the same order. Accounts that
+   * somebody else has locked are served after the rest; a batch that fails is split down to single deliveries; a
+   * COMMIT of unknown outcome is run again by delivery id. Rejects never: a fault is a value of its own delivery.
+   */
+  deliver(batch: readonly Delivery[]): Promise<DeliverResult[]>;
+  /** What was recorded for an earlier delivery; undefined when nothing was. */
+  recorded(key: DeliveryKey): Promise<RecordedDelivery | undefined>;
+}
+
+/** The identity of a delivery: the same key is never delivered twice (invariant 2). */
+export interface DeliveryKey {
+  /** Name of the peer's certificate, or a name of ours for local sources. */
+  readonly peer: string;
+  /** 32 lower-case hex digits. */
+  readonly deliveryId: string;
+  /** The recipient as it came in RCPT. */
+  readonly recipient: string;
+}
+
+export interface Delivery {
+  readonly key: DeliveryKey;
+  readonly account: StoredAccount;
+  readonly content: StoredContent;
+  /**
+   * SHA-256 that tells "the same bytes again" from "the same id with other bytes". Give the hash of what the peer sent,
+   * when trace headers of our own were put before it; default the content's.
+   */
+  readonly sha256?: Buffer | undefined;
+  /** Where it goes: one email, a message in each of these mailboxes. Empty: nowhere (discarded, or redirected only). */
+  readonly into: readonly DeliveryTarget[];
+  readonly internalDate: Date;
+  /** Checked under the account's lock. */
+  readonly quota: QuotaLimits;
+  /** Recorded as the outcome, and returned again when the same delivery is repeated. */
+  readonly outcome: 'delivered' | 'failed';
+  readonly reply: Reply;
+  /** What the delivery causes, committed with it: redirects, vacation replies, DSNs. Ids become `deliveryId/n`. */
+  readonly outgoing?: readonly OutgoingMessage[] | undefined;
+}
+
+export interface DeliveryTarget {
+  /** Full name of a mailbox of the account. */
+  readonly mailbox: string;
+  readonly flags: FlagSet;
+  /** What to do when it does not exist: create it, or fall back to INBOX (default). */
+  readonly create?: boolean | undefined;
+}
+
+export interface OutgoingMessage {
+  readonly reversePath: string;
+  readonly recipients: readonly string[];
+  readonly content: StoredContent;
+  readonly releaseAt?: Date | undefined;
+}
+
+export type DeliverResult =
+  | {
+      readonly kind: 'delivered';
+      readonly reply: Reply;
+      readonly emailId: string;
+      readonly messages: DeliveredMessage[];
+    }
+  /** The same delivery was done before: answer what was recorded, do nothing. */
+  | { readonly kind: 'repeated'; readonly recorded: RecordedDelivery }
+  /** The same id with other bytes: 451 and an alarm. */
+  | { readonly kind: 'conflict' }
+  | { readonly kind: 'over-quota' }
+  /** Database away, lock not to be had in time, or a defect: 451. */
+  | { readonly kind: 'fault'; readonly cause: Error };
+
+export interface DeliveredMessage {
+  readonly mailboxId: number;
+  readonly mailbox: string;
+  readonly uidValidity: number;
+  readonly uid: number;
+  readonly modSeq: number;
+}
+
+export interface RecordedDelivery {
+  readonly outcome: 'delivered' | 'failed';
+  readonly reply: Reply;
+  readonly at: Date;
+}
+
+// ── Mailboxes ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/**
+ * Names are Unicode in NFC, the hierarchy separator is `/`, INBOX is that name in any case (also as first component:
+ * `inbox/a` is `INBOX/a`). The mailstore normalises every name that it is given.
+ */
+export interface Mailboxes {
+  /** All mailboxes of the account, sorted by name, INBOX first. Parents that do not exist are not among them. */
+  list(accountId: number): Promise<MailboxInfo[]>;
+  /** Names subscribed to; a name may be subscribed without a mailbox (RFC 9051 §6.3.7). */
+  subscriptions(accountId: number): Promise<string[]>;
+  subscribe(accountId: number, name: string): Promise<'subscribed' | 'invalid-name'>;
+  unsubscribe(accountId: number, name: string): Promise<void>;
+  find(accountId: number, name: string): Promise<MailboxInfo | undefined>;
+  /** Creates it and its missing parents (RFC 9051 §6.3.4). A trailing `/` is ignored. */
+  create(accountId: number, name: string, options?: { readonly specialUse?: SpecialUse }): Promise<CreateMailboxResult>;
+  /** Its children stay (RFC 9051 §6.3.5). The name is free at once; its messages can be restored for a while. */
+  remove(accountId: number, name: string): Promise<'deleted' | 'no-such-mailbox' | 'is-inbox'>;
+  /**
+   * Children follow; missing parents of the new name are created. INBOX gives its messages to a new mailbox and stays,
+   * empty, with its children where they are (RFC 9051 §6.3.6).
+   */
+  rename(accountId: number, from: string, to: string): Promise<RenameMailboxResult>;
+  /** Counters of many mailboxes in one query, in the order of the ids; undefined for one that is gone. */
+  status(mailboxIds: readonly number[]): Promise<(MailboxStatus | undefined)[]>;
+  /** Opens a mailbox for a session: SELECT or EXAMINE. Undefined when it is gone. Close it. */
+  open(mailboxId: number, options: OpenOptions): Promise<SelectedMailbox | undefined>;
+}
+
+/** RFC 6154 §2. */
+export type SpecialUse = '\\Drafts' | '\\Sent' | '\\Junk' | '\\Trash' | '\\Archive' | '\\All' | '\\Flagged';
+
+export interface MailboxInfo {
+  readonly id: number;
+  readonly accountId: number;
+  readonly name: string;
+  readonly uidValidity: number;
+  readonly specialUse: SpecialUse | undefined;
+}
+
+export interface MailboxStatus {
+  readonly id: number;
+  readonly uidValidity: number;
+  readonly uidNext: number;
+  readonly highestModSeq: number;
+  readonly messages: number;
+  readonly unseen: number;
+  readonly deleted: number;
+  /** How many are \Recent to the next session that selects the mailbox. */
+  readonly recent: number;
+  readonly sizeBytes: number;
+}
+
+export type CreateMailboxResult =
+  | { readonly kind: 'created'; readonly mailbox: MailboxInfo }
+  | { readonly kind: 'exists' }
+  | { readonly kind: 'special-use-taken' }
+  | { readonly kind: 'invalid-name'; readonly why: string };
+
+export type RenameMailboxResult =
+  | { readonly kind: 'renamed' }
+  | { readonly kind: 'no-such-mailbox' }
+  | { readonly kind: 'exists' }
+  | { readonly kind: 'invalid-name'; readonly why: string };
+
+export interface OpenOptions {
+  /** SELECT under IMAP4rev1 takes the \Recent marks (RFC 3501 §2.3.2); EXAMINE and IMAP4rev2 do not. */
+  readonly claimRecent: boolean;
+}
+
+// ── Messages ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** UIDs are given in ascending order, without repetition. UIDs that do not exist (any more) are left out of answers. */
+export interface Messages {
+  /**
+   * Reads what FETCH asks for, page by page (at most `pageSize` messages, 500 by default), in order of UID. Only what
+   * `want` names is read; texts come ready from the database.
+   */
+  fetch(mailboxId: number, uids: ArrayLike<number>, want: FetchWants): AsyncIterable<FetchedMessage[]>;
+  /** Octets of the original bytes from `start` up to (not including) `end`, cut at the message's end. */
+  readBody(contentId: Buffer, start?: number, end?: number): Promise<Buffer>;
+  /** Structure of the message: the offsets of each part in its bytes. Undefined when the content is gone. */
+  structure(contentId: Buffer): Promise<StoredStructure | undefined>;
+  /** Appends all in one transaction (MULTIAPPEND, RFC 3502): all or none. */
+  append(mailboxId: number, messages: readonly AppendMessage[], quota: QuotaLimits): Promise<AppendResult>;
+  /**
+   * STORE. `unchangedSince` (RFC 7162 §3.1.3) leaves out messages with a higher mod-sequence and names them. Messages
+   * whose flags stay what they were keep their mod-sequence.
+   */
+  storeFlags(mailboxId: number, uids: ArrayLike<number>, change: FlagChange): Promise<StoreFlagsResult>;
+  /** Copies, with flags, internal date and EMAILID (if the owner is the same); all or none (RFC 9051 §6.4.7). */
+  copy(mailboxId: number, uids: ArrayLike<number>, toMailboxId: number, quota: QuotaLimits): Promise<CopyResult>;
+  /** Moves in one transaction (RFC 6851); EMAILID stays. */
+  move(mailboxId: number, uids: ArrayLike<number>, toMailboxId: number, quota: QuotaLimits): Promise<CopyResult>;
+  /** Removes the \Deleted ones; only those among `uids` when given (UID EXPUNGE, RFC 4315). */
+  expunge(mailboxId: number, uids?: ArrayLike<number>): Promise<ExpungeResult>;
+  /**
+   * Which of `uids` match all the given texts. Substring match over decoded text, regardless of case (RFC 9051 §6.4.4);
+   * right at once for a message that has just come in.
+   */
+  search(mailboxId: number, uids: ArrayLike<number>, texts: readonly TextCriterion[]): Promise<number[]>;
+}
+
+export interface FetchWants {
+  readonly envelope?: boolean;
+  readonly bodyStructure?: boolean;
+  /** Raw fields of CACHED_HEADER_FIELDS. */
+  readonly headerFields?: boolean;
+  /** All octets of each message: read with the page, for BODY[] of many. */
+  readonly body?: boolean;
+  readonly threadId?: boolean;
+  readonly pageSize?: number;
+}
+
+/** `internalDate`, `sizeBytes`, ids are always there; the rest as wanted. */
+export interface FetchedMessage {
+  readonly uid: number;
+  readonly internalDateMs: number;
+  /** RFC 8514 SAVEDATE. */
+  readonly saveDateMs: number;
+  readonly sizeBytes: number;
+  readonly contentId: Buffer;
+  /** RFC 8474 EMAILID. */
+  readonly emailId: string;
+  /** RFC 8474 THREADID. */
+  readonly threadId: string | undefined;
+  /** Parenthesised ENVELOPE, ready to send. */
+  readonly envelope: Buffer | undefined;
+  /** Parenthesised BODYSTRUCTURE (extensible form), ready to send. */
+  readonly bodyStructure: Buffer | undefined;
+  readonly headerFields: Buffer | undefined;
+  readonly body: Buffer | undefined;
+}
+
+/** Serialised structure: offsets into the original bytes. */
+export interface StoredStructure {
+  readonly sizeBytes: number;
+  /** Octets of the header with the empty line. */
+  readonly headerBytes: number;
+  /** The scanner's value as it was stored (see shared/message). */
+  readonly scanned: unknown;
+}
+
+export interface AppendMessage {
+  readonly content: StoredContent;
+  readonly flags: FlagSet;
+  readonly internalDate: Date;
+}
+
+export type AppendResult =
+  | {
+      readonly kind: 'appended';
+      readonly uidValidity: number;
+      readonly uids: readonly number[];
+      readonly modSeq: number;
+    }
+  | { readonly kind: 'no-such-mailbox' }
+  | { readonly kind: 'over-quota' }
+  | { readonly kind: 'too-many-keywords' };
+
+export interface FlagChange {
+  readonly how: 'set' | 'add' | 'remove';
+  readonly flags: FlagSet;
+  readonly unchangedSince?: number | undefined;
+}
+
+export type StoreFlagsResult =
+  | {
+      readonly kind: 'stored';
+      /** Mod-sequence of the messages that changed; the mailbox's highest if none did. */
+      readonly modSeq: number;
+      /** UIDs whose flags changed. */
+      readonly changed: readonly number[];
+      /** UIDs left alone by UNCHANGEDSINCE. */
+      readonly modified: readonly number[];
+    }
+  | { readonly kind: 'no-such-mailbox' };
+
+export type CopyResult =
+  | {
+      readonly kind: 'copied';
+      readonly uidValidity: number;
+      /** RFC 4315 COPYUID: pairs in the same order. */
+      readonly sourceUids: readonly number[];
+      readonly destinationUids: readonly number[];
+      /** The source's new highest mod-sequence; of MOVE alone. */
+      readonly sourceModSeq: number | undefined;
+    }
+  | { readonly kind: 'no-such-mailbox' }
+  | { readonly kind: 'over-quota' };
+
+export type ExpungeResult =
+  | { readonly kind: 'expunged'; readonly uids: readonly number[]; readonly modSeq: number }
+  | { readonly kind: 'no-such-mailbox' };
+
+export type TextCriterion =
+  | { readonly kind: 'header'; readonly field: string; readonly value: string }
+  | { readonly kind: 'body'; readonly value: string }
+  | { readonly kind: 'text'; readonly value: string };
+
+// ── Changes ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export interface Changes {
+  /**
+   * Calls `listener` after each committed change of the mailbox: at once when this process made it, within a second
+   * when another did. It only wakes; what changed is learnt by SelectedMailbox.refresh(). Returns the way to stop.
+   */
+  watch(mailboxId: number, listener: () => void): () => void;
+  /** The same for the list of mailboxes of an account, and any change in it. */
+  watchAccount(accountId: number, listener: (mailboxId: number) => void): () => void;
+}
+
+export interface GarbageReport {
+  readonly contents: number;
+  readonly expunged: number;
+  readonly deliveries: number;
+}
+
+export type { MailboxColumns, SelectedMailbox };
+
+/** Opens the mailstore: connects, brings the tables up to date, and is ready. Rejects when the database cannot be used. */
+export async function openMailstore(options: MailstoreOptions): Promise<Mailstore> {
+  throw new Error(`mailstore at ${options.connections} connections: not there yet`);
+}
