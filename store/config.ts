@@ -18,6 +18,11 @@ export const storeConfigSchema = z.strictObject({
       .describe(
         'Certificate names that may deliver; empty means every certificate of the CA whose name starts with `relay`.',
       ),
+    maxConnections: z.int().min(1).default(500).describe('Most connections of gateways at a time.'),
+    messageMemoryBytes: z
+      .int()
+      .default(536_870_912)
+      .describe('Memory for messages in hand, of all connections together; beyond it the answer is 452.'),
   }),
   imap: z.strictObject({
     listen: listener(143).optional().describe('IMAP with STARTTLS.'),
@@ -44,6 +49,17 @@ export const storeConfigSchema = z.strictObject({
     .strictObject({
       maxMessageBytes: z.int().default(67_108_864).describe('Largest message that LMTP takes.'),
       batchMessages: z.int().min(1).default(50).describe('Most deliveries of one group commit.'),
+      maxWaiting: z.int().min(1).default(2_000).describe('Most deliveries that wait for a commit; beyond it 451.'),
+      recipientDeadlineMs: z
+        .int()
+        .min(100)
+        .default(20_000)
+        .describe('Time within which RCPT is answered; after it the answer is 451.'),
+      deadlineMs: z
+        .int()
+        .min(100)
+        .default(45_000)
+        .describe('Time for writing a body, and again for committing it; together shorter than a gateway waits.'),
       recordsLiveMs: z
         .int()
         .default(1_209_600_000)

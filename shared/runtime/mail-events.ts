@@ -75,6 +75,11 @@ export function deferred(
   log.warn({ event: 'deferred', ...e });
 }
 
+/** Alarm: a delivery id came again with other bytes. One of the two messages is not what its sender made. */
+export function deliveryIdConflict(log: Log, e: MailIds & { from: string; to: string; reply: string }): void {
+  log.error({ event: 'delivery-id-conflict', ...e });
+}
+
 /** One recipient was refused for good after acceptance. */
 export function bounced(
   log: Log,

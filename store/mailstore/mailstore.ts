@@ -122,12 +122,18 @@ export interface PreparedTexts {
 export interface Deliveries {
   /**
    * Delivers all in one transaction (group commit) by the write rule and answers in the same order. Accounts that
-   * somebody else has locked are served after the rest; a batch that fails is split down to single deliveries; a
+   * somebody else has locked are served after the rest, or answered `locked` when the caller keeps a queue for them
+   * itself (`lockedAccounts: 'report'`), so that they hold up nobody; a batch that fails is split down to single deliveries; a
    * COMMIT of unknown outcome is run again by delivery id. Rejects never: a fault is a value of its own delivery.
    */
-  deliver(batch: readonly Delivery[]): Promise<DeliverResult[]>;
+  deliver(batch: readonly Delivery[], options?: DeliverOptions): Promise<DeliverResult[]>;
   /** What was recorded for an earlier delivery; undefined when nothing was. */
   recorded(key: DeliveryKey): Promise<RecordedDelivery | undefined>;
+}
+
+export interface DeliverOptions {
+  /** `wait` (default) serves locked accounts after the rest; `report` leaves them alone and answers `locked`. */
+  readonly lockedAccounts?: 'wait' | 'report';
 }
 
 /** The identity of a delivery: the same key is never delivered twice (invariant 2). */
@@ -188,6 +194,8 @@ export type DeliverResult =
   /** The same id with other bytes: 451 and an alarm. */
   | { readonly kind: 'conflict' }
   | { readonly kind: 'over-quota' }
+  /** Only with `lockedAccounts: 'report'`: somebody else has the account; nothing was done. */
+  | { readonly kind: 'locked' }
   /** Database away, lock not to be had in time, or a defect: 451. */
   | { readonly kind: 'fault'; readonly cause: Error };
 

@@ -1,0 +1,139 @@
+import { type Reply, reply } from '@postern/shared/smtp/reply.ts';
+import { NO_FLAGS } from '../mailstore/flags.ts';
+import type {
+  DeliveredMessage,
+  DeliverResult,
+  Delivery,
+  Mailstore,
+  QuotaLimits,
+  StoredAccount,
+  StoredContent,
+} from '../mailstore/mailstore.ts';
+import { GroupCommit, LOCKED } from './group-commit.ts';
+
+/** One message whose body is durable already, on its way to accounts of this store. */
+export interface ArrivedMessage {
+  /** Certificate name of the peer that brought it. */
+  readonly peer: string;
+  readonly deliveryId: string;
+  readonly content: StoredContent;
+  /** SHA-256 of the bytes as the peer sent them, before our own trace headers. */
+  readonly receivedSha256: Buffer;
+  readonly receivedAt: Date;
+}
+
+/** One recipient of it, found in the directory and in the store. */
+export interface LocalRecipient {
+  /** As it came in RCPT. */
+  readonly address: string;
+  readonly account: StoredAccount;
+  readonly quota: QuotaLimits;
+}
+
+/** What became of a message for one account; `reply` is the final reply to its RCPT (RFC 2033 §4.2). */
+export type LocalOutcome =
+  | {
+      readonly kind: 'delivered';
+      readonly reply: Reply;
+      readonly emailId: string;
+      readonly messages: readonly DeliveredMessage[];
+    }
+  /** The same delivery was done before; its recorded reply is given again. */
+  | { readonly kind: 'repeated'; readonly reply: Reply }
+  | { readonly kind: 'deferred'; readonly reply: Reply; readonly cause: string; readonly alarm?: boolean }
+  | { readonly kind: 'failed'; readonly reply: Reply; readonly cause: string };
+
+/** Replies of local delivery, in one place: docs/life-of-a-message.md lists them. */
+export const DELIVERY_REPLIES = {
+  delivered: reply(250, '2.0.0', 'Delivered'),
+  overQuota: reply(552, '5.2.2', 'The mailbox is full'),
+  fault: reply(451, '4.3.0', 'The store cannot keep the message now, try again later'),
+  overloaded: reply(451, '4.3.2', 'The store is busy, try again later'),
+  late: reply(451, '4.3.2', 'The store could not keep the message in time, try again later'),
+  otherBytes: reply(451, '4.3.5', 'This delivery id was used for another message'),
+} as const;
+
+export interface LocalDeliveryOptions {
+  readonly batchMessages: number;
+  readonly maxWaiting: number;
+  readonly deadlineMs: number;
+}
+
+/** Most accounts whose locks are waited for at a time; each holds a connection of the pool. */
+const MAX_LOCKED_ACCOUNTS = 4;
+
+/** Delivers messages into accounts of this store: decides where a copy goes, and commits it with its neighbours. */
+export class LocalDelivery {
+  readonly #commits: GroupCommit<Delivery, DeliverResult>;
+
+  constructor(mailstore: Mailstore, options: LocalDeliveryOptions) {
+    this.#commits = new GroupCommit<Delivery, DeliverResult>({
+      accountOf: (delivery) => delivery.account.id,
+      commitTogether: async (batch) => {
+        const results = await mailstore.deliveries.deliver(batch, { lockedAccounts: 'report' });
+        return results.map((result) => (result.kind === 'locked' ? LOCKED : result));
+      },
+      commitAlone: (batch) => mailstore.deliveries.deliver(batch),
+      maxBatch: options.batchMessages,
+      maxWaiting: options.maxWaiting,
+      maxLockedAccounts: MAX_LOCKED_ACCOUNTS,
+      deadlineMs: options.deadlineMs,
+    });
+  }
+
+  /** One message for one account. Never rejects: a fault is `deferred`, and nothing was promised then. */
+  async deliver(message: ArrivedMessage, recipient: LocalRecipient): Promise<LocalOutcome> {
+    try {
+      const submission = await this.#commits.submit(deliveryFor(message, recipient));
+      if (submission.kind === 'decided') return outcomeOf(submission.verdict);
+      if (submission.kind === 'overloaded') {
+        return { kind: 'deferred', reply: DELIVERY_REPLIES.overloaded, cause: 'too many deliveries wait' };
+      }
+      return { kind: 'deferred', reply: DELIVERY_REPLIES.late, cause: 'the commit did not end within its deadline' };
+    } catch (fault) {
+      return { kind: 'deferred', reply: DELIVERY_REPLIES.fault, cause: String(fault) };
+    }
+  }
+
+  /** Resolves when nothing waits and nothing is under way. */
+  drained(): Promise<void> {
+    return this.#commits.drained();
+  }
+}
+
+/** Where a message goes in an account: the INBOX, as long as the account has no rules of its own. */
+export function deliveryFor(message: ArrivedMessage, recipient: LocalRecipient): Delivery {
+  return {
+    key: { peer: message.peer, deliveryId: message.deliveryId, recipient: recipient.address },
+    account: recipient.account,
+    content: message.content,
+    sha256: message.receivedSha256,
+    into: [{ mailbox: 'INBOX', flags: NO_FLAGS }],
+    internalDate: message.receivedAt,
+    quota: recipient.quota,
+    outcome: 'delivered',
+    reply: DELIVERY_REPLIES.delivered,
+  };
+}
+
+function outcomeOf(result: DeliverResult): LocalOutcome {
+  switch (result.kind) {
+    case 'delivered':
+      return result;
+    case 'repeated':
+      return { kind: 'repeated', reply: result.recorded.reply };
+    case 'over-quota':
+      return { kind: 'failed', reply: DELIVERY_REPLIES.overQuota, cause: 'over quota' };
+    case 'conflict':
+      return {
+        kind: 'deferred',
+        reply: DELIVERY_REPLIES.otherBytes,
+        cause: 'the delivery id is on record with other bytes',
+        alarm: true,
+      };
+    case 'locked':
+      return { kind: 'deferred', reply: DELIVERY_REPLIES.fault, cause: 'the account stayed locked' };
+    case 'fault':
+      return { kind: 'deferred', reply: DELIVERY_REPLIES.fault, cause: String(result.cause) };
+  }
+}
