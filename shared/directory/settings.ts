@@ -31,6 +31,11 @@ export const directorySettings = () =>
       .array(z.string())
       .default(['imap', 'pop3', 'sieve', 'webmail', 'submission'])
       .describe('Services of accounts that list no authorizedService.'),
+    subaddressSeparator: z
+      .string()
+      .max(1)
+      .default('+')
+      .describe('Sign between name and tag: `user+tag` is delivered to `user` (RFC 5233); empty turns it off.'),
     connections: z.int().min(1).max(64).default(4).describe('Connections of the look-up pool.'),
     timeoutMs: z
       .int()

@@ -1,0 +1,14 @@
+import { type DirectorySettings, directorySettings } from '@postern/shared/directory/settings.ts';
+
+/** Settings for the sample tree at `url`, as the relay or store would have them. */
+export function sampleSettings(url: string, ca: string, more: Record<string, unknown> = {}): DirectorySettings {
+  return directorySettings().parse({
+    urls: [url],
+    baseDn: 'o=hosting,dc=myhosting,dc=example',
+    bindDn: 'cn=relay,dc=myhosting,dc=example',
+    bindPassword: 'relay',
+    ca,
+    defaultDomain: 'domain1.example',
+    ...more,
+  });
+}
