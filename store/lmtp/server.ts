@@ -1,0 +1,37 @@
+import { readFileSync } from 'node:fs';
+import { DELIVERY_ID_KEYWORD } from '@postern/shared/delivery/delivery-id.ts';
+import { readTlsIdentity } from '@postern/shared/runtime/tls.ts';
+import { type Listener, type ListenerTls, startListener } from '@postern/shared/smtp/listener.ts';
+import type { StoreConfig } from '../config.ts';
+import { type LmtpService, lmtpHandlers } from './session.ts';
+
+/**
+ * Starts the port where gateways deliver: LMTP (RFC 2033) inside TLS from the first octet, for clients with a
+ * certificate of our CA alone. Rejects when the address is taken or a certificate does not load.
+ */
+export function startLmtpServer(service: LmtpService): Promise<Listener> {
+  const { config, log } = service;
+  return startListener({
+    protocol: 'lmtp',
+    hostname: config.hostname,
+    address: config.lmtp.listen.address,
+    port: config.lmtp.listen.port,
+    tls: lmtpTls(config),
+    handlers: lmtpHandlers(service),
+    log,
+    limits: {
+      maxMessageBytes: config.delivery.maxMessageBytes,
+      // The peers are our own gateways: their kept connections, and what one of them sends over one, are theirs to bound.
+      maxConnectionsPerAddress: config.lmtp.maxConnections,
+      maxConnections: config.lmtp.maxConnections,
+      messageMemoryBytes: config.lmtp.messageMemoryBytes,
+      sessionTimeoutMs: Number.POSITIVE_INFINITY,
+    },
+    extraMailParameters: [DELIVERY_ID_KEYWORD],
+  });
+}
+
+/** Certificate and CA, read anew: at start, and when SIGHUP asks for a renewed one. */
+export function lmtpTls(config: StoreConfig): ListenerTls {
+  return { mode: 'implicit', ...readTlsIdentity(config.tls), clientCa: readFileSync(config.ca, 'utf8') };
+}

@@ -1,0 +1,113 @@
+import { parseArgs } from 'node:util';
+import { cachedDirectory } from '@postern/shared/directory/cached-directory.ts';
+import { openLdapDirectory } from '@postern/shared/directory/ldap-directory.ts';
+import { loadConfig } from '@postern/shared/runtime/config.ts';
+import { Lifecycle } from '@postern/shared/runtime/lifecycle.ts';
+import { type Log, openLog } from '@postern/shared/runtime/log.ts';
+import { awaitMailstore } from './awaited-mailstore.ts';
+import { type StoreConfig, storeConfigSchema } from './config.ts';
+import { databaseFaultSentence } from './database-fault.ts';
+import { LocalDelivery } from './delivery/deliver.ts';
+import { startHousekeeping } from './housekeeping.ts';
+import { lmtpTls, startLmtpServer } from './lmtp/server.ts';
+import type { Mailstore } from './mailstore/mailstore.ts';
+import { openMailstore } from './mailstore/mailstore.ts';
+
+/** The store's process: `node store/main.ts --config FILE [--check-config]`. The one place where its parts are wired. */
+
+const USAGE = 'usage: node store/main.ts --config FILE [--check-config]';
+const RETRY_MS = 500;
+const MAX_RETRY_MS = 5_000;
+const HOUSEKEEPING_MS = 3_600_000;
+/** RFC 5321 §4.5.3.2.6 lets a client wait ten minutes for the final reply; ours wait 120 s, a stop waits less. */
+const CLOSE_GRACE_MS = 10_000;
+
+async function main(): Promise<void> {
+  const path = configPath();
+  const loaded = loadConfig(storeConfigSchema, path.file);
+  if (!loaded.ok) return endWith(2, loaded.errors);
+  if (path.checkOnly) {
+    console.log(`${path.file}: ok`);
+    return;
+  }
+  const log = openLog({ name: 'store', ...loaded.config.log });
+  const lifecycle = new Lifecycle(log);
+  try {
+    await start(loaded.config, log, lifecycle);
+  } catch (error) {
+    // A taken port, an unreadable certificate: a sentence for who started it, and the whole of it in the log.
+    const sentence = error instanceof Error ? error.message : String(error);
+    log.fatal({ event: 'start-failed', err: error });
+    process.stderr.write(`store: ${sentence}\n`);
+    process.send?.({ fault: 'start', sentence });
+    await lifecycle.stop(1, 'start failed');
+  }
+}
+
+async function start(config: StoreConfig, log: Log, lifecycle: Lifecycle): Promise<void> {
+  const { mailstore, databaseReady } = openStore(config, log);
+  lifecycle.add({ name: 'mailstore', close: () => mailstore.close() });
+
+  const directory = cachedDirectory(openLdapDirectory(config.directory, log), config.directory);
+  lifecycle.add({ name: 'directory', close: () => directory.close() });
+
+  const delivery = new LocalDelivery(mailstore, config.delivery);
+  lifecycle.add({ name: 'delivery', close: () => delivery.drained() });
+
+  // A database that is there is migrated before anybody is let in; one that is away keeps nobody waiting for long.
+  const database = await databaseReady;
+
+  const lmtp = await startLmtpServer({ config, mailstore, directory, delivery, log });
+  lifecycle.add({ name: 'lmtp', close: () => lmtp.close(CLOSE_GRACE_MS) });
+
+  const housekeeping = startHousekeeping(mailstore, log, HOUSEKEEPING_MS);
+  lifecycle.add({ name: 'housekeeping', close: () => housekeeping.close() });
+
+  lifecycle.onReload(() => {
+    try {
+      lmtp.updateTls(lmtpTls(config));
+      log.info({ event: 'certificates-reloaded' });
+    } catch (error) {
+      log.error({ event: 'certificates-not-reloaded', err: error });
+    }
+  });
+  lifecycle.ready({ database, lmtp: lmtp.port });
+}
+
+/** The mailstore, tried until the database answers; every failed try is said in the log and to the launcher. */
+function openStore(config: StoreConfig, log: Log): { mailstore: Mailstore; databaseReady: Promise<boolean> } {
+  const { url, connections, migrate } = config.database;
+  const { mailstore, firstTry } = awaitMailstore({
+    open: () => openMailstore({ url, connections, migrate, log, deliveryRecordsLiveMs: config.delivery.recordsLiveMs }),
+    onUnavailable(error, nextTryInMs) {
+      const sentence = databaseFaultSentence(error, url);
+      log.error({ event: 'database-unavailable', cause: sentence, nextTryInMs });
+      process.send?.({ fault: 'database', sentence });
+    },
+    onAvailable() {
+      log.info({ event: 'database-available' });
+    },
+    retryMs: RETRY_MS,
+    maxRetryMs: MAX_RETRY_MS,
+  });
+  return { mailstore, databaseReady: firstTry };
+}
+
+function configPath(): { file: string; checkOnly: boolean } {
+  try {
+    const { values } = parseArgs({
+      options: { config: { type: 'string' }, 'check-config': { type: 'boolean', default: false } },
+    });
+    if (values.config !== undefined) return { file: values.config, checkOnly: values['check-config'] };
+    return endWith(2, [USAGE]);
+  } catch (error) {
+    return endWith(2, [(error as Error).message, USAGE]);
+  }
+}
+
+function endWith(code: number, lines: readonly string[]): never {
+  process.stderr.write(lines.map((line) => `${line}\n`).join(''));
+  process.exit(code);
+}
+
+await main();
