@@ -1,0 +1,110 @@
+import type { Socket } from 'node:net';
+import { createSecureContext } from 'node:tls';
+import { SMTPServer } from 'smtp-server';
+import { MIN_TLS_VERSION } from '../../runtime/tls.ts';
+import { type Reply, reply } from '../reply.ts';
+import { HardenedConnection } from './connection.ts';
+import { limitsFor } from './limits.ts';
+import { MemoryBudget } from './memory-budget.ts';
+import type { ListenerLimits, ListenerOptions, ListenerTls } from './session.ts';
+
+/** The library's server, with connections of our own kind. */
+export class HardenedServer extends SMTPServer {
+  readonly settings: ListenerOptions;
+  readonly limits: ListenerLimits;
+  readonly lmtp: boolean;
+  readonly memory: MemoryBudget;
+  readonly extraKeywords: ReadonlySet<string>;
+  readonly offersStartTls: boolean;
+  stopping = false;
+  #admitted = 0;
+  readonly #byAddress = new Map<string, number>();
+
+  constructor(settings: ListenerOptions) {
+    const limits = limitsFor(settings.protocol, settings.tls?.clientCa !== undefined, settings.limits);
+    if (settings.tls !== undefined) checkTls(settings.tls);
+    super({
+      name: settings.hostname,
+      lmtp: settings.protocol === 'lmtp',
+      secure: settings.tls?.mode === 'implicit',
+      hideSTARTTLS: settings.tls?.mode !== 'starttls',
+      ...(settings.tls === undefined ? {} : tlsSettings(settings.tls)),
+      minVersion: MIN_TLS_VERSION,
+      logger: false,
+      authOptional: true,
+      disabledCommands: ['AUTH'],
+      disableReverseLookup: true,
+      socketTimeout: limits.idleTimeoutMs,
+      maxClients: limits.maxConnections,
+      keepAlive: true,
+    });
+    this.settings = settings;
+    this.limits = limits;
+    this.lmtp = settings.protocol === 'lmtp';
+    this.memory = new MemoryBudget(limits.messageMemoryBytes);
+    this.extraKeywords = new Set((settings.extraMailParameters ?? []).map((keyword) => keyword.toUpperCase()));
+    this.offersStartTls = settings.tls?.mode === 'starttls';
+    // Handshakes that fail and sockets that break are the peers' affair.
+    this.on('error', (error: Error) => settings.log.debug({ event: 'connection-error', err: error }));
+  }
+
+  /** The one place where the library makes a connection. */
+  override connect(socket: Socket): void {
+    const connection = new HardenedConnection(this, socket);
+    this.connections.add(connection);
+    connection.on('error', (error: Error) => this._onError(error));
+    connection.init();
+  }
+
+  /** Counts a connection in; a reply when there are too many. Each call is undone by {@link leave}. */
+  admit(remoteAddress: string): Reply | undefined {
+    const fromThere = (this.#byAddress.get(remoteAddress) ?? 0) + 1;
+    this.#admitted++;
+    this.#byAddress.set(remoteAddress, fromThere);
+    if (this.#admitted > this.limits.maxConnections)
+      return reply(421, '4.3.2', 'Too many connections, try again later');
+    if (fromThere > this.limits.maxConnectionsPerAddress) {
+      return reply(421, '4.7.0', 'Too many connections from your address');
+    }
+    return undefined;
+  }
+
+  leave(remoteAddress: string): void {
+    const left = (this.#byAddress.get(remoteAddress) ?? 0) - 1;
+    this.#admitted--;
+    if (left > 0) this.#byAddress.set(remoteAddress, left);
+    else this.#byAddress.delete(remoteAddress);
+  }
+
+  /** Keywords of the EHLO reply. */
+  keywords(secure: boolean): string[] {
+    return [
+      'PIPELINING',
+      `SIZE ${this.limits.maxMessageBytes}`,
+      '8BITMIME',
+      'SMTPUTF8',
+      'DSN',
+      'ENHANCEDSTATUSCODES',
+      ...(this.offersStartTls && !secure ? ['STARTTLS'] : []),
+      ...this.extraKeywords,
+    ];
+  }
+
+  updateTls(tls: Pick<ListenerTls, 'cert' | 'key' | 'clientCa'>): void {
+    checkTls(tls);
+    this.updateSecureContext(tlsSettings(tls));
+  }
+}
+
+function tlsSettings(tls: Pick<ListenerTls, 'cert' | 'key' | 'clientCa'>) {
+  const { cert, key, clientCa } = tls;
+  if (clientCa === undefined) return { cert, key };
+  return { cert, key, ca: clientCa, requestCert: true, rejectUnauthorized: true };
+}
+
+/** The library would fall back to a key that everybody knows: rather no service than that. */
+function checkTls(tls: Pick<ListenerTls, 'cert' | 'key' | 'clientCa'>): void {
+  if (tls.cert.trim() === '' || tls.key.trim() === '')
+    throw new Error('TLS is asked for, but there is no certificate or key');
+  createSecureContext({ ...tlsSettings(tls), minVersion: MIN_TLS_VERSION });
+}
