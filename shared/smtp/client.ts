@@ -1,15 +1,23 @@
-import type { Outcome } from '../delivery/outcome.ts';
-import type { ClientOptions, MessageData, ProbeOptions, SendOptions } from './client-options.ts';
+import { type Outcome, outcomeOfReply } from '../delivery/outcome.ts';
+import { openWire, timeoutsOf } from './client-connect.ts';
+import type { ClientOptions, ClientTimeouts, MessageData, ProbeOptions, SendOptions } from './client-options.ts';
+import { type Wire, WireLost, type WireReply } from './client-wire.ts';
+import { DotStuffing } from './dot-stuffing.ts';
 import type { Envelope } from './envelope.ts';
+import { mailCommand, recipientCommand } from './envelope-commands.ts';
+import { isPositive, type Reply, reply } from './reply.ts';
 
+export { ConnectFailure } from './client-connect.ts';
 export type * from './client-options.ts';
 
 /** An open SMTP or LMTP connection, past EHLO. One transaction at a time. */
 export interface SmtpConnection {
   /** Keywords of the EHLO reply in upper case, with their arguments (`''` when none). */
   readonly capabilities: ReadonlyMap<string, string>;
-  /** Whether another transaction may begin: open, in sync, not told 421. */
+  /** Whether another transaction may begin: open, in step, not told 421. */
   readonly usable: boolean;
+  /** Whether octets of the content left in the transaction that is, or was last, in hand: if not, another try is safe. */
+  readonly contentSent: boolean;
   /** Asks what the server would say: MAIL, each RCPT, RSET, in one write. One outcome a recipient, in order. */
   probe(reversePath: string, recipients: readonly string[], options?: ProbeOptions): Promise<readonly Outcome[]>;
   /**
@@ -23,12 +31,210 @@ export interface SmtpConnection {
   destroy(): void;
 }
 
-/** The server could not be reached, or refused to talk to us: `message` says where and why. */
-export class ConnectFailure extends Error {
-  override readonly name = 'ConnectFailure';
+/** Connects, protects the connection as told, and says EHLO (LHLO). Rejects with ConnectFailure. */
+export async function connectSmtp(options: ClientOptions): Promise<SmtpConnection> {
+  const { wire, capabilities } = await openWire(options);
+  return new Connection(options, wire, capabilities);
 }
 
-/** Connects, protects the connection as told, and says EHLO (LHLO). Rejects with {@link ConnectFailure}. */
-export async function connectSmtp(options: ClientOptions): Promise<SmtpConnection> {
-  throw new ConnectFailure(`the client for ${options.host} is not built yet`);
+const QUIT_MS = 2_000;
+/** A message up to this size is written at once; a larger one in slices, each with the deadline of its own. */
+const SLICE_BYTES = 262_144;
+const NO_REPLY = reply(451, '4.4.2', 'The connection to the next hop was lost');
+
+class Connection implements SmtpConnection {
+  readonly capabilities: ReadonlyMap<string, string>;
+  readonly #wire: Wire;
+  readonly #lmtp: boolean;
+  readonly #timeouts: ClientTimeouts;
+  #busy = false;
+  #closing = false;
+  #contentSent = false;
+
+  constructor(options: ClientOptions, wire: Wire, capabilities: ReadonlyMap<string, string>) {
+    this.#wire = wire;
+    this.#lmtp = options.protocol === 'lmtp';
+    this.#timeouts = timeoutsOf(options);
+    this.capabilities = capabilities;
+  }
+
+  get usable(): boolean {
+    return !this.#busy && !this.#closing && this.#wire.idle;
+  }
+
+  get contentSent(): boolean {
+    return this.#contentSent;
+  }
+
+  async probe(reversePath: string, recipients: readonly string[], options: ProbeOptions = {}) {
+    const smtpUtf8 = options.smtpUtf8 ?? false;
+    const envelope: Envelope = {
+      reversePath,
+      recipients: recipients.map((address) => ({ address })),
+      body: '7BIT',
+      smtpUtf8,
+    };
+    const outcomes = new Array<Outcome | undefined>(recipients.length);
+    await this.#alone(outcomes, async () => {
+      await this.#mailAndRecipients(envelope, outcomes, { size: options.size }, 'RSET');
+      this.#note(await this.#wire.reply(this.#timeouts.commandMs));
+    });
+    return this.#complete(outcomes);
+  }
+
+  async send(envelope: Envelope, data: MessageData, options: SendOptions = {}) {
+    const outcomes = new Array<Outcome | undefined>(envelope.recipients.length);
+    await this.#alone(outcomes, async () => {
+      const size = options.size ?? sizeOf(data);
+      const accepted = await this.#mailAndRecipients(
+        envelope,
+        outcomes,
+        { size, deliveryId: options.deliveryId },
+        'DATA',
+      );
+      const go = this.#note(await this.#wire.reply(this.#timeouts.commandMs));
+      if (go.code !== 354) {
+        for (const i of accepted) outcomes[i] = refusedAtData(go);
+        // The server still holds the transaction if it refused DATA itself.
+        await this.#command('RSET');
+        return;
+      }
+      // RFC 2920 §3.1: a server that answers 354 though every recipient was refused gets a lone dot.
+      if (accepted.length === 0) {
+        await this.#wire.write('.\r\n', this.#timeouts.dataMs);
+        this.#note(await this.#wire.reply(this.#timeouts.finalReplyMs));
+        return;
+      }
+      await this.#content(data);
+      await this.#finalReplies(accepted, outcomes);
+    });
+    return this.#complete(outcomes);
+  }
+
+  async quit(): Promise<void> {
+    if (this.#closing) return;
+    this.#closing = true;
+    if (this.#wire.idle && !this.#busy) {
+      try {
+        await this.#wire.write('QUIT\r\n', QUIT_MS);
+        await this.#wire.reply(QUIT_MS);
+      } catch (error) {
+        if (!(error instanceof WireLost)) throw error;
+      }
+    }
+    this.destroy();
+  }
+
+  destroy(): void {
+    this.#closing = true;
+    this.#wire.lose(new WireLost('connection closed by us'));
+  }
+
+  /** Runs one transaction; a lost connection leaves the outcomes that were known, and defers the others. */
+  async #alone(outcomes: (Outcome | undefined)[], run: () => Promise<void>): Promise<void> {
+    if (this.#busy) throw new Error('a transaction is in hand already on this connection');
+    this.#busy = true;
+    this.#contentSent = false;
+    try {
+      await run();
+    } catch (error) {
+      // Whatever ended it half-way, the conversation is out of step.
+      this.destroy();
+      const cause = (error as Error).message;
+      for (let i = 0; i < outcomes.length; i++) outcomes[i] ??= { kind: 'deferred', reply: NO_REPLY, cause };
+      if (!(error instanceof WireLost)) throw error;
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  #complete(outcomes: readonly (Outcome | undefined)[]): readonly Outcome[] {
+    return outcomes.map((outcome) => outcome ?? { kind: 'deferred', reply: NO_REPLY, cause: 'no reply' });
+  }
+
+  /** MAIL, each RCPT and the last command in one write if PIPELINING is offered. Returns the indexes accepted. */
+  async #mailAndRecipients(
+    envelope: Envelope,
+    outcomes: (Outcome | undefined)[],
+    parameters: { readonly size?: number | undefined; readonly deliveryId?: string | undefined },
+    last: 'DATA' | 'RSET',
+  ): Promise<number[]> {
+    const commands = [
+      mailCommand(envelope, this.capabilities, parameters),
+      ...envelope.recipients.map((recipient) => recipientCommand(recipient, this.capabilities)),
+    ];
+    const { commandMs } = this.#timeouts;
+    const pipelining = this.capabilities.has('PIPELINING');
+    // RFC 2920 §3.1: DATA is the last command of a group.
+    if (pipelining) await this.#wire.write(`${commands.join('\r\n')}\r\n${last}\r\n`, commandMs);
+    else await this.#wire.write(`${commands[0]}\r\n`, commandMs);
+    const mail = this.#note(await this.#wire.reply(commandMs));
+    const accepted: number[] = [];
+    for (let i = 0; i < envelope.recipients.length; i++) {
+      if (!pipelining) await this.#wire.write(`${commands[i + 1]}\r\n`, commandMs);
+      const answer = this.#note(await this.#wire.reply(commandMs));
+      const verdict = isPositive(mail) ? answer : mail;
+      // A 3yz here is no verdict that RFC 5321 §4.3.2 knows.
+      const outcome = outcomeOfReply(verdict.code < 400 && !isPositive(verdict) ? NO_REPLY : verdict);
+      if (outcome.kind === 'delivered') accepted.push(i);
+      if (outcome.kind !== 'delivered' || last === 'RSET') outcomes[i] = outcome;
+    }
+    if (!pipelining) await this.#wire.write(`${last}\r\n`, commandMs);
+    return accepted;
+  }
+
+  async #content(data: MessageData): Promise<void> {
+    const { dataMs } = this.#timeouts;
+    const stuffing = new DotStuffing();
+    this.#contentSent = true;
+    if (Buffer.isBuffer(data) || Array.isArray(data)) {
+      const pieces = Buffer.isBuffer(data) ? [data] : (data as readonly Buffer[]);
+      if ((sizeOf(data) ?? 0) <= SLICE_BYTES) {
+        return this.#wire.writeAll([...pieces.map((piece) => stuffing.feed(piece)), stuffing.end()], dataMs);
+      }
+      for (const piece of pieces) {
+        for (let at = 0; at < piece.length; at += SLICE_BYTES) {
+          await this.#wire.write(stuffing.feed(piece.subarray(at, at + SLICE_BYTES)), dataMs);
+        }
+      }
+      return this.#wire.write(stuffing.end(), dataMs);
+    }
+    for await (const piece of data as AsyncIterable<Buffer>) await this.#wire.write(stuffing.feed(piece), dataMs);
+    await this.#wire.write(stuffing.end(), dataMs);
+  }
+
+  /** RFC 2033 §4.2: in LMTP one reply for each accepted recipient, in their order; in SMTP one for all. */
+  async #finalReplies(accepted: readonly number[], outcomes: (Outcome | undefined)[]): Promise<void> {
+    const { finalReplyMs } = this.#timeouts;
+    if (!this.#lmtp) {
+      const verdict = outcomeOfReply(this.#note(await this.#wire.reply(finalReplyMs)));
+      for (const i of accepted) outcomes[i] = verdict;
+      return;
+    }
+    for (const i of accepted) outcomes[i] = outcomeOfReply(this.#note(await this.#wire.reply(finalReplyMs)));
+  }
+
+  async #command(line: string): Promise<void> {
+    await this.#wire.write(`${line}\r\n`, this.#timeouts.commandMs);
+    this.#note(await this.#wire.reply(this.#timeouts.commandMs));
+  }
+
+  /** RFC 5321 §3.8: after 421 the server closes; this connection serves no further transaction. */
+  #note(answer: WireReply): WireReply {
+    if (answer.code === 421) this.#closing = true;
+    return answer;
+  }
+}
+
+function refusedAtData(answer: Reply): Outcome {
+  // 2yz or 3yz other than 354 is no answer to DATA: the state is unknown, so try again later.
+  return answer.code < 400
+    ? { kind: 'deferred', reply: NO_REPLY, cause: `DATA answered ${answer.code}` }
+    : outcomeOfReply(answer);
+}
+
+function sizeOf(data: MessageData): number | undefined {
+  if (Buffer.isBuffer(data)) return data.length;
+  if (Array.isArray(data)) return (data as readonly Buffer[]).reduce((sum, piece) => sum + piece.length, 0);
+  return undefined;
 }
