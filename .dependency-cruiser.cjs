@@ -37,7 +37,7 @@ module.exports = {
       name: 'one-door-to-sql-mail',
       comment: 'store/mailstore is the only place that speaks SQL for mail; schema/sql holds its migrations.',
       severity: 'error',
-      from: { path: '^(store|infra)/', pathNot: '^(store/mailstore/|infra/demo/private-database)|\\.test\\.ts$' },
+      from: { path: '^(store|infra)/', pathNot: '^(store/mailstore/|infra/demo/(private-)?database)|\\.test\\.ts$' },
       to: { path: 'node_modules/(mysql2|knex)/' },
     },
     {

@@ -1,0 +1,93 @@
+import { renameSync, writeFileSync } from 'node:fs';
+import type { relayConfigSchema } from '@postern/gateway/relay/config.ts';
+import type { storeConfigSchema } from '@postern/store/config.ts';
+import { stringify } from 'yaml';
+import type { z } from 'zod';
+import { NAMES } from './certificates.ts';
+import { type Layout, LEGS } from './layout.ts';
+import { BASE_DN, serviceDn } from './sample-tree.ts';
+
+export type RelaySettings = z.input<typeof relayConfigSchema>;
+export type StoreSettings = z.input<typeof storeConfigSchema>;
+
+/** Settings of the embedded directory. */
+export interface EmbeddedDirectorySettings {
+  readonly listen: { readonly address: string; readonly port: number };
+  readonly tls: { readonly cert: string; readonly key: string };
+  /** LDIF file of all entries; read at start, written after each change. */
+  readonly data: string;
+  readonly suffix: string;
+}
+
+const identity = (layout: Layout, name: string) => ({
+  cert: layout.at('pki', `${name}.pem`),
+  key: layout.at('pki', `${name}.key`),
+});
+
+function directory(layout: Layout, service: 'relay' | 'store', localAddress: string): RelaySettings['directory'] {
+  const { host, port } = layout.endpoints.ldap;
+  return {
+    urls: [`ldap://${host}:${port}`],
+    baseDn: BASE_DN,
+    bindDn: serviceDn(service),
+    bindPassword: { file: layout.at('secrets', `ldap-${service}`) },
+    ca: layout.at('pki', 'ca.pem'),
+    serverName: NAMES.directory,
+    localAddress,
+    defaultDomain: 'domain1.example',
+  };
+}
+
+/** gateway.yaml of a stack: no database, no key but the gateway's own two. */
+export function relaySettings(layout: Layout): RelaySettings {
+  const { smtp, lmtp } = layout.endpoints;
+  return {
+    hostname: NAMES.public,
+    smtp: { listen: [{ address: smtp.host, port: smtp.port }], tls: identity(layout, 'public') },
+    innerAddress: LEGS.dmz,
+    store: {
+      lmtp: { host: lmtp.host, port: lmtp.port, serverName: NAMES.store },
+      tls: identity(layout, 'relay'),
+      ca: layout.at('pki', 'ca.pem'),
+    },
+    directory: directory(layout, 'relay', LEGS.dmz),
+    spool: { path: layout.at('spool') },
+  };
+}
+
+/** store.yaml of a stack. */
+export function storeSettings(layout: Layout): StoreSettings {
+  const { lmtp, imap, imaps } = layout.endpoints;
+  return {
+    hostname: NAMES.store,
+    tls: identity(layout, 'store'),
+    ca: layout.at('pki', 'ca.pem'),
+    lmtp: { listen: { address: lmtp.host, port: lmtp.port }, peers: [NAMES.relay] },
+    imap: {
+      listen: { address: imap.host, port: imap.port },
+      listenTls: { address: imaps.host, port: imaps.port },
+      allowPlaintextLoopback: true,
+    },
+    database: { url: { file: layout.at('secrets', 'database-url') } },
+    directory: directory(layout, 'store', LEGS.corporate),
+  };
+}
+
+export function embeddedDirectorySettings(layout: Layout, data: string): EmbeddedDirectorySettings {
+  const { host, port } = layout.endpoints.ldap;
+  return {
+    listen: { address: host, port },
+    tls: identity(layout, 'directory'),
+    data,
+    suffix: BASE_DN.slice(BASE_DN.indexOf(',') + 1),
+  };
+}
+
+/** Writes a settings file whole; JSON is YAML too. */
+export function writeSettings(path: string, settings: object): void {
+  const text = path.endsWith('.json')
+    ? `${JSON.stringify(settings, null, 2)}\n`
+    : `# Written at each start of the demo: a change made here does not last. docs/settings.md tells each setting.\n${stringify(settings)}`;
+  writeFileSync(`${path}.new`, text, { mode: 0o600 });
+  renameSync(`${path}.new`, path);
+}
