@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { DELIVERY_ID_KEYWORD } from '@postern/shared/delivery/delivery-id.ts';
+import { MAX_HEADER_FIELDS } from '@postern/shared/message/header.ts';
 import { readTlsIdentity } from '@postern/shared/runtime/tls.ts';
 import { type Listener, type ListenerTls, startListener } from '@postern/shared/smtp/listener.ts';
 import type { StoreConfig } from '../config.ts';
@@ -21,11 +22,11 @@ export function startLmtpServer(service: LmtpService): Promise<Listener> {
     log,
     limits: {
       maxMessageBytes: config.delivery.maxMessageBytes,
-      // The peers are our own gateways: their kept connections, and what one of them sends over one, are theirs to bound.
-      maxConnectionsPerAddress: config.lmtp.maxConnections,
+      // Gateways have judged the header already, and put fields of their own before it: what they accepted fits here.
+      maxHeaderFields: MAX_HEADER_FIELDS,
+      maxHeaderBytes: config.delivery.maxMessageBytes,
       maxConnections: config.lmtp.maxConnections,
       messageMemoryBytes: config.lmtp.messageMemoryBytes,
-      sessionTimeoutMs: Number.POSITIVE_INFINITY,
     },
     extraMailParameters: [DELIVERY_ID_KEYWORD],
   });
