@@ -4,6 +4,7 @@ import { expandRecipient } from '@postern/shared/directory/recipients.ts';
 import { silentLog } from '@postern/shared/runtime/log.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startSlapd } from '../support/slapd.ts';
+import { startEmbedded } from './embedded.ts';
 import { ADDRESS_CHECKS, SIGN_IN_CHECKS } from './sample-questions.ts';
 import { sampleSettings } from './settings.ts';
 
@@ -15,6 +16,7 @@ interface Server {
 
 const SERVERS: readonly { name: string; start: () => Promise<Server> }[] = [
   { name: 'slapd', start: () => startSlapd() },
+  { name: 'the embedded directory', start: () => startEmbedded() },
 ];
 
 /** The same questions to each directory: the answers must not tell which one it is. */

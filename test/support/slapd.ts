@@ -5,6 +5,7 @@ import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { makeTestPki } from './pki.ts';
 
 /** A real slapd, run as a private process with our schema and the sample tree, TLS by a CA of its own. */
 export interface Slapd {
@@ -96,7 +97,7 @@ export async function startSlapd(options: SlapdOptions = {}): Promise<Slapd> {
 async function prepare(folder: string, tree: 'jamm' | 'courier'): Promise<void> {
   await mkdir(join(folder, 'data'));
   await mkdir(join(folder, 'slapd.d'));
-  await writeCertificates(folder);
+  const pki = await makeTestPki(folder);
   const template = await readFile(join(SCHEMA, 'slapd.conf.template'), 'utf8');
   const part = (name: string) => readFile(join(SCHEMA, `${tree}.${name}`), 'utf8');
   const values: Record<string, string> = {
@@ -104,9 +105,9 @@ async function prepare(folder: string, tree: 'jamm' | 'courier'): Promise<void> 
     PRESET: tree,
     RUN: folder,
     DATA: join(folder, 'data'),
-    CERT: join(folder, 'cert.pem'),
-    KEY: join(folder, 'key.pem'),
-    CA: join(folder, 'ca.pem'),
+    CERT: pki.directory.cert,
+    KEY: pki.directory.key,
+    CA: pki.ca,
     ROOTPW: ADMIN_PASSWORD,
     INDEXES: await part('indexes'),
     ACCESS: await part('access'),
@@ -121,16 +122,6 @@ async function prepare(folder: string, tree: 'jamm' | 'courier'): Promise<void> 
   const sample = join(SCHEMA, tree === 'jamm' ? 'sample.ldif' : 'sample-courier.ldif');
   await run('/usr/sbin/slapadd', ['-q', '-f', config, '-b', SUFFIX, '-l', sample]);
   await run('/usr/sbin/slaptest', ['-f', config, '-F', join(folder, 'slapd.d')]);
-}
-
-/** A CA and a certificate for 127.0.0.1 and directory.example. */
-async function writeCertificates(folder: string): Promise<void> {
-  const at = (name: string) => join(folder, name);
-  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'];
-  await run('openssl', ['req', '-x509', ...key, '-keyout', at('ca.key'), '-out', at('ca.pem'), '-subj', '/CN=Test CA']);
-  const name = ['-subj', '/CN=directory.example', '-addext', 'subjectAltName=IP:127.0.0.1,DNS:directory.example'];
-  const signed = ['-CA', at('ca.pem'), '-CAkey', at('ca.key'), '-addext', 'basicConstraints=critical,CA:FALSE'];
-  await run('openssl', ['req', '-x509', ...key, ...signed, ...name, '-keyout', at('key.pem'), '-out', at('cert.pem')]);
 }
 
 async function launch(program: string, folder: string, port: number): Promise<ChildProcess> {
