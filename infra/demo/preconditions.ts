@@ -3,16 +3,27 @@ import { createServer } from 'node:net';
 import type { Layout, ServiceName } from './layout.ts';
 import { messageOf, Sentence } from './sentence.ts';
 
-/** Makes the state folder. @throws Sentence when it cannot be written */
+/** Marks a folder as ours, so that neither start nor reset ever touches `--state /`. */
+export const MARKER = '.postern-state';
+
+/** Whether the folder is one that {@link prepareStateFolder} made. */
+export function isStateFolder(layout: Layout): boolean {
+  return existsSync(layout.at(MARKER));
+}
+
+/** Makes the state folder. @throws Sentence when it cannot be written, or holds somebody else's files */
 export function prepareStateFolder(layout: Layout): void {
+  if (!isStateFolder(layout) && ['etc', 'log', 'spool'].some((name) => existsSync(layout.at(name)))) {
+    throw new Sentence(`The folder ${layout.state} belongs to something else: name an empty one by --state.`);
+  }
   try {
-    for (const name of ['', 'etc', 'log', 'spool', 'secrets', 'directory']) {
+    mkdirSync(layout.state, { recursive: true, mode: 0o700 });
+    // Written each time: the root user passes access checks on a read-only file system.
+    writeFileSync(layout.at(MARKER), 'State of a Postern demo. `npm run reset` removes it.\n');
+    for (const name of ['etc', 'log', 'spool', 'secrets', 'directory']) {
       mkdirSync(layout.at(name), { recursive: true, mode: 0o700 });
       accessSync(layout.at(name), constants.W_OK | constants.X_OK);
     }
-    // The root user passes access checks on a read-only file system.
-    writeFileSync(layout.at('.writable'), '');
-    rmSync(layout.at('.writable'));
   } catch (error) {
     throw new Sentence(`The state folder ${layout.state} cannot be written: ${messageOf(error)}.`);
   }

@@ -1,10 +1,10 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { layoutOf } from './layout.ts';
-import { runningLauncher } from './preconditions.ts';
+import { isStateFolder, MARKER, runningLauncher } from './preconditions.ts';
 
 /** What a stack makes below its state folder; nothing else is removed, whatever the folder may be. */
-const OURS = ['pki', 'etc', 'log', 'spool', 'secrets', 'directory', 'database', 'stack.json', 'launcher.pid'];
+const OURS = ['pki', 'etc', 'log', 'spool', 'secrets', 'directory', 'database', 'stack.json', 'launcher.pid', MARKER];
 
 /** `npm run reset`: removes the state of the demo. Refuses while it runs. */
 function main(): number {
@@ -13,6 +13,10 @@ function main(): number {
   if (!existsSync(layout.state)) {
     process.stdout.write(`• nothing to remove: ${layout.state} is not there\n`);
     return 0;
+  }
+  if (!isStateFolder(layout)) {
+    process.stderr.write(`postern: ${layout.state} is not the state folder of a demo: nothing was removed.\n`);
+    return 1;
   }
   const running = runningLauncher(layout);
   if (running !== undefined) {
