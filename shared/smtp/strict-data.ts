@@ -193,7 +193,9 @@ export class DataDecoder {
     return next;
   }
 
-  #keep(chunk: Buffer, from: number, to: number, out: Buffer | undefined, outUsed: number): void {
+  #keep(chunk: Buffer, from: number, until: number, out: Buffer | undefined, outUsed: number): void {
+    // The CR of the final dot may have come with the chunk before: nothing of this one is content then.
+    const to = Math.max(from, until);
     let piece: Buffer;
     if (out === undefined) {
       piece = chunk.subarray(from, to);
