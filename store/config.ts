@@ -37,7 +37,23 @@ export const storeConfigSchema = z.strictObject({
       .min(1000)
       .default(1_860_000)
       .describe('Idle time after which a session ends (RFC 9051 §5.4: 30 minutes at least).'),
+    loginTimeoutMs: z.int().min(1000).default(60_000).describe('Time that a client has from connecting to signing in.'),
+    writeTimeoutMs: z
+      .int()
+      .min(1000)
+      .default(300_000)
+      .describe('How long a client may leave what it asked for unread before it is cut off.'),
     maxLiteralBytes: z.int().default(67_108_864).describe('Largest literal of APPEND.'),
+    literalMemoryBytes: z
+      .int()
+      .default(268_435_456)
+      .describe('Memory for literals of all sessions together; beyond it clients wait.'),
+    maxSessions: z.int().min(1).default(20_000).describe('Most sessions of the process.'),
+    maxSessionsPerAccount: z.int().min(1).default(500).describe('Most sessions of one account.'),
+    capabilitiesOff: z
+      .array(z.string())
+      .default([])
+      .describe('Capabilities that are not offered, for clients that stumble over one: `[UIDPLUS, MOVE]`.'),
   }),
   database: z.strictObject({
     url: secret().describe('`mysql://user:password@host:port/name`, or with `?socketPath=…`; best as `{ file: … }`.'),

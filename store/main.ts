@@ -9,6 +9,7 @@ import { type StoreConfig, storeConfigSchema } from './config.ts';
 import { databaseFaultSentence } from './database-fault.ts';
 import { LocalDelivery } from './delivery/deliver.ts';
 import { startHousekeeping } from './housekeeping.ts';
+import { startImapServer } from './imap/server.ts';
 import { lmtpTls, startLmtpServer } from './lmtp/server.ts';
 import type { Mailstore } from './mailstore/mailstore.ts';
 import { openMailstore } from './mailstore/mailstore.ts';
@@ -60,18 +61,23 @@ async function start(config: StoreConfig, log: Log, lifecycle: Lifecycle): Promi
   const lmtp = await startLmtpServer({ config, mailstore, directory, delivery, log });
   lifecycle.add({ name: 'lmtp', close: () => lmtp.close(CLOSE_GRACE_MS) });
 
+  const imap = await startImapServer({ config, mailstore, directory, log });
+  lifecycle.add({ name: 'imap', close: () => imap.close() });
+
   const housekeeping = startHousekeeping(mailstore, log, HOUSEKEEPING_MS);
   lifecycle.add({ name: 'housekeeping', close: () => housekeeping.close() });
 
   lifecycle.onReload(() => {
     try {
       lmtp.updateTls(lmtpTls(config));
+      imap.reloadTls();
       log.info({ event: 'certificates-reloaded' });
     } catch (error) {
       log.error({ event: 'certificates-not-reloaded', err: error });
     }
   });
-  lifecycle.ready({ database, lmtp: lmtp.port });
+  const { imap: plain, imaps } = imap.listening;
+  lifecycle.ready({ database, lmtp: lmtp.port, imap: plain?.port, imaps: imaps?.port });
 }
 
 /** The mailstore, tried until the database answers; every failed try is said in the log and to the launcher. */

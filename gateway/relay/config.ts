@@ -42,13 +42,46 @@ export const relayConfigSchema = z.strictObject({
       .min(100)
       .default(5_000)
       .describe('First pause before a spooled message is tried again; it grows to `maxRetryMs`.'),
+    storeTestMs: z
+      .int()
+      .min(50)
+      .default(1_000)
+      .describe('While the store is away: pause between two tests whether it is back, each with one spooled message.'),
+    concurrency: z.int().min(1).max(64).default(8).describe('Spooled messages that are tried at a time.'),
     maxRetryMs: z.int().min(100).default(300_000).describe('Longest pause between two tries.'),
     lifetimeMs: z.int().default(432_000_000).describe('After this time a spooled message is given up (five days).'),
   }),
+  outbound: z
+    .strictObject({
+      localAddress: legAddress().describe('Address of the public leg: mail to the outside leaves from it.'),
+      smartHost: z
+        .strictObject({
+          host: z.string().describe('Server that takes mail for outside addresses; it must not stand inside.'),
+          port: port().default(25).describe('Port of it.'),
+          tls: z
+            .enum(['starttls', 'implicit', 'none'])
+            .default('starttls')
+            .describe('How the connection is protected; `starttls` demands it.'),
+          ca: z.string().optional().describe('PEM file of the CA of its certificate; the system’s CAs when unset.'),
+          serverName: z.string().optional().describe('Name that its certificate must carry, if not the host.'),
+        })
+        .optional()
+        .describe('Where copies for outside targets of aliases go; without it such aliases are refused.'),
+    })
+    .optional()
+    .describe('Mail out of the house; without it nothing leaves.'),
   limits: z
     .strictObject({
       maxMessageBytes: z.int().default(52_428_800).describe('Largest message, announced by SIZE (RFC 1870).'),
       maxRecipients: z.int().default(1_000).describe('Most recipients of one transaction.'),
+      maxAliasTargets: z.int().min(1).default(1_000).describe('Most targets to which one alias may expand.'),
+      maxAliasDepth: z.int().min(1).default(10).describe('Most aliases on the way to one account.'),
+      maxHops: z.int().min(1).default(50).describe('Received fields after which a message is in a loop: 554 5.4.6.'),
+      probeMs: z
+        .int()
+        .min(50)
+        .default(2_000)
+        .describe('Time for the store’s word at RCPT; later the directory’s word alone decides.'),
       maxHeaderCount: z.int().default(1_000).describe('Most header fields of one message.'),
       maxHeaderBytes: z.int().default(1_048_576).describe('Largest header section.'),
       maxConnections: z.int().default(2_000).describe('Most sessions at a time.'),

@@ -99,3 +99,8 @@ export function signInRefused(
 ): void {
   log.info({ event: 'sign-in-refused', ...e });
 }
+
+/** A copy is kept in the spool's held folder until an administrator decides about it. */
+export function held(log: Log, e: MailIds & { from: string; to: readonly string[]; cause: string }): void {
+  log.warn({ event: 'held', ...e });
+}

@@ -1,0 +1,62 @@
+import type { Log } from '@postern/shared/runtime/log.ts';
+import * as events from '@postern/shared/runtime/mail-events.ts';
+import type { SmtpHandlers, SmtpSession } from '@postern/shared/smtp/listener.ts';
+import { reply, replyLine } from '@postern/shared/smtp/reply.ts';
+import type { Forward } from './forward.ts';
+import type { Recipients } from './recipients.ts';
+import { newTransaction, type Transaction } from './transaction.ts';
+
+const SENDER_OK = reply(250, '2.1.0', 'Sender ok');
+const NO_TRANSACTION = reply(503, '5.5.1', 'Send MAIL first');
+
+/** What the relay does with a session from the Internet: each RCPT and each message is answered for good, or not at all. */
+export function inboundHandlers(recipients: Recipients, forward: Forward, log: Log): SmtpHandlers {
+  const transactions = new WeakMap<SmtpSession, Transaction>();
+  return {
+    onConnect(session) {
+      events.connected(log, {
+        session: session.id,
+        service: 'smtp',
+        client: session.remoteAddress,
+        clientPort: session.remotePort,
+      });
+      return undefined;
+    },
+
+    onMail(session, _reversePath, parameters) {
+      transactions.set(session, newTransaction(parameters.size));
+      return SENDER_OK;
+    },
+
+    async onRecipient(session, recipient, { reversePath }) {
+      const transaction = transactions.get(session);
+      if (transaction === undefined) return NO_TRANSACTION;
+      const answer = await recipients.check(recipient, transaction);
+      const ids = { session: session.id, from: reversePath, to: recipient.address };
+      if (answer.cause !== undefined) {
+        const line = replyLine(answer.reply);
+        const client = session.remoteAddress;
+        events.refused(log, { ...ids, service: 'smtp', client, stage: 'rcpt', reply: line, cause: answer.cause });
+      } else if (answer.leftOut !== undefined) {
+        log.warn({ event: 'outside-targets-left-out', ...ids, targets: answer.leftOut });
+      }
+      return answer.reply;
+    },
+
+    async onData(session, envelope, message) {
+      const transaction = transactions.get(session);
+      if (transaction === undefined) return NO_TRANSACTION;
+      transactions.delete(session);
+      return await forward.deliver(session, envelope, message, transaction);
+    },
+
+    onReset(session) {
+      transactions.delete(session);
+    },
+
+    onRefused(session, stage, answer, cause) {
+      const client = session.remoteAddress;
+      events.refused(log, { session: session.id, service: 'smtp', client, stage, reply: replyLine(answer), cause });
+    },
+  };
+}

@@ -1,0 +1,271 @@
+import type { Outcome } from '@postern/shared/delivery/outcome.ts';
+import { retryPauseMs } from '@postern/shared/delivery/retry-schedule.ts';
+import type { Log } from '@postern/shared/runtime/log.ts';
+import * as events from '@postern/shared/runtime/mail-events.ts';
+import type { ClientPool } from '@postern/shared/smtp/client-pool.ts';
+import { reply, replyLine } from '@postern/shared/smtp/reply.ts';
+import { healthOfOutcome, type StoreLink } from '../store-link.ts';
+import { applyOutcomes, expire, recipientsOf } from './attempt.ts';
+import type { Spool, SpooledMessage } from './spool.ts';
+import { envelopeFor, type SpoolEnvelope, type SpoolRecipient, type SpoolState } from './spool-file.ts';
+
+export interface QueueOptions {
+  readonly retryMs: number;
+  readonly maxRetryMs: number;
+  readonly storeTestMs: number;
+  readonly lifetimeMs: number;
+  readonly concurrency: number;
+}
+
+/** What is kept in memory of a waiting message; the rest is read when its turn comes. */
+interface Waiting {
+  readonly id: string;
+  nextTryAt: number;
+  attempts: number;
+  /** The store did not take it, and not because of the message: it is due as soon as the store is back. */
+  waitsForStore: boolean;
+}
+
+/** How often the folder is looked at for what an administrator did. */
+const WATCH_MS = 1_000;
+/** A message that the store did not take so often while it took others waits for its own turn. */
+const PROMPT_ATTEMPTS = 3;
+/** Longest pause between two tests of a store that answers 4.3.z. */
+const MAX_AILING_TEST_MS = 15_000;
+const NO_SMART_HOST = reply(451, '4.4.1', 'No smart host is configured');
+
+/**
+ * Drains the spool: each message when it is due, all that wait for the store as soon as it is back. While the store is
+ * away or ailing one message at a time tests it, in turn, so that no single message can block the others.
+ */
+export class QueueRunner {
+  readonly #spool: Spool;
+  readonly #store: StoreLink;
+  readonly #smartHost: ClientPool | undefined;
+  readonly #log: Log;
+  readonly #options: QueueOptions;
+  readonly #waiting = new Map<string, Waiting>();
+  readonly #inFlight = new Map<string, Promise<void>>();
+  #timer: NodeJS.Timeout | undefined;
+  #plannedAt = Number.POSITIVE_INFINITY;
+  #closed = false;
+  #nextTestAt = 0;
+  #testPauseMs: number;
+  #nextWatchAt = 0;
+  #marks = '';
+
+  constructor(spool: Spool, store: StoreLink, smartHost: ClientPool | undefined, log: Log, options: QueueOptions) {
+    this.#spool = spool;
+    this.#store = store;
+    this.#smartHost = smartHost;
+    this.#log = log;
+    this.#options = options;
+    this.#testPauseMs = options.storeTestMs;
+    store.onUp = () => this.#storeIsUp();
+  }
+
+  /** Messages that wait, those in hand included. */
+  get size(): number {
+    return this.#waiting.size;
+  }
+
+  /** Takes up what an earlier process left; all of it is due at once. */
+  async start(): Promise<void> {
+    await this.#watch();
+    if (this.#waiting.size > 0) this.#log.info({ event: 'spool-found', messages: this.#waiting.size });
+    this.#plan(0);
+  }
+
+  /** A message has just been made durable in the active folder. */
+  added(envelope: SpoolEnvelope): void {
+    const { attempts, nextTryAt } = envelope.state;
+    const waitsForStore = envelope.state.recipients.some((r) => r.route === 'store');
+    const first = envelope.cause === 'a copy goes outside' ? 0 : this.#options.storeTestMs;
+    this.#waiting.set(envelope.deliveryId, {
+      id: envelope.deliveryId,
+      nextTryAt: nextTryAt + first,
+      attempts,
+      waitsForStore,
+    });
+    this.#plan(first);
+  }
+
+  /** Ends: no new try begins, those in hand are waited for. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    await Promise.allSettled(this.#inFlight.values());
+  }
+
+  #storeIsUp(): void {
+    const now = Date.now();
+    this.#testPauseMs = this.#options.storeTestMs;
+    for (const entry of this.#waiting.values()) {
+      if (entry.waitsForStore && entry.attempts <= PROMPT_ATTEMPTS) entry.nextTryAt = Math.min(entry.nextTryAt, now);
+    }
+    this.#plan(0);
+  }
+
+  #plan(pauseMs: number): void {
+    const at = performance.now() + pauseMs;
+    if (this.#closed || at >= this.#plannedAt) return;
+    clearTimeout(this.#timer);
+    this.#plannedAt = at;
+    this.#timer = setTimeout(() => {
+      this.#plannedAt = Number.POSITIVE_INFINITY;
+      void this.#turn();
+    }, pauseMs);
+  }
+
+  async #turn(): Promise<void> {
+    try {
+      if (Date.now() >= this.#nextWatchAt) await this.#watch();
+      this.#startDue();
+    } catch (error) {
+      this.#log.error({ event: 'queue-fault', err: error });
+    }
+    this.#plan(Math.min(WATCH_MS, this.#options.storeTestMs));
+  }
+
+  #startDue(): void {
+    const now = Date.now();
+    for (const entry of this.#waiting.values()) {
+      if (this.#closed || this.#inFlight.size >= this.#options.concurrency) return;
+      if (this.#inFlight.has(entry.id)) continue;
+      const testing = entry.waitsForStore && this.#store.health !== 'up';
+      if (testing) {
+        if (now < this.#nextTestAt) continue;
+        this.#nextTestAt = now + this.#testPauseMs;
+        if (this.#store.health === 'ailing') {
+          this.#testPauseMs = Math.min(this.#testPauseMs * 1.5, Math.max(MAX_AILING_TEST_MS, this.#testPauseMs));
+        }
+        // The next test is another message's turn.
+        this.#waiting.delete(entry.id);
+        this.#waiting.set(entry.id, entry);
+      } else if (entry.nextTryAt > now) {
+        continue;
+      }
+      const work = this.#try(entry, !testing).finally(() => {
+        this.#inFlight.delete(entry.id);
+        this.#plan(0);
+      });
+      this.#inFlight.set(entry.id, work);
+      if (testing) return;
+    }
+  }
+
+  async #try(entry: Waiting, counts: boolean): Promise<void> {
+    try {
+      const read = await this.#spool.read('active', entry.id);
+      if (read === undefined) {
+        this.#waiting.delete(entry.id);
+      } else if (!read.ok) {
+        await this.#spool.setAside('active', entry.id);
+        this.#waiting.delete(entry.id);
+        this.#log.error({ event: 'spool-file-damaged', deliveryId: entry.id, cause: read.why });
+      } else {
+        await this.#deliver(entry, read.value, counts);
+      }
+    } catch (error) {
+      entry.attempts++;
+      entry.nextTryAt = Date.now() + this.#pause(entry.attempts);
+      this.#log.error({ event: 'queue-fault', deliveryId: entry.id, err: error });
+    }
+  }
+
+  async #deliver(entry: Waiting, message: SpooledMessage, counts: boolean): Promise<void> {
+    const { envelope } = message;
+    const pending = recipientsOf(message.state, 'pending');
+    const triedAt = Date.now();
+    const [stored, sent] = await Promise.all([
+      this.#send(message, pending, 'store'),
+      this.#send(message, pending, 'smart-host'),
+    ]);
+    const outcomes = new Map([...stored, ...sent]);
+    const healths = [...stored.values()].map(healthOfOutcome);
+    const storeSilent = healths.includes('away') || healths.includes('ailing');
+    // A try that only found the store away is no try of the message.
+    const counted = sent.size > 0 || !healths.includes('away') ? counts : false;
+    const nextTryAt = Date.now() + this.#pause(entry.attempts + 1);
+    let state = applyOutcomes(message.state, outcomes, { triedAt, nextTryAt, counts: counted });
+    if (triedAt - envelope.receivedAt > this.#options.lifetimeMs) state = expire(state);
+    this.#tell(envelope, message.state, state, nextTryAt);
+    await this.#settle(envelope, state);
+    entry.attempts = state.attempts;
+    entry.nextTryAt = nextTryAt;
+    entry.waitsForStore = storeSilent;
+  }
+
+  /** Sends to the pending recipients of one route, in one transaction. */
+  async #send(
+    message: SpooledMessage,
+    pending: readonly SpoolRecipient[],
+    route: SpoolRecipient['route'],
+  ): Promise<Map<SpoolRecipient, Outcome>> {
+    const recipients = pending.filter((r) => r.route === route);
+    if (recipients.length === 0) return new Map();
+    const hop = route === 'store' ? this.#store : this.#smartHost;
+    const envelope = envelopeFor(message.envelope, recipients);
+    const options = { deliveryId: message.envelope.deliveryId, size: message.content.length };
+    const outcomes = (await hop?.send(envelope, message.content, options)) ?? [];
+    return new Map(recipients.map((r, i) => [r, outcomes[i] ?? { kind: 'deferred', reply: NO_SMART_HOST }]));
+  }
+
+  /** Writes the new state down, or ends the message. */
+  async #settle(envelope: SpoolEnvelope, state: SpoolState): Promise<void> {
+    const id = envelope.deliveryId;
+    if (recipientsOf(state, 'pending').length > 0) {
+      await this.#spool.update('active', id, state);
+      return;
+    }
+    const failed = recipientsOf(state, 'failed');
+    if (failed.length === 0) {
+      await this.#spool.remove('active', id);
+    } else {
+      const [first] = failed;
+      const cause = first?.reply === undefined ? 'refused' : replyLine(first.reply);
+      await this.#spool.move('active', 'held', id, { ...state, heldBecause: cause });
+      const ids = { deliveryId: id, messageId: envelope.messageId };
+      events.held(this.#log, { ...ids, from: envelope.reversePath, to: failed.map((r) => r.address), cause });
+    }
+    this.#waiting.delete(id);
+  }
+
+  #tell(envelope: SpoolEnvelope, before: SpoolState, after: SpoolState, nextTryAt: number): void {
+    const ids = { deliveryId: envelope.deliveryId, messageId: envelope.messageId };
+    for (const [index, recipient] of after.recipients.entries()) {
+      if (before.recipients[index]?.status !== 'pending') continue;
+      const line = recipient.reply === undefined ? '' : replyLine(recipient.reply);
+      const e = { ...ids, from: envelope.reversePath, to: recipient.address, reply: line };
+      if (recipient.status === 'delivered') events.delivered(this.#log, { ...e, next: recipient.route });
+      else if (recipient.status === 'failed') events.bounced(this.#log, { ...e, dsn: false });
+      else events.deferred(this.#log, { ...e, nextTryAt: new Date(nextTryAt).toISOString() });
+    }
+  }
+
+  #pause(attempts: number): number {
+    return retryPauseMs({ firstMs: this.#options.retryMs, maxMs: this.#options.maxRetryMs }, attempts, Math.random());
+  }
+
+  /** Sees what came into the folder or left it (postern-gateway queue), and what shall be tried now. */
+  async #watch(): Promise<void> {
+    this.#nextWatchAt = Date.now() + WATCH_MS;
+    const marks = `${await this.#spool.changeMark('active')} ${await this.#spool.changeMark('requests')}`;
+    if (marks === this.#marks) return;
+    this.#marks = marks;
+    // What is made durable while the folder is read is not in the list and yet there.
+    const known = [...this.#waiting.keys()];
+    const present = new Set(await this.#spool.list('active'));
+    for (const id of known) {
+      if (!present.has(id) && !this.#inFlight.has(id)) this.#waiting.delete(id);
+    }
+    const now = Date.now();
+    for (const id of present) {
+      if (!this.#waiting.has(id)) this.#waiting.set(id, { id, nextTryAt: now, attempts: 0, waitsForStore: true });
+    }
+    for (const id of await this.#spool.takeRequests()) {
+      const entry = this.#waiting.get(id);
+      if (entry !== undefined) entry.nextTryAt = now;
+    }
+  }
+}

@@ -1,0 +1,55 @@
+import { type PartOffsets, partRange, scanMessage } from '@postern/shared/message/mime-structure.ts';
+import type { FetchedMessage, Mailstore } from '../mailstore/mailstore.ts';
+import type { Section } from './codec/fetch-attribute.ts';
+
+/** Messages above this are not held in memory whole: their sections are read range by range. */
+export const MAX_WHOLE_BYTES = 1_048_576;
+
+/** Where the octets of one message come from. */
+export interface BodySource {
+  readonly sizeBytes: number;
+  /** Octets from `start` up to `end`. */
+  read(start: number, end: number): Promise<Buffer>;
+  /** Where each part lies; undefined when the content is gone. */
+  parts(): Promise<PartOffsets | undefined>;
+}
+
+/** The message lies in memory. */
+export function wholeBody(bytes: Buffer): BodySource {
+  let root: PartOffsets | undefined;
+  return {
+    sizeBytes: bytes.length,
+    async read(start, end) {
+      return bytes.subarray(start, end);
+    },
+    async parts() {
+      root ??= scanMessage(bytes).root;
+      return root;
+    },
+  };
+}
+
+/** The message is read from the store as far as it is wanted. */
+export function storedBody(mailstore: Mailstore, message: FetchedMessage): BodySource {
+  return {
+    sizeBytes: message.sizeBytes,
+    read: (start, end) => mailstore.messages.readBody(message.contentId, start, end),
+    async parts() {
+      const structure = await mailstore.messages.structure(message.contentId);
+      // The store keeps the offsets that the scanner found, and hands them back as they were.
+      return structure?.scanned as PartOffsets | undefined;
+    },
+  };
+}
+
+/** Where a section lies in the message; undefined if it has no such section. HEADER.FIELDS lies where HEADER does. */
+export async function sectionRange(
+  source: BodySource,
+  section: Section,
+): Promise<{ readonly start: number; readonly end: number } | undefined> {
+  if (section.part.length === 0 && section.text === undefined) return { start: 0, end: source.sizeBytes };
+  const root = await source.parts();
+  if (root === undefined) return undefined;
+  const text = section.text?.startsWith('HEADER') === true ? 'HEADER' : section.text;
+  return partRange(root, [...section.part.map(String), ...(text === undefined ? [] : [text])].join('.'));
+}

@@ -1,0 +1,42 @@
+import type { StoreConfig } from '../config.ts';
+
+/** Extensions offered in every state, and after sign-in alone; each with its RFC, in the order of the response. */
+const ALWAYS = ['IMAP4rev1', 'LITERAL+', 'SASL-IR', 'ID', 'ENABLE', 'IDLE'] as const;
+// RFC 7888, 4959, 2971, 5161, 2177 · 2342, 3348, 4315, 6851, 3691, 6154, 5258, 5819
+const SIGNED_IN = [
+  'NAMESPACE',
+  'CHILDREN',
+  'UIDPLUS',
+  'MOVE',
+  'UNSELECT',
+  'SPECIAL-USE',
+  'LIST-EXTENDED',
+  'LIST-STATUS',
+] as const;
+
+/** What decides over capabilities, beside the configuration. */
+export interface CapabilityState {
+  readonly signedIn: boolean;
+  readonly encrypted: boolean;
+  /** Passwords may be sent: TLS, or loopback where the configuration allows it. */
+  readonly passwordsAllowed: boolean;
+  readonly tlsAvailable: boolean;
+}
+
+/** The capabilities of a session at this moment. Those that the configuration names in `capabilitiesOff` are left out. */
+export function capabilities(config: StoreConfig['imap'], state: CapabilityState): string[] {
+  const list: string[] = [...ALWAYS];
+  if (state.signedIn) {
+    list.push(...SIGNED_IN);
+  } else {
+    if (!state.encrypted && state.tlsAvailable) list.push('STARTTLS');
+    // RFC 9051 §6.2.1: LOGINDISABLED where a password would cross the network in clear.
+    list.push(state.passwordsAllowed ? 'AUTH=PLAIN' : 'LOGINDISABLED');
+  }
+  return list.filter((name) => capabilityOn(config, name));
+}
+
+/** Whether a capability is on; names are compared without regard to case. */
+export function capabilityOn(config: StoreConfig['imap'], name: string): boolean {
+  return !config.capabilitiesOff.some((off) => off.toUpperCase() === name.toUpperCase());
+}

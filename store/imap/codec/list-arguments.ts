@@ -1,0 +1,70 @@
+import type { ArgumentReader } from './lexer.ts';
+
+/** Arguments of LIST in its basic and its extended form (RFC 9051 §6.3.9, RFC 5258). */
+export interface ListArguments<Item> {
+  /** Whether it is the extended form: with selection options, several patterns or RETURN. */
+  readonly extended: boolean;
+  /** SUBSCRIBED, REMOTE, RECURSIVEMATCH, SPECIAL-USE. */
+  readonly selection: ReadonlySet<string>;
+  /** latin1 octets. */
+  readonly reference: string;
+  readonly patterns: readonly string[];
+  /** SUBSCRIBED, CHILDREN, SPECIAL-USE. */
+  readonly returning: ReadonlySet<string>;
+  /** RETURN (STATUS (…)) of RFC 5819; undefined when not asked for. */
+  readonly status: readonly Item[] | undefined;
+}
+
+const SELECTION = new Set(['SUBSCRIBED', 'REMOTE', 'RECURSIVEMATCH', 'SPECIAL-USE']);
+const RETURN = new Set(['SUBSCRIBED', 'CHILDREN', 'SPECIAL-USE', 'STATUS']);
+const MAX_PATTERNS = 100;
+
+/** What follows `LIST`, the space included; `readStatusItems` reads the list after STATUS. */
+export function readListArguments<Item>(
+  args: ArgumentReader,
+  readStatusItems: (args: ArgumentReader) => Item[],
+): ListArguments<Item> {
+  args.space();
+  let extended = false;
+  const selection = new Set<string>();
+  if (args.peek() === '(') {
+    extended = true;
+    for (const option of args.list(() => readOption(args, SELECTION))) selection.add(option);
+    // RFC 5258 §3: RECURSIVEMATCH modifies a base option and needs one.
+    if (selection.has('RECURSIVEMATCH') && !selection.has('SUBSCRIBED') && !selection.has('SPECIAL-USE')) {
+      args.fail('RECURSIVEMATCH needs another selection option');
+    }
+    args.space();
+  }
+  const reference = args.astring();
+  args.space();
+  let patterns: string[];
+  if (args.peek() === '(') {
+    extended = true;
+    patterns = args.list(() => args.listMailbox(), true);
+    if (patterns.length > MAX_PATTERNS) args.fail('too many patterns');
+  } else {
+    patterns = [args.listMailbox()];
+  }
+  const returning = new Set<string>();
+  let status: Item[] | undefined;
+  if (!args.atEnd) {
+    extended = true;
+    args.expect(' RETURN ');
+    args.list(() => {
+      const option = readOption(args, RETURN);
+      if (option === 'STATUS') {
+        args.space();
+        status = readStatusItems(args);
+      } else {
+        returning.add(option);
+      }
+    });
+  }
+  return { extended, selection, reference, patterns, returning, status };
+}
+
+function readOption(args: ArgumentReader, known: ReadonlySet<string>): string {
+  const option = args.keyword();
+  return known.has(option) ? option : args.fail(`unknown option ${option}`);
+}

@@ -1,0 +1,56 @@
+import type { ArgumentReader } from '../codec/lexer.ts';
+import { formatSequenceSet, type SequenceSet } from '../codec/sequence-set.ts';
+import { no, ok } from '../completion.ts';
+import { findMailbox, overQuota, tryCreate } from '../mailbox-argument.ts';
+import { sequenceRanges, uidsOf } from '../message-set.ts';
+import { type Command, SELECTED } from './command.ts';
+
+interface Arguments {
+  readonly set: SequenceSet;
+  readonly mailbox: string;
+}
+
+/** RFC 9051 §6.4.7 COPY, §6.4.8 MOVE, with COPYUID (RFC 4315 §3). All messages or none. */
+function transferring(how: 'COPY' | 'MOVE', uid: boolean): Command<Arguments> {
+  return {
+    name: uid ? `UID ${how}` : how,
+    states: SELECTED,
+    // A COPY by sequence number leaves the numbers alone; MOVE tells them as they go (RFC 6851 §3.3).
+    expunges: uid || how === 'MOVE',
+    refreshes: true,
+    ...(how === 'MOVE' ? { capability: 'MOVE' } : {}),
+    read(args: ArgumentReader) {
+      args.space();
+      const set = args.sequenceSet();
+      args.space();
+      return { set, mailbox: args.astring() };
+    },
+    async act(session, { set, mailbox: octets }) {
+      const { view, readOnly } = session.selected;
+      if (how === 'MOVE' && readOnly) return no('READ-ONLY', 'The mailbox was opened read-only');
+      const target = await findMailbox(session, octets);
+      if (target === undefined) return tryCreate();
+      const uids = uidsOf(view, sequenceRanges(view, set, uid));
+      if (uids.length === 0) return ok(`${how} completed`);
+      const { messages } = session.mailstore;
+      const { quota } = session.signedIn;
+      const result = await (how === 'COPY'
+        ? messages.copy(view.mailboxId, uids, target.id, quota)
+        : messages.move(view.mailboxId, uids, target.id, quota));
+      if (result.kind === 'no-such-mailbox') return tryCreate();
+      if (result.kind === 'over-quota') return overQuota();
+      if (result.sourceUids.length === 0) return ok(`${how} completed`, 'EXPUNGEISSUED');
+      const sets = `${formatSequenceSet(result.sourceUids)} ${formatSequenceSet(result.destinationUids)}`;
+      const copyUid = `COPYUID ${result.uidValidity} ${sets}`;
+      if (how === 'COPY') return ok('COPY completed', copyUid);
+      // RFC 6851 §4.3: before the EXPUNGE responses, so that a client still knows the old UIDs.
+      session.out.line(`* OK [${copyUid}] Moved`);
+      return ok('MOVE completed');
+    },
+  };
+}
+
+export const copy = transferring('COPY', false);
+export const uidCopy = transferring('COPY', true);
+export const move = transferring('MOVE', false);
+export const uidMove = transferring('MOVE', true);

@@ -1,0 +1,138 @@
+import type { MailboxInfo } from '../../mailstore/mailstore.ts';
+import type { ArgumentReader } from '../codec/lexer.ts';
+import { type ListArguments, readListArguments } from '../codec/list-arguments.ts';
+import { ancestors, matchesPattern, SEPARATOR } from '../codec/mailbox-pattern.ts';
+import { ok } from '../completion.ts';
+import { decodeName, writeName } from '../mailbox-argument.ts';
+import type { Session } from '../session.ts';
+import { readStatusItems, type StatusItem, writeStatus } from '../status-data.ts';
+import { type Command, SIGNED_IN } from './command.ts';
+
+/** A name in the hierarchy, whether there is a mailbox or only something below it, or only a subscription. */
+interface Entry {
+  readonly name: string;
+  readonly mailbox: MailboxInfo | undefined;
+  hasChildren: boolean;
+  subscribed: boolean;
+}
+
+type Arguments = ListArguments<StatusItem>;
+
+/** RFC 9051 §6.3.9, with LIST-EXTENDED (RFC 5258), LIST-STATUS (RFC 5819) and SPECIAL-USE (RFC 6154). */
+export const list: Command<Arguments> = {
+  name: 'LIST',
+  states: SIGNED_IN,
+  expunges: true,
+  read: (args: ArgumentReader) => readListArguments(args, readStatusItems),
+  async act(session, args) {
+    // RFC 9051 §6.3.9: an empty pattern asks for the separator alone.
+    if (!args.extended && args.patterns[0] === '') {
+      session.out.line(`* LIST (\\Noselect) "${SEPARATOR}" ""`);
+      return ok('LIST completed');
+    }
+    const entries = await hierarchy(session);
+    const patterns = decodePatterns(session, args);
+    const shown: MailboxInfo[] = [];
+    for (const entry of entries.values()) {
+      if (!patterns.some((pattern) => matchesPattern(pattern, entry.name))) continue;
+      const own = isSelected(args, entry);
+      const childInfo = args.selection.has('RECURSIVEMATCH') && hasSelectedBelow(args, entries, entry, patterns);
+      if (!own && !childInfo) continue;
+      writeEntry(session, args, entry, own && args.selection.size > 0, childInfo);
+      if (entry.mailbox !== undefined) shown.push(entry.mailbox);
+      await session.flow();
+    }
+    if (args.status !== undefined) await writeStatuses(session, shown, args.status);
+    return ok('LIST completed');
+  },
+};
+
+/** Reference and pattern are put together as they are (RFC 9051 §6.3.9); what is not a name matches nothing. */
+export function decodePatterns(
+  session: Session,
+  args: { readonly reference: string; readonly patterns: readonly string[] },
+): string[] {
+  return args.patterns
+    .map((pattern) => decodeName(session, args.reference + pattern))
+    .filter((pattern) => pattern !== undefined)
+    .map((pattern) => pattern.replace(/^inbox(?=\/|$)/i, 'INBOX'));
+}
+
+/** Every name of the account, sorted, INBOX first: mailboxes, the names above them, subscriptions. */
+async function hierarchy(session: Session): Promise<Map<string, Entry>> {
+  const accountId = session.signedIn.account.id;
+  const mailboxes = await session.mailstore.mailboxes.list(accountId);
+  const subscriptions = new Set(await session.mailstore.mailboxes.subscriptions(accountId));
+  const entries = new Map<string, Entry>();
+  const add = (name: string, mailbox: MailboxInfo | undefined): void => {
+    for (const above of ancestors(name)) {
+      const parent = entries.get(above) ?? { name: above, mailbox: undefined, hasChildren: false, subscribed: false };
+      if (mailbox !== undefined) parent.hasChildren = true;
+      entries.set(above, parent);
+    }
+    const known = entries.get(name);
+    entries.set(name, {
+      name,
+      mailbox: mailbox ?? known?.mailbox,
+      hasChildren: known?.hasChildren ?? false,
+      subscribed: subscriptions.has(name),
+    });
+  };
+  for (const mailbox of mailboxes) add(mailbox.name, mailbox);
+  for (const name of subscriptions) if (!entries.has(name)) add(name, undefined);
+  return entries;
+}
+
+function isSelected(args: Arguments, entry: Entry): boolean {
+  if (args.selection.has('SUBSCRIBED')) return entry.subscribed && specialUseFits(args, entry);
+  // A name that is neither mailbox nor above one is there by its subscription alone.
+  return (entry.mailbox !== undefined || entry.hasChildren) && specialUseFits(args, entry);
+}
+
+const specialUseFits = (args: Arguments, entry: Entry): boolean =>
+  !args.selection.has('SPECIAL-USE') || entry.mailbox?.specialUse !== undefined;
+
+/** RFC 5258 §3 RECURSIVEMATCH: something below is selected that no pattern shows itself. */
+function hasSelectedBelow(
+  args: Arguments,
+  entries: ReadonlyMap<string, Entry>,
+  above: Entry,
+  patterns: readonly string[],
+): boolean {
+  for (const entry of entries.values()) {
+    if (!entry.name.startsWith(above.name + SEPARATOR) || !isSelected(args, entry)) continue;
+    if (!patterns.some((pattern) => matchesPattern(pattern, entry.name))) return true;
+  }
+  return false;
+}
+
+function writeEntry(session: Session, args: Arguments, entry: Entry, selected: boolean, childInfo: boolean): void {
+  const attributes: string[] = [];
+  if (entry.mailbox === undefined) attributes.push(args.extended ? '\\NonExistent' : '\\Noselect');
+  attributes.push(entry.hasChildren ? '\\HasChildren' : '\\HasNoChildren');
+  const tellSubscribed = args.returning.has('SUBSCRIBED') || (selected && args.selection.has('SUBSCRIBED'));
+  if (tellSubscribed && entry.subscribed) attributes.push('\\Subscribed');
+  if (entry.mailbox?.specialUse !== undefined) attributes.push(entry.mailbox.specialUse);
+  const { out } = session;
+  out.text(`* LIST (${attributes.join(' ')}) "${SEPARATOR}" `);
+  writeName(session, out, entry.name);
+  if (childInfo) {
+    const options = [...args.selection].filter((option) => option === 'SUBSCRIBED' || option === 'SPECIAL-USE');
+    out.text(` ("CHILDINFO" (${options.map((option) => `"${option}"`).join(' ')}))`);
+  }
+  out.text('\r\n');
+}
+
+async function writeStatuses(
+  session: Session,
+  shown: readonly MailboxInfo[],
+  items: readonly StatusItem[],
+): Promise<void> {
+  if (shown.length === 0) return;
+  const counters = await session.mailstore.mailboxes.status(shown.map((mailbox) => mailbox.id));
+  for (const [index, mailbox] of shown.entries()) {
+    const status = counters[index];
+    if (status !== undefined) writeStatus(session, mailbox.name, status, items);
+    await session.flow();
+  }
+}

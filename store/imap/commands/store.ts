@@ -1,0 +1,82 @@
+import type { FlagChange } from '../../mailstore/mailstore.ts';
+import type { ArgumentReader } from '../codec/lexer.ts';
+import type { SequenceSet } from '../codec/sequence-set.ts';
+import { no, ok } from '../completion.ts';
+import { toFlagSet } from '../flag-argument.ts';
+import { noSuchMailbox } from '../mailbox-argument.ts';
+import { writeFlags } from '../message-data.ts';
+import { numbersOf, sequenceRanges, uidsOf } from '../message-set.ts';
+import { type Command, SELECTED } from './command.ts';
+
+const ROWS_A_TURN = 1000;
+
+interface Arguments {
+  readonly set: SequenceSet;
+  readonly change: FlagChange;
+  readonly silent: boolean;
+}
+
+/** RFC 9051 §6.4.6 STORE, §6.4.9 UID STORE. */
+function storing(uid: boolean): Command<Arguments> {
+  return {
+    name: uid ? 'UID STORE' : 'STORE',
+    states: SELECTED,
+    expunges: uid,
+    read(args: ArgumentReader) {
+      args.space();
+      const set = args.sequenceSet();
+      args.space();
+      const how = args.take('+') ? 'add' : args.take('-') ? 'remove' : 'set';
+      const item = args.keyword();
+      if (item !== 'FLAGS' && item !== 'FLAGS.SILENT') args.fail('expected FLAGS');
+      args.space();
+      return { set, change: { how, flags: readFlags(args) }, silent: item === 'FLAGS.SILENT' };
+    },
+    async act(session, { set, change, silent }) {
+      const { view, readOnly } = session.selected;
+      if (readOnly) return no('READ-ONLY', 'The mailbox was opened read-only');
+      const ranges = sequenceRanges(view, set, uid);
+      const uids = uidsOf(view, ranges);
+      if (uids.length === 0) return ok('STORE completed');
+      const result = await session.mailstore.messages.storeFlags(view.mailboxId, uids, change);
+      if (result.kind === 'no-such-mailbox') return noSuchMailbox();
+      view.ignoreFlagsOf(result.modSeq);
+      await view.refresh();
+      if (silent) return ok('STORE completed');
+      const { out } = session;
+      let row = 0;
+      for (const sequence of numbersOf(ranges)) {
+        out.text('* ').number(sequence).text(' FETCH (');
+        if (uid)
+          out
+            .text('UID ')
+            .number(view.uidAt(sequence) ?? 0)
+            .text(' ');
+        out.text('FLAGS ');
+        writeFlags(out, view, sequence);
+        out.text(')\r\n');
+        row += 1;
+        if (row % ROWS_A_TURN === 0) await session.flow();
+      }
+      return ok('STORE completed');
+    },
+  };
+}
+
+/** A list in parentheses, or flags with spaces between them (RFC 9051 §9 store-att-flags). */
+function readFlags(args: ArgumentReader): FlagChange['flags'] {
+  if (args.peek() === '(')
+    return toFlagSet(
+      args,
+      args.list(() => args.flag()),
+    );
+  const names = [args.flag()];
+  while (!args.atEnd) {
+    args.space();
+    names.push(args.flag());
+  }
+  return toFlagSet(args, names);
+}
+
+export const store = storing(false);
+export const uidStore = storing(true);

@@ -1,0 +1,201 @@
+import type { Socket } from 'node:net';
+import { type SecureContext, TLSSocket } from 'node:tls';
+import { CommandFramer, type Frame, type FramerLimits } from './codec/command.ts';
+import { ResponseWriter, recyclePiece } from './codec/response.ts';
+
+/** The peer is gone, or did not take our bytes in time: the session ends without another word. */
+export class ConnectionGone extends Error {
+  override readonly name = 'ConnectionGone';
+}
+
+/** Received and not yet understood bytes above which reading stops until the session asks for more. */
+const READ_AHEAD_BYTES = 262_144;
+
+/**
+ * The bytes of one session: framed input, written output, each with back-pressure. It never buffers more than the
+ * framer's limits on the way in and one piece and the socket's own buffer on the way out.
+ */
+export class Connection {
+  readonly out = new ResponseWriter();
+  readonly #framer: CommandFramer;
+  #socket: Socket;
+  #gone = false;
+  #wakeReader: (() => void) | undefined;
+  readonly #closeListeners: (() => void)[] = [];
+  readonly #writeTimeoutMs: number;
+
+  constructor(socket: Socket, limits: FramerLimits, writeTimeoutMs: number) {
+    this.#framer = new CommandFramer(limits);
+    this.#socket = socket;
+    this.#writeTimeoutMs = writeTimeoutMs;
+    this.#attach();
+  }
+
+  get limits(): FramerLimits {
+    return this.#framer.limits;
+  }
+
+  get encrypted(): boolean {
+    return this.#socket instanceof TLSSocket;
+  }
+
+  get gone(): boolean {
+    return this.#gone;
+  }
+
+  #attach(): void {
+    this.#socket.on('data', this.#receive);
+    // An 'error' is always followed by 'close'; what a broken connection says is of no use to anybody.
+    this.#socket.on('error', this.destroy);
+    // A client that half-closes may still read what it asked for; there will be no more commands.
+    this.#socket.on('end', this.#lose);
+    this.#socket.on('close', this.#lose);
+  }
+
+  #detach(): void {
+    this.#socket.off('data', this.#receive);
+    this.#socket.off('error', this.destroy);
+    this.#socket.off('end', this.#lose);
+    this.#socket.off('close', this.#lose);
+  }
+
+  readonly #receive = (chunk: Buffer): void => {
+    this.#framer.push(chunk);
+    if (this.#framer.bufferedBytes > READ_AHEAD_BYTES) this.#socket.pause();
+    this.#wake();
+  };
+
+  readonly #lose = (): void => {
+    if (this.#gone) return;
+    this.#gone = true;
+    this.#wake();
+    for (const listener of this.#closeListeners) listener();
+  };
+
+  /** Called when the peer is gone. */
+  onClose(listener: () => void): void {
+    this.#closeListeners.push(listener);
+  }
+
+  #wake(): void {
+    const wake = this.#wakeReader;
+    this.#wakeReader = undefined;
+    wake?.();
+  }
+
+  /**
+   * Waits for the next frame. `timeout` after so many milliseconds without any bytes; rejects with
+   * {@link ConnectionGone} when the peer left.
+   */
+  async frame(timeoutMs: number): Promise<Frame | 'timeout'> {
+    for (;;) {
+      const frame = this.#framer.next();
+      if (frame !== undefined) return frame;
+      if ((await this.#moreInput(timeoutMs)) === 'timeout') return 'timeout';
+    }
+  }
+
+  /** Waits for a line outside of a command: DONE, or a SASL response. `interrupted` when `interrupt` fires first. */
+  async line(
+    timeoutMs: number,
+    interrupt?: (fire: () => void) => void,
+  ): Promise<{ readonly text: string } | 'too-long' | 'timeout' | 'interrupted'> {
+    let interrupted = false;
+    interrupt?.(() => {
+      interrupted = true;
+      this.#wake();
+    });
+    const deadline = performance.now() + timeoutMs;
+    for (;;) {
+      const line = this.#framer.nextLine();
+      if (line !== undefined) return line;
+      if (interrupted) return 'interrupted';
+      const left = deadline - performance.now();
+      if (left <= 0 || (await this.#moreInput(left)) === 'timeout') return 'timeout';
+    }
+  }
+
+  #moreInput(timeoutMs: number): Promise<'input' | 'timeout'> {
+    if (this.#gone) return Promise.reject(new ConnectionGone());
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#wakeReader = undefined;
+        resolve('timeout');
+      }, timeoutMs);
+      this.#wakeReader = () => {
+        clearTimeout(timer);
+        if (this.#gone && this.#framer.bufferedBytes === 0) reject(new ConnectionGone());
+        else resolve('input');
+      };
+      this.#socket.resume();
+    });
+  }
+
+  /** Hands what is written to the socket, and waits while the peer is slow. With `all` false only whole pieces. */
+  async flow(all = false): Promise<void> {
+    let full = false;
+    for (const { piece, length } of this.out.takeFilled(all)) {
+      if (this.#socket.destroyed) throw new ConnectionGone();
+      full = !this.#socket.write(piece.subarray(0, length), () => recyclePiece(piece));
+    }
+    if (full) await this.#drained();
+  }
+
+  #drained(): Promise<void> {
+    const socket = this.#socket;
+    return new Promise((resolve, reject) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        socket.off('drain', done);
+        socket.off('close', done);
+        if (socket.destroyed) reject(new ConnectionGone());
+        else resolve();
+      };
+      const timer = setTimeout(() => socket.destroy(), this.#writeTimeoutMs);
+      socket.on('drain', done);
+      socket.on('close', done);
+    });
+  }
+
+  /** RFC 9051 §6.2.1: begins TLS. What was received before does not count. */
+  async startTls(context: SecureContext): Promise<void> {
+    const plain = this.#socket;
+    plain.off('data', this.#receive);
+    plain.pause();
+    this.#framer.discard();
+    await this.flow(true);
+    this.#detach();
+    const secure = new TLSSocket(plain, { isServer: true, secureContext: context });
+    this.#socket = secure;
+    plain.on('error', () => secure.destroy());
+    plain.on('close', () => secure.destroy());
+    await new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(() => secure.destroy(), this.#writeTimeoutMs);
+      secure.once('secure', () => {
+        clearTimeout(timer);
+        resolve();
+      });
+      secure.once('error', () => secure.destroy());
+      secure.once('close', () => {
+        clearTimeout(timer);
+        reject(new ConnectionGone());
+      });
+    });
+    this.#attach();
+  }
+
+  /** Sends what is left, then closes; a peer that does not take it is cut off. */
+  async end(): Promise<void> {
+    try {
+      await this.flow(true);
+    } catch (error) {
+      if (!(error instanceof ConnectionGone)) throw error;
+    }
+    this.#socket.end();
+    setTimeout(() => this.#socket.destroy(), 2000).unref();
+  }
+
+  readonly destroy = (): void => {
+    this.#socket.destroy();
+  };
+}

@@ -1,0 +1,31 @@
+import type { SelectedMailbox } from '../mailstore/mailstore.ts';
+import { type NumberRange, resolveRanges, type SequenceSet } from './codec/sequence-set.ts';
+
+/**
+ * The messages of a set as ranges of sequence numbers, ascending. Numbers that no message has are passed over: with
+ * UIDs RFC 9051 §6.4.9 asks for it, and with sequence numbers a client that counts wrong learns more from the answer.
+ */
+export function sequenceRanges(view: SelectedMailbox, set: SequenceSet, uid: boolean): NumberRange[] {
+  const { exists } = view;
+  if (exists === 0) return [];
+  const out: NumberRange[] = [];
+  for (const range of resolveRanges(set, uid ? (view.uidAt(exists) ?? 0) : exists)) {
+    const first = uid ? view.firstSequenceFrom(range.first) : range.first;
+    const last = uid ? view.firstSequenceFrom(range.last + 1) - 1 : Math.min(range.last, exists);
+    if (first <= last) out.push({ first, last });
+  }
+  return out;
+}
+
+/** All numbers of the ranges, in order. */
+export function* numbersOf(ranges: readonly NumberRange[]): Generator<number> {
+  for (const { first, last } of ranges) for (let n = first; n <= last; n += 1) yield n;
+}
+
+/** UIDs of the messages in ranges of sequence numbers, ascending. */
+export function uidsOf(view: SelectedMailbox, ranges: readonly NumberRange[]): number[] {
+  const { uids } = view.columns;
+  const out: number[] = [];
+  for (const { first, last } of ranges) for (let n = first; n <= last; n += 1) out.push(uids[n - 1] ?? 0);
+  return out;
+}

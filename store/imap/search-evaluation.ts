@@ -1,0 +1,167 @@
+import { SEEN, systemFlagBit } from '../mailstore/flags.ts';
+import type { FetchedMessage, Mailstore, SelectedMailbox, TextCriterion } from '../mailstore/mailstore.ts';
+import { DAY_MS } from './codec/date-time.ts';
+import { CommandSyntaxError } from './codec/lexer.ts';
+import { decodeUtf8 } from './codec/mailbox-name.ts';
+import type { DateRelation, SearchKey } from './codec/search-key.ts';
+import { rangesContain } from './codec/sequence-set.ts';
+import { sequenceRanges } from './message-set.ts';
+
+/** What a search has read of the messages already. */
+interface Context {
+  readonly mailstore: Mailstore;
+  readonly view: SelectedMailbox;
+}
+
+type Key<Kind extends SearchKey['kind']> = SearchKey & { readonly kind: Kind };
+
+/**
+ * Sequence numbers of the messages that match, ascending. What the view knows is decided there; the database is asked
+ * only about the messages that are left (RFC 9051 §6.4.4). Throws CommandSyntaxError when a text is not in UTF-8.
+ */
+export function search(mailstore: Mailstore, view: SelectedMailbox, key: SearchKey): Promise<number[]> {
+  const all = Array.from({ length: view.exists }, (_, index) => index + 1);
+  return evaluate({ mailstore, view }, key, all);
+}
+
+/** Those of the candidates that match. */
+async function evaluate(context: Context, key: SearchKey, candidates: readonly number[]): Promise<number[]> {
+  if (candidates.length === 0) return [];
+  const test = viewTest(context.view, key);
+  if (test !== undefined) return candidates.filter(test);
+  switch (key.kind) {
+    case 'and':
+      return evaluateAll(context, key.keys, candidates);
+    case 'or': {
+      const left = new Set(await evaluate(context, key.left, candidates));
+      const rest = candidates.filter((sequence) => !left.has(sequence));
+      const right = new Set(await evaluate(context, key.right, rest));
+      return candidates.filter((sequence) => left.has(sequence) || right.has(sequence));
+    }
+    case 'not': {
+      const inner = new Set(await evaluate(context, key.key, candidates));
+      return candidates.filter((sequence) => !inner.has(sequence));
+    }
+    case 'size':
+      return byMessage(context, candidates, {}, ({ sizeBytes }) =>
+        key.relation === 'larger' ? sizeBytes > key.bytes : sizeBytes < key.bytes,
+      );
+    case 'date':
+      return byDate(context, key, candidates);
+    case 'header':
+    case 'body':
+    case 'text':
+      return byText(context, [key], candidates);
+    default:
+      throw new Error(`search key ${key.kind} is not evaluated`);
+  }
+}
+
+/** Cheap keys first; all texts in one question. */
+async function evaluateAll(
+  context: Context,
+  keys: readonly SearchKey[],
+  candidates: readonly number[],
+): Promise<number[]> {
+  const texts = keys.filter(isText);
+  const others = keys.filter((key) => !isText(key));
+  const isCheap = (key: SearchKey): boolean => viewTest(context.view, key) !== undefined;
+  let left = [...candidates];
+  for (const key of others.filter(isCheap)) left = await evaluate(context, key, left);
+  for (const key of others.filter((key) => !isCheap(key))) left = await evaluate(context, key, left);
+  return texts.length === 0 ? left : byText(context, texts, left);
+}
+
+const isText = (key: SearchKey): key is Key<'header' | 'body' | 'text'> =>
+  key.kind === 'header' || key.kind === 'body' || key.kind === 'text';
+
+/** The test for keys that the view answers; undefined for others. */
+function viewTest(view: SelectedMailbox, key: SearchKey): ((sequence: number) => boolean) | undefined {
+  const { flags, uids } = view.columns;
+  const isRecent = (sequence: number): boolean => (uids[sequence - 1] ?? 0) >= view.recentFromUid;
+  switch (key.kind) {
+    case 'all':
+      return () => true;
+    case 'recent':
+      return isRecent;
+    case 'old':
+      return (sequence) => !isRecent(sequence);
+    case 'new':
+      return (sequence) => isRecent(sequence) && ((flags[sequence - 1] ?? 0) & SEEN) === 0;
+    case 'flag': {
+      const bit = systemFlagBit(key.flag);
+      if (bit !== 0) return (sequence) => (((flags[sequence - 1] ?? 0) & bit) !== 0) === key.set;
+      const keyword = key.flag.toLowerCase();
+      return (sequence) => view.keywordsAt(sequence).some((name) => name.toLowerCase() === keyword) === key.set;
+    }
+    case 'sequence':
+    case 'uid': {
+      const ranges = sequenceRanges(view, key.set, key.kind === 'uid');
+      return (sequence) => rangesContain(ranges, sequence);
+    }
+    default:
+      return undefined;
+  }
+}
+
+async function byMessage(
+  { mailstore, view }: Context,
+  candidates: readonly number[],
+  wants: { readonly envelope?: boolean },
+  test: (message: FetchedMessage) => boolean,
+): Promise<number[]> {
+  const uids = candidates.map((sequence) => view.uidAt(sequence) ?? 0);
+  const out: number[] = [];
+  for await (const page of mailstore.messages.fetch(view.mailboxId, uids, { ...wants, pageSize: 2000 })) {
+    for (const message of page) if (test(message)) out.push(view.sequenceOf(message.uid));
+  }
+  return out.filter((sequence) => sequence > 0);
+}
+
+function byDate(context: Context, key: Key<'date'>, candidates: readonly number[]): Promise<number[]> {
+  if (key.of === 'internal') {
+    // INTERNALDATE is told in UTC, so its day is the one in UTC.
+    return byMessage(context, candidates, {}, (message) =>
+      compare(Math.floor(message.internalDateMs / DAY_MS), key.relation, key.day),
+    );
+  }
+  return byMessage(context, candidates, { envelope: true }, (message) => {
+    const day = sentDay(message.envelope);
+    return day !== undefined && compare(day, key.relation, key.day);
+  });
+}
+
+function compare(day: number, relation: DateRelation, than: number): boolean {
+  if (relation === 'on') return day === than;
+  return relation === 'before' ? day < than : day >= than;
+}
+
+const MONTHS = 'janfebmaraprmayjunjulaugsepoctnovdec';
+
+/** The day that the Date field names, its zone disregarded (RFC 9051 §6.4.4 SENTON); the date is ENVELOPE's first item. */
+function sentDay(envelope: Buffer | undefined): number | undefined {
+  const head = envelope?.toString('latin1', 0, 200) ?? '';
+  const match = /^\((?:"|\{\d+\}\r\n)[^"\d]*(\d{1,2})[ -]+([a-z]{3})[a-z]*[ -]+(\d{2,4})/i.exec(head);
+  const month = MONTHS.indexOf(match?.[2]?.toLowerCase() ?? '-');
+  if (match === null || month < 0 || month % 3 !== 0) return undefined;
+  const digits = match[3] ?? '';
+  // RFC 5322 §4.3: years of two digits below 50 are of this century; three digits count from 1900.
+  const year = Number(digits) + (digits.length === 4 ? 0 : digits.length === 2 && Number(digits) < 50 ? 2000 : 1900);
+  return Date.UTC(year, month / 3, Number(match[1])) / DAY_MS;
+}
+
+async function byText(
+  { mailstore, view }: Context,
+  keys: readonly Key<'header' | 'body' | 'text'>[],
+  candidates: readonly number[],
+): Promise<number[]> {
+  if (candidates.length === 0) return [];
+  const criteria = keys.map((key): TextCriterion => {
+    const value = decodeUtf8(key.text);
+    if (value === undefined) throw new CommandSyntaxError('search text is not UTF-8');
+    return key.kind === 'header' ? { kind: 'header', field: key.field, value } : { kind: key.kind, value };
+  });
+  const uids = candidates.map((sequence) => view.uidAt(sequence) ?? 0);
+  const found = await mailstore.messages.search(view.mailboxId, uids, criteria);
+  return found.map((uid) => view.sequenceOf(uid)).filter((sequence) => sequence > 0);
+}

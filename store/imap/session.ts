@@ -1,0 +1,303 @@
+import type { SecureContext } from 'node:tls';
+import type { Account, Directory } from '@postern/shared/directory/directory.ts';
+import type { Log } from '@postern/shared/runtime/log.ts';
+import type { StoreConfig } from '../config.ts';
+import { CommitOutcomeUnknown, type Mailstore, type StoredAccount } from '../mailstore/mailstore.ts';
+import { capabilities, capabilityOn } from './capability.ts';
+import type { Frame, Segment } from './codec/command.ts';
+import { ArgumentReader, CommandSyntaxError } from './codec/lexer.ts';
+import type { ResponseWriter } from './codec/response.ts';
+import type { AnyCommand } from './commands/command.ts';
+import { findCommand } from './commands/table.ts';
+import { bad, type Completion, formatCompletion, no } from './completion.ts';
+import { type Connection, ConnectionGone } from './connection.ts';
+import { Goodbye } from './goodbye.ts';
+import type { LiteralBudget } from './literal-budget.ts';
+import type { LoginThrottle } from './login-throttle.ts';
+import type { Selected, SignedIn, State } from './state.ts';
+import { writeChanges } from './updates.ts';
+
+/** Limits before sign-in: enough for a login, not for filling memory. */
+export const UNAUTHENTICATED_LIMITS = { maxLineBytes: 8192, maxArgumentBytes: 1024, maxAppendBytes: 1024 } as const;
+const MAX_LINE_BYTES = 65_536;
+const MAX_ARGUMENT_BYTES = 65_536;
+/** Bad commands in a row after which a client is taken for something that speaks another protocol. */
+const MAX_BAD_IN_A_ROW = 10;
+
+/** What all sessions of a server share. */
+export interface SessionServices {
+  readonly config: StoreConfig['imap'];
+  readonly quota: StoreConfig['quota'];
+  readonly mailstore: Mailstore;
+  readonly directory: Directory;
+  readonly tlsContext: () => SecureContext | undefined;
+  readonly throttle: LoginThrottle;
+  readonly literals: LiteralBudget;
+  /** Counts a session of the account; false when it has too many. */
+  readonly admit: (accountId: number) => boolean;
+  readonly dismiss: (accountId: number) => void;
+}
+
+/** One IMAP session: reads a command, lets its file act, writes what the client has to know, and answers. */
+export class Session {
+  readonly id: string;
+  readonly client: string;
+  readonly services: SessionServices;
+  readonly connection: Connection;
+  readonly log: Log;
+  /** Extensions that ENABLE switched on, upper-cased (RFC 5161). */
+  readonly enabled = new Set<string>();
+  #signedIn: SignedIn | undefined;
+  #selected: Selected | undefined;
+  #heldLiteralBytes = 0;
+  #ended = false;
+  #leaving = false;
+  #afterResponse: (() => Promise<void>) | undefined;
+
+  constructor(id: string, client: string, services: SessionServices, connection: Connection, log: Log) {
+    this.id = id;
+    this.client = client;
+    this.services = services;
+    this.connection = connection;
+    this.log = log;
+    connection.onClose(() => this.#selected?.wake?.());
+  }
+
+  get out(): ResponseWriter {
+    return this.connection.out;
+  }
+
+  get mailstore(): Mailstore {
+    return this.services.mailstore;
+  }
+
+  get state(): State {
+    if (this.#signedIn === undefined) return 'not-authenticated';
+    return this.#selected === undefined ? 'authenticated' : 'selected';
+  }
+
+  /** Who signed in; only for commands of the states after sign-in. */
+  get signedIn(): SignedIn {
+    if (this.#signedIn === undefined) throw new Error('nobody has signed in');
+    return this.#signedIn;
+  }
+
+  /** What is selected; only for commands of the selected state. */
+  get selected(): Selected {
+    if (this.#selected === undefined) throw new Error('no mailbox is selected');
+    return this.#selected;
+  }
+
+  /** RFC 9051 §6.2.1: no password in clear, but over loopback where the configuration allows that. */
+  get passwordsAllowed(): boolean {
+    if (this.connection.encrypted) return true;
+    const loopback = /^(?:::ffff:)?127\./.test(this.client) || this.client === '::1';
+    return this.services.config.allowPlaintextLoopback && loopback;
+  }
+
+  /** Whether mailbox names and other text travel in UTF-8 (IMAP4rev2, UTF8=ACCEPT). */
+  get utf8(): boolean {
+    return this.enabled.has('IMAP4REV2') || this.enabled.has('UTF8=ACCEPT');
+  }
+
+  capabilities(): string {
+    return capabilities(this.services.config, {
+      signedIn: this.#signedIn !== undefined,
+      encrypted: this.connection.encrypted,
+      passwordsAllowed: this.passwordsAllowed,
+      tlsAvailable: this.services.tlsContext() !== undefined,
+    }).join(' ');
+  }
+
+  /** Ends the state "not authenticated". False when the account has too many sessions. */
+  begin(account: StoredAccount, entry: Account): boolean {
+    if (!this.services.admit(account.id)) return false;
+    const { defaultBytes, defaultMessages } = this.services.quota;
+    this.#signedIn = {
+      account,
+      entry,
+      quota: { bytes: entry.quotaBytes ?? defaultBytes, messages: entry.quotaMessages ?? defaultMessages },
+    };
+    Object.assign(this.connection.limits, {
+      maxLineBytes: MAX_LINE_BYTES,
+      maxArgumentBytes: MAX_ARGUMENT_BYTES,
+      maxAppendBytes: this.services.config.maxLiteralBytes,
+    });
+    return true;
+  }
+
+  /** Makes the mailbox the selected one; the one before is left. */
+  select(selected: Selected): void {
+    this.unselect();
+    this.#selected = selected;
+  }
+
+  unselect(): void {
+    const selected = this.#selected;
+    this.#selected = undefined;
+    selected?.stopWatching();
+    selected?.view.close();
+  }
+
+  /** LOGOUT: the session ends after the tagged response. */
+  leave(): void {
+    this.#leaving = true;
+  }
+
+  /** Something to do once the tagged response has gone out: beginning TLS. */
+  afterResponse(action: () => Promise<void>): void {
+    this.#afterResponse = action;
+  }
+
+  /** Waits for the client where it is slow: call it between rows of a long response. */
+  flow(): Promise<void> {
+    return this.connection.flow(false);
+  }
+
+  /** Tells the client what changed in the selected mailbox since it was told last. */
+  async tellChanges(options: { readonly expunges: boolean; readonly refresh: boolean }): Promise<void> {
+    const selected = this.#selected;
+    if (selected === undefined) return;
+    if (options.refresh || selected.stale) {
+      selected.stale = false;
+      if ((await selected.view.refresh()) === 'gone') throw new Goodbye('The selected mailbox was deleted');
+    }
+    await writeChanges(this, selected, options.expunges);
+  }
+
+  /** Runs until the client leaves, logs out, breaks a limit or the server stops. Never rejects. */
+  async run(): Promise<void> {
+    try {
+      this.out.line(`* OK [CAPABILITY ${this.capabilities()}] Postern ready`);
+      await this.connection.flow(true);
+      await this.#loop();
+    } catch (error) {
+      await this.#lastWords(error);
+    } finally {
+      this.#ended = true;
+      this.#releaseLiterals();
+      this.unselect();
+      if (this.#signedIn !== undefined) this.services.dismiss(this.#signedIn.account.id);
+      await this.connection.end();
+    }
+  }
+
+  /** The server stops: says BYE and closes. A command that is under way is cut off, which is as good as a lost connection. */
+  async stop(): Promise<void> {
+    if (this.#ended) return;
+    this.out.line('* BYE [UNAVAILABLE] The server is stopping');
+    await this.connection.end();
+  }
+
+  async #lastWords(error: unknown): Promise<void> {
+    if (error instanceof ConnectionGone || this.#ended) return;
+    let text = '* BYE [SERVERBUG] Internal error';
+    if (error instanceof Goodbye) text = `* BYE ${error.code === undefined ? '' : `[${error.code}] `}${error.message}`;
+    // Nobody knows whether the change was committed: only a new connection shows (RFC 9051 §7.1.5, the write rule).
+    else if (error instanceof CommitOutcomeUnknown) text = '* BYE [UNAVAILABLE] The outcome is unknown; connect again';
+    if (!(error instanceof Goodbye)) this.log.error({ event: 'session-fault', session: this.id, err: error });
+    this.out.line(text);
+  }
+
+  async #loop(): Promise<void> {
+    const { config } = this.services;
+    const loginDeadline = performance.now() + config.loginTimeoutMs;
+    let badInARow = 0;
+    for (;;) {
+      const signedIn = this.#signedIn !== undefined;
+      const frame = await this.connection.frame(
+        signedIn ? config.autologoutMs : Math.max(1, loginDeadline - performance.now()),
+      );
+      if (frame === 'timeout') throw new Goodbye(signedIn ? 'Autologout; idle for too long' : 'Sign-in took too long');
+      if (frame.kind === 'lost') throw new Goodbye('Literal too big to skip', 'TOOBIG');
+      if (frame.kind === 'literal') {
+        await this.#admitLiteral(frame);
+        continue;
+      }
+      const completion =
+        frame.kind === 'refused' ? this.#refuse(frame.tag, frame.why) : await this.#execute(frame.segments);
+      this.#releaseLiterals();
+      badInARow = completion.status === 'BAD' ? badInARow + 1 : 0;
+      const after = this.#afterResponse;
+      this.#afterResponse = undefined;
+      if (after !== undefined) await after();
+      else await this.connection.flow(true);
+      if (this.#leaving) return;
+      if (badInARow >= MAX_BAD_IN_A_ROW) throw new Goodbye('Too many bad commands');
+    }
+  }
+
+  async #admitLiteral(frame: Frame & { readonly kind: 'literal' }): Promise<void> {
+    this.#heldLiteralBytes += await this.services.literals.take(frame.bytes, this.#heldLiteralBytes);
+    if (!frame.synchronizing) return;
+    this.out.line('+ Ready for literal data');
+    await this.connection.flow(true);
+  }
+
+  #releaseLiterals(): void {
+    if (this.#heldLiteralBytes > 0) this.services.literals.giveBack(this.#heldLiteralBytes);
+    this.#heldLiteralBytes = 0;
+  }
+
+  #refuse(tag: string, why: 'line-too-long' | 'literal-too-big'): Completion {
+    // RFC 9051 §4.3 and RFC 7889 §5: TOOBIG tells a client that trying again is of no use.
+    const completion = why === 'line-too-long' ? bad('Command line too long') : no('TOOBIG', 'Literal too big');
+    this.out.line(`${tag} ${formatCompletion(completion)}`);
+    return completion;
+  }
+
+  async #execute(segments: readonly Segment[]): Promise<Completion> {
+    const args = new ArgumentReader(segments);
+    let tag = '*';
+    let completion: Completion;
+    try {
+      tag = args.tag();
+      args.space();
+      const command = this.#commandOf(args);
+      const read = command.read(args);
+      args.end();
+      completion = this.#mayRun(command) ?? (await this.#act(command, read));
+    } catch (error) {
+      if (!(error instanceof CommandSyntaxError)) throw error;
+      completion = bad(error.message);
+    }
+    this.out.line(`${tag} ${formatCompletion(completion)}`);
+    return completion;
+  }
+
+  #commandOf(args: ArgumentReader): AnyCommand {
+    let name = args.keyword();
+    if (name === 'UID') {
+      args.space();
+      name = `UID ${args.keyword()}`;
+    }
+    const command = findCommand(name);
+    if (command === undefined) return args.fail('Unknown command');
+    const { capability } = command;
+    if (capability !== undefined && !capabilityOn(this.services.config, capability)) args.fail('Unknown command');
+    return command;
+  }
+
+  #mayRun(command: AnyCommand): Completion | undefined {
+    if (command.states.includes(this.state)) return undefined;
+    if (this.state === 'not-authenticated') return bad('Sign in first');
+    return bad(command.states.includes('selected') ? 'No mailbox selected' : 'Already signed in');
+  }
+
+  /** The one place where a fault of a command becomes an answer; what the session cannot survive is thrown on. */
+  async #act(command: AnyCommand, read: unknown): Promise<Completion> {
+    try {
+      const completion = await command.act(this, read);
+      if (completion.status !== 'BAD') {
+        await this.tellChanges({ expunges: command.expunges, refresh: command.refreshes ?? false });
+      }
+      return completion;
+    } catch (error) {
+      if (error instanceof ConnectionGone || error instanceof Goodbye || error instanceof CommitOutcomeUnknown)
+        throw error;
+      if (error instanceof CommandSyntaxError) throw error;
+      this.log.error({ event: 'command-fault', session: this.id, command: command.name, err: error });
+      return no('SERVERBUG', 'Internal error; it was logged');
+    }
+  }
+}

@@ -1,0 +1,42 @@
+import { writeFlags } from './message-data.ts';
+import type { Session } from './session.ts';
+import type { Selected } from './state.ts';
+
+/** Rows written between two looks at the socket. */
+const ROWS_A_TURN = 1000;
+
+/** RFC 9051 §7.5.1: writes EXPUNGE (where allowed), then EXISTS and RECENT, then FETCH of changed flags. */
+export async function writeChanges(session: Session, selected: Selected, expunges: boolean): Promise<void> {
+  const { out } = session;
+  const { view } = selected;
+  const changes = view.take({ expunges });
+  for (const [row, sequence] of changes.expungedSequence.entries()) {
+    out.text('* ').number(sequence).text(' EXPUNGE\r\n');
+    if (row % ROWS_A_TURN === ROWS_A_TURN - 1) await session.flow();
+  }
+  if (changes.exists !== undefined) {
+    if (!selected.readOnly) await view.claimRecent();
+    out.text('* ').number(changes.exists).text(' EXISTS\r\n');
+    out.text('* ').number(recentCount(selected)).text(' RECENT\r\n');
+  }
+  if (changes.keywordsChanged) writeFlagsLine(session, selected);
+  for (const [row, sequence] of changes.flagsSequence.entries()) {
+    out.text('* ').number(sequence).text(' FETCH (FLAGS ');
+    writeFlags(out, view, sequence);
+    out.text(')\r\n');
+    if (row % ROWS_A_TURN === ROWS_A_TURN - 1) await session.flow();
+  }
+}
+
+/** RFC 3501 §7.3.2: how many messages are \Recent in this session. */
+export function recentCount(selected: Selected): number {
+  const { view } = selected;
+  return Number.isFinite(view.recentFromUid) ? view.exists + 1 - view.firstSequenceFrom(view.recentFromUid) : 0;
+}
+
+export const SYSTEM_FLAGS_TEXT = '\\Answered \\Flagged \\Deleted \\Seen \\Draft';
+
+/** RFC 9051 §7.3.5: the flags defined in the mailbox. */
+export function writeFlagsLine(session: Session, selected: Selected): void {
+  session.out.line(`* FLAGS (${[SYSTEM_FLAGS_TEXT, ...selected.view.keywords()].join(' ')})`);
+}
