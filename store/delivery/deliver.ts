@@ -104,7 +104,7 @@ export class LocalDelivery {
 /** Where a message goes in an account: the INBOX, as long as the account has no rules of its own. */
 export function deliveryFor(message: ArrivedMessage, recipient: LocalRecipient): Delivery {
   return {
-    key: { peer: message.peer, deliveryId: message.deliveryId, recipient: recipient.address },
+    key: { peer: message.peer, deliveryId: message.deliveryId, recipient: recipient.address.toLowerCase() },
     account: recipient.account,
     content: message.content,
     sha256: message.receivedSha256,
