@@ -1,0 +1,41 @@
+import { TextDecoder } from 'node:util';
+import iconv from 'iconv-lite';
+
+const STRICT_UTF8 = new TextDecoder('utf-8', { fatal: true });
+
+/**
+ * Octets in a charset as text; never throws. The labels of the WHATWG Encoding Standard first, then what iconv-lite knows besides (UTF-7,
+ * the old code pages). US-ASCII and unknown charsets are read as UTF-8 if they are valid UTF-8, else as windows-1252.
+ */
+export function decodeCharset(bytes: Buffer, charset: string | undefined): string {
+  const label = (charset ?? 'us-ascii').trim().toLowerCase();
+  if (label === 'us-ascii' || label === 'ascii' || label === '') return decodeUnknown(bytes);
+  const decoder = decoderOf(label);
+  if (decoder) return decoder.decode(bytes);
+  return iconv.encodingExists(label) ? iconv.decode(bytes, label) : decodeUnknown(bytes);
+}
+
+/** A byte string (one character an octet) that should be UTF-8 (RFC 6532) and may be anything. */
+export function decodeByteString(text: string): string {
+  return /[\x80-\xff]/.test(text) ? decodeUnknown(Buffer.from(text, 'latin1')) : text;
+}
+
+function decodeUnknown(bytes: Buffer): string {
+  try {
+    return STRICT_UTF8.decode(bytes);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    return new TextDecoder('windows-1252').decode(bytes);
+  }
+}
+
+function decoderOf(label: string): TextDecoder | undefined {
+  // The standard maps these labels to "replacement", which decodes nothing.
+  if (label === 'utf-7') return undefined;
+  try {
+    return new TextDecoder(label);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return undefined;
+  }
+}
