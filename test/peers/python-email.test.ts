@@ -25,7 +25,7 @@ import sys, json, os, hashlib, email, email.policy
 from email.header import decode_header, make_header
 from email.utils import getaddresses, parsedate_to_datetime
 def text(v):
-    return None if v is None else str(make_header(decode_header(v.replace('\\r\\n', '').replace('\\n', ''))))
+    return None if v is None else str(make_header(decode_header(v.replace('\\r\\n', '').replace('\\n', '').strip())))
 out = {}
 for name in os.listdir(sys.argv[1]):
     m = email.message_from_bytes(open(os.path.join(sys.argv[1], name), 'rb').read())
@@ -44,12 +44,27 @@ for name in os.listdir(sys.argv[1]):
         subject = text(m['subject'])
     except Exception:
         subject = None
-    out[name] = {'subject': subject, 'addresses': getaddresses(fields), 'date': date, 'parts': parts}
+    out[name] = {'subject': subject, 'addresses': [a for a in getaddresses(fields) if a != ('', '')], 'date': date, 'parts': parts}
 json.dump(out, sys.stdout)
 `;
 
 /** Where the two differ, and why ours is meant. Everything else must agree. */
-const DIFFERENT: Readonly<Record<string, readonly (keyof PeerView)[]>> = {};
+const DIFFERENT: Readonly<Record<string, Partial<Record<keyof PeerView, string>>>> = {
+  'quoted-printable': { parts: 'python keeps blanks at the end of a line, which RFC 2045 §6.7 (3) has deleted' },
+  'utf8-headers': { subject: 'python takes raw UTF-8 for unknown 8-bit', addresses: 'the same' },
+  'latin1-headers': { subject: 'python takes raw 8-bit for unknown', addresses: 'the same' },
+  'groups-and-comments': { addresses: 'python takes the source route for an address' },
+  'broken-no-end-boundary': { parts: 'python drops the last line end of a part that nothing ends' },
+  'broken-no-boundary-parameter': {
+    parts: 'BODYSTRUCTURE cannot show a multipart without parts; RFC 2045 §5.2: text/plain',
+  },
+  'broken-boundary-never-used': { parts: 'BODYSTRUCTURE cannot show a multipart without parts: one is empty' },
+  'broken-empty-multipart': { parts: 'BODYSTRUCTURE cannot show a multipart without parts: one is empty' },
+  'broken-header-line': { parts: 'python ends a header at a damaged line, RFC 5322 §2.1 at the empty one' },
+  'broken-part-header': { parts: 'python ends a header at a damaged line, RFC 5322 §2.1 at the empty one' },
+  'broken-same-boundary': { parts: 'two multiparts with one boundary: ours lets the inner one have its delimiters' },
+  'deep-nesting': { parts: 'ours stops at a hundred levels' },
+};
 
 const MESSAGES = corpus().filter(({ acceptable }) => acceptable);
 let peer: Record<string, PeerView> = {};
@@ -102,9 +117,7 @@ describe('python3 email reads the same from', () => {
       parts: ourParts(bytes, scan.root),
     };
     const agreed = (view: PeerView | undefined): Partial<PeerView> =>
-      Object.fromEntries(
-        Object.entries(view ?? {}).filter(([key]) => !DIFFERENT[name]?.includes(key as keyof PeerView)),
-      );
+      Object.fromEntries(Object.entries(view ?? {}).filter(([key]) => !(key in (DIFFERENT[name] ?? {}))));
     expect(agreed(ours)).toEqual(agreed(theirs));
   });
 });
