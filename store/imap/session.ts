@@ -1,6 +1,7 @@
 import type { SecureContext } from 'node:tls';
 import type { Account, Directory } from '@postern/shared/directory/directory.ts';
 import type { Log } from '@postern/shared/runtime/log.ts';
+import { MailstoreUnavailable } from '../awaited-mailstore.ts';
 import type { StoreConfig } from '../config.ts';
 import { CommitOutcomeUnknown, type Mailstore, type StoredAccount } from '../mailstore/mailstore.ts';
 import { capabilities, capabilityOn } from './capability.ts';
@@ -296,6 +297,7 @@ export class Session {
       if (error instanceof ConnectionGone || error instanceof Goodbye || error instanceof CommitOutcomeUnknown)
         throw error;
       if (error instanceof CommandSyntaxError) throw error;
+      if (error instanceof MailstoreUnavailable) return no('UNAVAILABLE', 'The database is away; try again later');
       this.log.error({ event: 'command-fault', session: this.id, command: command.name, err: error });
       return no('SERVERBUG', 'Internal error; it was logged');
     }
