@@ -33,6 +33,7 @@ const PARTS: readonly Part[] = [
   { name: 'unit', paths: ['shared/', 'gateway/', 'store/', 'infra/'] },
   { name: 'infra', paths: ['test/infra/'] },
   { name: 'directory', paths: ['test/directory/'] },
+  { name: 'smtp', paths: ['test/smtp/'] },
   { name: 'mailstore', paths: ['test/mailstore/'] },
   { name: 'dialogue', paths: ['test/dialogue/'] },
   { name: 'journey', paths: ['test/journey/'] },

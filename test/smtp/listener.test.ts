@@ -1,0 +1,379 @@
+import { connect as connectTls } from 'node:tls';
+import type { Listener } from '@postern/shared/smtp/listener.ts';
+import { reply } from '@postern/shared/smtp/reply.ts';
+import { SMTPServer } from 'smtp-server';
+import { SMTPConnection } from 'smtp-server/lib/smtp-connection';
+import { SMTPStream } from 'smtp-server/lib/smtp-stream';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { makeCertificates, run, startTestListener, Typist } from './support.ts';
+
+const open: { close(grace?: number): unknown }[] = [];
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((each) => each.close(1)));
+});
+
+async function start(...args: Parameters<typeof startTestListener>) {
+  const started = await startTestListener(...args);
+  open.push(started.listener);
+  return started;
+}
+
+async function typist(listener: Listener): Promise<Typist> {
+  const made = await Typist.connect(listener);
+  open.push(made);
+  return made;
+}
+
+async function greeted(listener: Listener, verb = 'EHLO client.test'): Promise<Typist> {
+  const peer = await typist(listener);
+  await peer.reply();
+  await peer.say(verb);
+  return peer;
+}
+
+/** A peer past MAIL and RCPT. */
+async function inTransaction(listener: Listener, verb?: string): Promise<Typist> {
+  const peer = await greeted(listener, verb);
+  await peer.say('MAIL FROM:<a@a.test>');
+  await peer.say('RCPT TO:<b@b.test>');
+  return peer;
+}
+
+let pki: Awaited<ReturnType<typeof makeCertificates>>;
+beforeAll(async () => {
+  pki = await makeCertificates();
+});
+
+describe('the library below', () => {
+  it('still has every internal that is overridden or relied on', () => {
+    const connection = ['init', 'send', 'close', 'upgrade', '_createParser', '_resetSession', '_onClose', '_onTimeout'];
+    for (const name of [...connection, '_setListeners', '_whenWritable', '_onCloseEvent']) {
+      expect(SMTPConnection.prototype, name).toHaveProperty(name, expect.any(Function));
+    }
+    for (const name of ['connect', 'close', 'updateSecureContext', '_onError']) {
+      expect(SMTPServer.prototype, name).toHaveProperty(name, expect.any(Function));
+    }
+    for (const name of ['_write', '_flushData']) {
+      expect(SMTPStream.prototype, name).toHaveProperty(name, expect.any(Function));
+    }
+    expect(new SMTPStream()).toMatchObject({ isClosed: false, _dataMode: false });
+  });
+});
+
+describe('SMTP', () => {
+  it('greets at once and announces what it can', async () => {
+    const { listener } = await start();
+    const peer = await typist(listener);
+    const started = performance.now();
+    expect(await peer.reply()).toBe('220 gateway.test ESMTP\r\n');
+    expect(performance.now() - started).toBeLessThan(90);
+    const ehlo = await peer.say('EHLO client.test');
+    for (const word of ['PIPELINING', 'SIZE 52428800', '8BITMIME', 'SMTPUTF8', 'DSN', 'ENHANCEDSTATUSCODES']) {
+      expect(ehlo).toMatch(new RegExp(`^250[- ]${word}\\r$`, 'm'));
+    }
+    expect(ehlo).not.toContain('STARTTLS');
+    expect(ehlo).not.toContain('AUTH');
+  });
+
+  it('takes swaks with dots and 8 bits, byte for byte', async () => {
+    const { listener, received } = await start();
+    const data = 'From: a@a.test\\n\\n.\\n..two\\nümlaut\\n';
+    const server = `127.0.0.1:${listener.port}`;
+    const swaks = ['--server', server, '-f', 'a@a.test', '-t', 'b@b.test,c@b.test', '--pipeline', '--data', data];
+    const { code, output } = await run('swaks', swaks);
+    expect(code, output).toBe(0);
+    expect(received[0]?.content.toString()).toMatch(/^From: a@a\.test\r\n\r\n\.\r\n\.\.two\r\nümlaut\r\n/);
+    expect(received[0]?.envelope.recipients).toHaveLength(2);
+  });
+
+  it('serves 20 sessions of smtp-source, kept and new connections', async () => {
+    const { listener, received } = await start();
+    const source = ['-s', '20', '-m', '200', '-l', '3000', '-f', 'a@a.test', '-t', 'b@b.test'];
+    for (const kept of [[], ['-d']]) {
+      const { code, output } = await run('/usr/sbin/smtp-source', [
+        ...kept,
+        ...source,
+        `inet:127.0.0.1:${listener.port}`,
+      ]);
+      expect(code, output).toBe(0);
+    }
+    expect(received).toHaveLength(400);
+  });
+
+  it.each([
+    ['MAIL FROM:<a@a.test> FOO=1', '555 5.5.4'],
+    ['MAIL FROM:<a@a.test> SIZE=99999999999', '552 5.3.4'],
+    ['MAIL FROM:<a@a.test> SIZE=x', '501 5.5.4'],
+    ['MAIL FROM:<a@a.test> SIZE=1 SIZE=1', '501 5.5.4'],
+    ['MAIL FROM:<a@a.test> AUTH=<>', '555 5.5.4'],
+    ['MAIL FROM:<jörg@a.test>', '553 5.6.7'],
+    ['MAIL FROM:<jörg@a.test> SMTPUTF8', '250 2.1.0'],
+    ['MAIL FROM:<"a b"@a.test>', '250 2.1.0'],
+    ['MAIL FROM:a@a.test', '501 5.1.7'],
+    ['MAIL FROM:<a@a.test>SIZE=1', '501 5.5.2'],
+    ['MAIL FROM:<> RET=HDRS ENVID=x+2By BODY=8BITMIME', '250 2.1.0'],
+    ['RCPT TO:<b@b.test>', '503 5.5.1'],
+    ['DATA', '503 5.5.1'],
+    ['VRFY postmaster', '252 2.0.0'],
+    ['EXPN staff', '502 5.5.1'],
+    ['AUTH PLAIN AGEAYg==', '502 5.5.1'],
+    ['BDAT 10 LAST', '502 5.5.1'],
+    ['WIZ', '500 5.5.1'],
+    ['SHELL', '500 5.5.1'],
+    ['KILL', '500 5.5.1'],
+    ['LHLO x', '500 5.5.1'],
+    ['STARTTLS', '502 5.5.1'],
+    ['NOOP anything', '250 2.0.0'],
+    ['RSET now', '501 5.5.4'],
+    ['MAILFROM', '500 5.5.1'],
+  ])('answers %s with %s', async (line, code) => {
+    const { listener } = await start();
+    const peer = await greeted(listener);
+    const answer = await peer.say(line);
+    expect(answer.startsWith(`${code} `)).toBe(true);
+    // RFC 2034 §4: one enhanced status a reply.
+    expect(answer.match(/\b[245]\.\d+\.\d+\b/g)).toHaveLength(1);
+  });
+
+  it.each(['MAIL FROM:<a@a.test> SIZE=1', 'MAIL FROM:<a@a.test> BODY=8BITMIME'])(
+    'refuses %s after HELO',
+    async (line) => {
+      const { listener } = await start();
+      const peer = await greeted(listener, 'HELO client.test');
+      expect(await peer.say(line)).toMatch(/^555 5\.5\.4 /);
+    },
+  );
+
+  it('keeps recipients apart that differ in case alone, and lower-cases the domain', async () => {
+    const { listener, received } = await start();
+    const peer = await greeted(listener);
+    await peer.say('MAIL FROM:<a@a.test>');
+    await peer.say('RCPT TO:<Bob@B.Test> NOTIFY=FAILURE,DELAY ORCPT=rfc822;Bob+40B.Test');
+    await peer.say('RCPT TO:<bob@b.test>');
+    await peer.say('RCPT TO:<bob@BÜCHER.test>');
+    await peer.say('DATA');
+    expect(await peer.say('Subject: x\r\n\r\nhi\r\n.')).toMatch(/^250 /);
+    expect(received[0]?.envelope.recipients).toEqual([
+      { address: 'Bob@b.test', notify: ['FAILURE', 'DELAY'], orcpt: 'rfc822;Bob@B.Test' },
+      { address: 'bob@b.test' },
+    ]);
+  });
+
+  it.each([
+    ['a bare LF before the dot', 'x\n.\r\nMAIL FROM:<evil@a.test>\r\n'],
+    ['a bare LF after the dot', 'x\r\n.\nMAIL FROM:<evil@a.test>\r\n'],
+    ['bare CR around the dot', 'x\r.\rMAIL FROM:<evil@a.test>\r\n'],
+    ['a bare LF anywhere', 'x\ny\r\n.\r\nMAIL FROM:<evil@a.test>\r\n'],
+  ])('refuses a message with %s, and ends the connection', async (_, wire) => {
+    const { listener, received } = await start();
+    const peer = await inTransaction(listener);
+    await peer.say('DATA');
+    peer.type(wire);
+    expect(await peer.rest()).toMatch(/^550 5\.6\.0 [^\r]*\r\n$/);
+    expect(received).toEqual([]);
+  });
+
+  it.each(['NOOP\n', 'NOOP\rNOOP\r\n', 'NO\0OP\r\n', `NOOP ${'x'.repeat(5_000)}\r\n`])(
+    'ends on the line %j',
+    async (line) => {
+      const { listener } = await start();
+      const peer = await greeted(listener);
+      peer.type(line);
+      expect(await peer.rest()).toMatch(/^500 5\.5\.2 [^\r]*\r\n$/);
+    },
+  );
+
+  it('refuses NUL, 10,000 headers and too large a message, and the session goes on', async () => {
+    const { listener, received } = await start({ limits: { maxMessageBytes: 200_000 } });
+    const peer = await greeted(listener);
+    for (const [content, code] of [
+      ['a\0b\r\n', '550 5.6.0'],
+      ['X-A: b\r\n'.repeat(10_000), '552 5.3.4'],
+      [`A: b\r\n\r\n${'x'.repeat(300_000)}\r\n`, '552 5.3.4'],
+      ['A: b\r\n\r\nfine\r\n', '250 2.6.0'],
+    ] as const) {
+      await peer.say('MAIL FROM:<a@a.test>');
+      await peer.say('RCPT TO:<b@b.test>');
+      await peer.say('DATA');
+      expect((await peer.say(`${content}.`)).slice(0, 9)).toBe(code);
+    }
+    expect(received).toHaveLength(1);
+  });
+
+  it('refuses the recipient beyond the limit with 452 4.5.3 and delivers to the others', async () => {
+    const { listener, received } = await start({ limits: { maxRecipients: 2 } });
+    const peer = await inTransaction(listener);
+    await peer.say('RCPT TO:<c@b.test>');
+    expect(await peer.say('RCPT TO:<d@b.test>')).toMatch(/^452 4\.5\.3 /);
+    await peer.say('DATA');
+    expect(await peer.say('.')).toMatch(/^250 /);
+    expect(received[0]?.envelope.recipients).toHaveLength(2);
+  });
+
+  it('answers pipelined commands in order, the message among them', async () => {
+    const { listener, received } = await start();
+    const peer = await greeted(listener);
+    peer.type('MAIL FROM:<a@a.test>\r\nRCPT TO:<no@b.test>\r\nRCPT TO:<b@b.test>\r\nDATA\r\nx\r\n.\r\nQUIT\r\n');
+    const codes = (await peer.rest()).split('\r\n').map((line) => line.slice(0, 3));
+    expect(codes).toEqual(['250', '550', '250', '354', '250', '221', '']);
+    expect(received[0]?.content.toString()).toBe('x\r\n');
+  });
+
+  it('ends with 421 after 20 errors, and slows down after 10', async () => {
+    const { listener, refusals } = await start({ limits: { softErrorDelayMs: 5 } });
+    const peer = await greeted(listener);
+    const started = performance.now();
+    peer.type('NONSENSE\r\n'.repeat(30));
+    const heard = await peer.rest();
+    expect(heard.match(/^500 /gm)).toHaveLength(20);
+    expect(heard).toMatch(/421 4\.7\.0 [^\r]*\r\n$/);
+    expect(performance.now() - started).toBeGreaterThan(40);
+    expect(refusals).toContain('command: error limit');
+  });
+
+  it('takes 100 junk commands and not many more', async () => {
+    const { listener } = await start({ limits: { softErrorDelayMs: 0 } });
+    const peer = await greeted(listener);
+    peer.type('RSET\r\n'.repeat(200));
+    const heard = await peer.rest();
+    expect(heard.match(/^250 /gm)?.length).toBeLessThan(125);
+    expect(heard).toMatch(/421 4\.7\.0 [^\r]*\r\n$/);
+  });
+
+  it('ends a trickle of octets, in a command and in a message', async () => {
+    const { listener } = await start({ limits: { idleTimeoutMs: 250 } });
+    for (const prepare of [greeted, inTransaction]) {
+      const peer = await prepare(listener);
+      if (prepare === inTransaction) await peer.say('DATA');
+      const trickle = setInterval(() => peer.type('x'), 50);
+      try {
+        expect(await peer.rest()).toMatch(/^421 4\.4\.2 Too slow\r\n$/);
+      } finally {
+        clearInterval(trickle);
+      }
+    }
+  });
+
+  it('ends a silent session and one that lasts too long', async () => {
+    const { listener } = await start({ limits: { idleTimeoutMs: 100 } });
+    expect(await (await greeted(listener)).rest()).toMatch(/^421 4\.4\.2 /);
+    const { listener: short } = await start({ limits: { sessionTimeoutMs: 100 } });
+    expect(await (await greeted(short)).rest()).toMatch(/^421 4\.4\.2 /);
+  });
+
+  it('refuses an early talker where a wait is asked for, and connections beyond the limit', async () => {
+    const { listener } = await start({ greetingDelayMs: () => 5_000 });
+    const early = await typist(listener);
+    early.type('EHLO me\r\n');
+    expect(await early.rest()).toMatch(/^554 5\.5\.0 /);
+    const { listener: narrow } = await start({ limits: { maxConnections: 1 } });
+    await greeted(narrow);
+    expect(await (await typist(narrow)).rest()).toMatch(/^421 4\.3\.2 /);
+  });
+
+  it('ends an HTTP request before its body is read as commands', async () => {
+    const { listener } = await start();
+    const peer = await typist(listener);
+    await peer.reply();
+    peer.type('POST / HTTP/1.1\r\nHost: x\r\n\r\nEHLO x\r\n');
+    expect(await peer.rest()).toMatch(/^421 4\.7\.0 [^\r]*\r\n$/);
+  });
+
+  it('answers a handler that throws with 451 4.3.0 and goes on', async () => {
+    let throws = true;
+    const { listener } = await start({
+      with: {
+        onData: () => {
+          if (throws) throw new Error('a fault');
+          return reply(250, '2.6.0', 'Taken');
+        },
+      },
+    });
+    const peer = await inTransaction(listener);
+    await peer.say('DATA');
+    expect(await peer.say('.')).toMatch(/^451 4\.3\.0 /);
+    throws = false;
+    await peer.say('MAIL FROM:<a@a.test>');
+    await peer.say('RCPT TO:<b@b.test>');
+    await peer.say('DATA');
+    expect(await peer.say('.')).toMatch(/^250 2\.6\.0 /);
+  });
+
+  it('has one memory budget for all messages, and gives back what it took', async () => {
+    const { listener } = await start({ limits: { messageMemoryBytes: 100_000 } });
+    const peer = await greeted(listener);
+    for (const [bytes, code] of [
+      [150_000, '452 4.3.1'],
+      [90_000, '250 2.6.0'],
+      [90_000, '250 2.6.0'],
+    ] as const) {
+      await peer.say('MAIL FROM:<a@a.test>');
+      await peer.say('RCPT TO:<b@b.test>');
+      await peer.say('DATA');
+      expect((await peer.say(`\r\n${'x'.repeat(bytes)}\r\n.`)).slice(0, 9)).toBe(code);
+    }
+  });
+
+  it('lets the message in hand end when it closes, and tells the others', async () => {
+    let finish: () => void = () => undefined;
+    let begun: () => void = () => undefined;
+    const inHand = new Promise<void>((resolve) => {
+      begun = resolve;
+    });
+    const { listener } = await startTestListener({
+      with: {
+        onData: () => {
+          begun();
+          return new Promise((resolve) => {
+            finish = () => resolve(reply(250, '2.6.0', 'Taken'));
+          });
+        },
+      },
+    });
+    const idle = await greeted(listener);
+    const busy = await inTransaction(listener);
+    await busy.say('DATA');
+    busy.type('.\r\n');
+    await inHand;
+    const closed = listener.close(5_000);
+    expect(await idle.rest()).toMatch(/^421 4\.3\.2 /);
+    finish();
+    expect(await busy.rest()).toMatch(/^250 2\.6\.0 Taken\r\n421 4\.3\.2 /);
+    await closed;
+  });
+});
+
+describe('TLS', () => {
+  it('does not start without a certificate', async () => {
+    await expect(startTestListener({ tls: { mode: 'starttls', cert: '', key: '' } })).rejects.toThrow(/certificate/);
+  });
+
+  it('forgets at STARTTLS what was said before, and what was pipelined behind it', async () => {
+    const { listener, received } = await start({ tls: { mode: 'starttls', ...pki.server } });
+    const peer = await greeted(listener);
+    await peer.say('MAIL FROM:<plain@a.test>');
+    peer.socket.removeAllListeners('data');
+    peer.type('STARTTLS\r\nRSET\r\nEHLO injected\r\n');
+    await new Promise<void>((resolve) => peer.socket.once('data', () => resolve()));
+    peer.socket.removeAllListeners('data');
+    const tls = new Typist(connectTls({ socket: peer.socket, ca: pki.ca, servername: 'store.test' }));
+    expect(await tls.say('RCPT TO:<b@b.test>')).toMatch(/^503 5\.5\.1 /);
+    expect(await tls.say('MAIL FROM:<a@a.test>')).toMatch(/^503 5\.5\.1 Say EHLO first/);
+    expect(await tls.say('EHLO client.test')).not.toContain('STARTTLS');
+    expect(await tls.say('STARTTLS')).toMatch(/^503 5\.5\.1 /);
+    expect(received).toEqual([]);
+    tls.close();
+  });
+
+  it('takes a new certificate without a restart, and keeps the old one when the new one is bad', async () => {
+    const { listener } = await start({ tls: { mode: 'implicit', ...pki.server } });
+    const other = await makeCertificates();
+    listener.updateTls({ cert: other.server.cert, key: other.server.key });
+    expect(() => listener.updateTls({ cert: 'nonsense', key: 'nonsense' })).toThrow();
+    const tls = new Typist(
+      connectTls({ host: '127.0.0.1', port: listener.port, ca: other.ca, servername: 'store.test' }),
+    );
+    expect(await tls.reply()).toMatch(/^220 /);
+    tls.close();
+  });
+});
