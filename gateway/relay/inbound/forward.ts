@@ -191,7 +191,7 @@ export class Forward {
       events.held(this.#log, { ...ids, from, to, cause });
     } else {
       events.spooled(this.#log, { ...ids, from, to, bytes, cause });
-      this.#queue.added(spooled);
+      this.#queue.added(spooled, recipients.some((r) => r.route === 'smart-host') ? 'now' : 'later');
     }
     return undefined;
   }

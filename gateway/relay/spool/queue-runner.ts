@@ -76,11 +76,11 @@ export class QueueRunner {
     this.#plan(0);
   }
 
-  /** A message has just been made durable in the active folder. */
-  added(envelope: SpoolEnvelope): void {
+  /** A message has just been made durable in the active folder; `later` when the store did not take it a moment ago. */
+  added(envelope: SpoolEnvelope, due: 'now' | 'later'): void {
     const { attempts, nextTryAt } = envelope.state;
     const waitsForStore = envelope.state.recipients.some((r) => r.route === 'store');
-    const first = envelope.cause === 'a copy goes outside' ? 0 : this.#options.storeTestMs;
+    const first = due === 'now' ? 0 : this.#options.storeTestMs;
     this.#waiting.set(envelope.deliveryId, {
       id: envelope.deliveryId,
       nextTryAt: nextTryAt + first,
