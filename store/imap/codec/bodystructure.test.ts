@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { corpus } from '../../../test/corpus/corpus.ts';
 import { checkBody, checkEnvelope } from '../../../test/support/imap-grammar.ts';
+import { bodyFromBodyStructure } from './body-from-bodystructure.ts';
 import { renderBody, renderBodyStructure } from './bodystructure.ts';
 import { renderEnvelope } from './envelope.ts';
 
@@ -24,6 +25,7 @@ function checkAnything(bytes: Buffer): void {
   checkEnvelope(renderEnvelope(scan));
   const leaves = checkBody(renderBodyStructure(scan), true);
   expect(checkBody(renderBody(scan), false)).toBe(leaves);
+  expect(bodyFromBodyStructure(renderBodyStructure(scan))).toEqual(renderBody(scan));
   expect(unpackParts(packParts(scan.root))).toEqual(offsetsOf(scan.root));
   expect(partRange(scan.root, '')).toEqual({ start: 0, end: bytes.length });
   walk(scan.root, { start: 0, end: bytes.length });
