@@ -5,7 +5,7 @@ import { replyLine } from '@postern/shared/smtp/reply.ts';
 import { NAMES } from './certificates.ts';
 import { fetchByMessageId } from './imap-reader.ts';
 import type { Layout } from './layout.ts';
-import { Sentence } from './sentence.ts';
+import { messageOf, Sentence } from './sentence.ts';
 
 export interface FirstMessage {
   readonly messageId: string;
@@ -34,12 +34,15 @@ export async function sendFirstMessage(
   const ca = readFileSync(layout.at('pki', 'ca.pem'), 'utf8');
   const messageId = `<${randomUUID()}@elsewhere.example>`;
   const message = compose(messageId, account.address);
-  const connection = await connectSmtp({
-    ...layout.endpoints.smtp,
-    protocol: 'smtp',
-    heloName: 'client.elsewhere.example',
-    tls: { mode: 'starttls', ca, serverName: NAMES.public },
-  });
+  const connection = await inWords(
+    'The gateway cannot be reached',
+    connectSmtp({
+      ...layout.endpoints.smtp,
+      protocol: 'smtp',
+      heloName: 'client.elsewhere.example',
+      tls: { mode: 'starttls', ca, serverName: NAMES.public },
+    }),
+  );
   const [outcome] = await connection.send(
     { reversePath: FROM, recipients: [{ address: account.address }], body: '8BITMIME', smtpUtf8: false },
     message,
@@ -48,7 +51,7 @@ export async function sendFirstMessage(
   const reply = outcome === undefined ? 'nothing' : replyLine(outcome.reply);
   if (outcome?.kind !== 'delivered')
     throw new Sentence(`The gateway did not take the first message: it answered ${reply}.`);
-  const fetched = await fetchByMessageId(
+  const reading = fetchByMessageId(
     {
       ...layout.endpoints.imaps,
       ca,
@@ -59,11 +62,21 @@ export async function sendFirstMessage(
     },
     messageId,
   );
+  const fetched = await inWords(`The first message was answered ${reply}, but cannot be read back`, reading);
   // Invariant 6: what came in by DATA comes out by FETCH BODY[], after the trace headers.
   if (!fetched.subarray(-message.length).equals(message)) {
     throw new Sentence('The first message was read back by IMAP, but not byte for byte as it was sent.');
   }
   return { messageId, from: FROM, to: account.address, reply, fetched, tookMs: performance.now() - start };
+}
+
+/** A fault on the way as one sentence: what was tried, and what came of it. */
+async function inWords<T>(what: string, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw new Sentence(`${what}: ${messageOf(error)}.`, { cause: error });
+  }
 }
 
 function compose(messageId: string, to: string): Buffer {
