@@ -2,6 +2,10 @@ import { renderTable } from '../demo/table.ts';
 import type { Journey } from './journey.ts';
 import type { LogLine } from './log-lines.ts';
 
+/** With time, tier and event a row is about 120 characters wide. */
+const WHAT_WIDTH = 52;
+const REPLY_WIDTH = 40;
+
 /** A journey as text for a terminal: a heading, and one row an event. */
 export function renderJourney(journey: Journey): string {
   const heading = [
@@ -9,7 +13,16 @@ export function renderJourney(journey: Journey): string {
     journey.messageId === undefined ? undefined : `message id ${journey.messageId}`,
     `from ${clean(journey.from ?? '<>')} to ${clean(journey.to.join(', ') || '(nobody)')}`,
   ].filter((part) => part !== undefined);
-  const rows = journey.lines.map((line) => [line.time.slice(11, 23), line.tier, line.event, what(line), reply(line)]);
+  const rows = journey.lines.flatMap((line) => {
+    const whats = wrap(what(line), WHAT_WIDTH);
+    const replies = wrap(reply(line), REPLY_WIDTH);
+    const first = [line.time.slice(11, 23), line.tier, line.event];
+    return Array.from({ length: Math.max(whats.length, replies.length, 1) }, (_, n) => [
+      ...(n === 0 ? first : ['', '', '']),
+      whats[n] ?? '',
+      replies[n] ?? '',
+    ]);
+  });
   return `${heading.join('\n')}\n${renderTable(['time', 'tier', 'event', 'what', 'reply'], rows)}`;
 }
 
@@ -36,7 +49,23 @@ function what(line: LogLine): string {
 
 function reply(line: LogLine): string {
   const text = line.fields.reply;
-  return typeof text === 'string' ? clean(text) : '';
+  if (typeof text === 'string') return clean(text);
+  return line.event === 'accepted' ? '250' : '';
+}
+
+/** Breaks text at spaces into lines of `width` characters at most; a longer word stays whole. */
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = word;
+    } else {
+      line = line === '' ? word : `${line} ${word}`;
+    }
+  }
+  return line === '' ? lines : [...lines, line];
 }
 
 /** Text from a peer must not steer the terminal. */
