@@ -5,7 +5,10 @@ import { messageWithAttachment, realisticMessage } from './realistic.ts';
 export interface CorpusMessage {
   readonly name: string;
   readonly bytes: Buffer;
-  /** Whether the gateway takes it; the others are refused with a clear reply. */
+  /**
+   * Whether the gateway takes it; the others are refused with a clear reply. SMTP cannot carry a last line without an end: where the bytes
+   * end so, a client adds CRLF, and what is fetched has it too. APPEND keeps the bytes as they are.
+   */
   readonly acceptable: boolean;
 }
 
@@ -65,7 +68,10 @@ const ACCEPTABLE: Readonly<Record<string, () => Buffer>> = {
   base64: () =>
     message(
       'Subject: base64\nMIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: base64',
-      Buffer.from('Grüße aus Köln, naïve café — with 日本語\n'.repeat(20)).toString('base64').replace(/.{76}/g, '$&\n'),
+      Buffer.from('Grüße aus Köln, naïve café — with 日本語\n'.repeat(20))
+        .toString('base64')
+        .replace(/.{76}/g, '$&\n')
+        .concat('\n'),
     ),
   'quoted-printable': () =>
     message(
@@ -150,6 +156,8 @@ const ACCEPTABLE: Readonly<Record<string, () => Buffer>> = {
 
 const REFUSED: Readonly<Record<string, () => Buffer>> = {
   'headers-10000': () => message(Array.from({ length: 10_000 }, (_, i) => `X-Bomb-${i}: ${i}`).join('\n'), 'hello\n'),
+  'bare-lf': () => Buffer.from('Subject: bare LF\r\n\r\none\ntwo\r\n'),
+  'bare-cr': () => Buffer.from('Subject: bare CR\r\n\r\none\rtwo\r\n'),
   'nul-in-body': () => message('Subject: NUL', 'before\0after\n'),
   'nul-in-header': () => message('Subject: NUL \0 here', 'hello\n'),
 };
