@@ -28,6 +28,10 @@ const strangers: ListenerLimits = {
 /** For gateways whose certificate was verified: they keep connections, and probe with MAIL, RCPT, RSET. */
 const knownPeers: ListenerLimits = {
   ...common,
+  // Wider than a gateway's own, so that nothing it took and added its trace to is refused behind it.
+  maxMessageBytes: 67_108_864,
+  maxHeaderFields: 2_000,
+  maxHeaderBytes: 2_097_152,
   maxConnectionsPerAddress: Number.POSITIVE_INFINITY,
   softErrors: Number.POSITIVE_INFINITY,
   softErrorDelayMs: 0,

@@ -1,0 +1,221 @@
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+
+/**
+ * A conversation as a text file, one step a line:
+ *
+ * ```text
+ * # a comment
+ * @ maxRecipients 2          a setting of the service, by name, as JSON
+ * C: NOOP                    the client sends this line and CRLF
+ * C> no CRLF\nafter this     the client sends these octets; \r \n \0 \t \\ \xNN stand for one octet
+ * S: 250 2.0.0 OK            the server's next line is this; `*` stands for anything
+ * S: /^250 /                 … or matches this regular expression
+ * S~ * 3 EXISTS              one of a run of such lines, which come in any order
+ * S* a OK *                  the server's lines are passed over until this one
+ * S. (closed)                the server closes, and says nothing before
+ * ```
+ *
+ * `C1:` and `C2:` (`S1:`, `S2:` …) are two connections; without a number it is the first. A connection opens with its
+ * first step.
+ */
+export interface Dialogue {
+  readonly name: string;
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly steps: readonly Step[];
+}
+
+type Step =
+  | { readonly kind: 'send'; readonly at: number; readonly connection: number; readonly octets: Buffer }
+  | { readonly kind: 'expect'; readonly at: number; readonly connection: number; readonly line: LinePattern }
+  | { readonly kind: 'pass'; readonly at: number; readonly connection: number; readonly line: LinePattern }
+  | { readonly kind: 'any-order'; readonly at: number; readonly connection: number; readonly lines: LinePattern[] }
+  | { readonly kind: 'closed'; readonly at: number; readonly connection: number };
+
+interface LinePattern {
+  readonly text: string;
+  readonly pattern: RegExp;
+}
+
+/** Opens connection `n` to the service that the dialogue talks to. */
+export type OpenConnection = (n: number) => Promise<Socket>;
+
+/** A service under test, started for one dialogue with the dialogue's settings. */
+export interface DialogueService {
+  readonly open: OpenConnection;
+  readonly close: () => Promise<void>;
+}
+
+/** Reads a dialogue; throws with the number of a line that is none. */
+export function parseDialogue(name: string, text: string): Dialogue {
+  const settings: Record<string, unknown> = {};
+  const steps: Step[] = [];
+  for (const [index, raw] of text.split('\n').entries()) {
+    const at = index + 1;
+    if (raw.trim() === '' || raw.startsWith('#')) continue;
+    const setting = /^@ (\w+) (.+)$/.exec(raw);
+    if (setting !== null) {
+      settings[setting[1] ?? ''] = JSON.parse(setting[2] ?? '') as unknown;
+      continue;
+    }
+    const step = /^([CS])(\d?)([:>~*.]) ?(.*)$/.exec(raw);
+    if (step === null) throw new Error(`${name}:${at}: not a step: ${raw}`);
+    const [, who, number, form, rest = ''] = step;
+    steps.push(parseStep(`${who}${form}`, at, number === '' ? 1 : Number(number), rest, steps.at(-1), name));
+    if (steps.at(-1) === steps.at(-2)) steps.pop();
+  }
+  return { name, settings, steps };
+}
+
+function parseStep(
+  form: string,
+  at: number,
+  connection: number,
+  rest: string,
+  last: Step | undefined,
+  name: string,
+): Step {
+  switch (form) {
+    case 'C:':
+      return { kind: 'send', at, connection, octets: Buffer.from(`${rest}\r\n`) };
+    case 'C>':
+      return { kind: 'send', at, connection, octets: octetsOf(rest) };
+    case 'S:':
+      return { kind: 'expect', at, connection, line: linePattern(rest) };
+    case 'S*':
+      return { kind: 'pass', at, connection, line: linePattern(rest) };
+    case 'S.':
+      return { kind: 'closed', at, connection };
+    case 'S~':
+      if (last?.kind === 'any-order' && last.connection === connection) {
+        last.lines.push(linePattern(rest));
+        return last;
+      }
+      return { kind: 'any-order', at, connection, lines: [linePattern(rest)] };
+    default:
+      throw new Error(`${name}:${at}: no such step: ${form}`);
+  }
+}
+
+function linePattern(text: string): LinePattern {
+  const regular = /^\/(.*)\/(i?)$/.exec(text);
+  if (regular !== null) return { text, pattern: new RegExp(regular[1] ?? '', regular[2]) };
+  const parts = text.split('*').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+  return { text, pattern: new RegExp(`^${parts.join('.*')}$`, 's') };
+}
+
+function octetsOf(text: string): Buffer {
+  const octets: Buffer[] = [];
+  for (const [token] of text.matchAll(/\\x[0-9a-f]{2}|\\.|[^\\]+/gi)) {
+    if (/^\\x/i.test(token)) octets.push(Buffer.from(token.slice(2), 'hex'));
+    else if (token.startsWith('\\'))
+      octets.push(Buffer.from({ r: '\r', n: '\n', t: '\t', '0': '\0' }[token[1]!] ?? token[1]!));
+    else octets.push(Buffer.from(token));
+  }
+  return Buffer.concat(octets);
+}
+
+const DEADLINE_MS = 10_000;
+
+/** Plays a dialogue; rejects at the first step that goes otherwise, with file, line and what was heard. */
+export async function playDialogue(dialogue: Dialogue, open: OpenConnection): Promise<void> {
+  const lines = new Map<number, Lines>();
+  const connected = async (n: number): Promise<Lines> => {
+    const known = lines.get(n);
+    if (known !== undefined) return known;
+    const made = new Lines(await open(n));
+    lines.set(n, made);
+    return made;
+  };
+  try {
+    for (const step of dialogue.steps) {
+      const connection = await connected(step.connection);
+      try {
+        await playStep(step, connection);
+      } catch (error) {
+        throw new Error(`${dialogue.name}:${step.at}: ${(error as Error).message}`);
+      }
+    }
+  } finally {
+    for (const each of lines.values()) each.socket.destroy();
+  }
+}
+
+async function playStep(step: Step, connection: Lines): Promise<void> {
+  switch (step.kind) {
+    case 'send':
+      connection.socket.write(step.octets);
+      return;
+    case 'expect': {
+      const heard = await connection.next();
+      if (heard === undefined || !step.line.pattern.test(heard)) throw differs(step.line.text, heard);
+      return;
+    }
+    case 'pass':
+      for (;;) {
+        const heard = await connection.next();
+        if (heard === undefined) throw differs(step.line.text, heard);
+        if (step.line.pattern.test(heard)) return;
+      }
+    case 'any-order': {
+      const due = [...step.lines];
+      while (due.length > 0) {
+        const heard = await connection.next();
+        const found = heard === undefined ? -1 : due.findIndex(({ pattern }) => pattern.test(heard));
+        if (found < 0) throw differs(`one of ${due.map(({ text }) => text).join(' | ')}`, heard);
+        due.splice(found, 1);
+      }
+      return;
+    }
+    case 'closed': {
+      const heard = await connection.next();
+      if (heard !== undefined) throw differs('the end of the connection', heard);
+    }
+  }
+}
+
+function differs(expected: string, heard: string | undefined): Error {
+  return new Error(`expected ${expected}\n   heard ${heard ?? 'the end of the connection'}`);
+}
+
+/** What a server says, line by line; a line ends in CRLF alone. */
+class Lines {
+  readonly socket: Socket;
+  #rest = '';
+  #closed = false;
+  #wake: () => void = () => undefined;
+
+  constructor(socket: Socket) {
+    this.socket = socket;
+    socket.on('data', (chunk: Buffer) => {
+      this.#rest += chunk.toString('utf8');
+      this.#wake();
+    });
+    for (const event of ['end', 'close', 'error']) {
+      socket.on(event, () => {
+        this.#closed = true;
+        this.#wake();
+      });
+    }
+  }
+
+  /** The next line without CRLF; undefined at the end of the connection. */
+  async next(): Promise<string | undefined> {
+    const deadline = AbortSignal.timeout(DEADLINE_MS);
+    const passed = once(deadline, 'abort');
+    for (;;) {
+      const end = this.#rest.indexOf('\r\n');
+      if (end >= 0) {
+        const line = this.#rest.slice(0, end);
+        this.#rest = this.#rest.slice(end + 2);
+        return line;
+      }
+      if (this.#closed) return undefined;
+      if (deadline.aborted) throw new Error(`the server is silent; heard so far ${JSON.stringify(this.#rest)}`);
+      const woken = new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      await Promise.race([woken, passed]);
+    }
+  }
+}
