@@ -75,7 +75,7 @@ async function inWords<T>(what: string, work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (error) {
-    throw new Sentence(`${what}: ${messageOf(error)}.`, { cause: error });
+    throw new Sentence(`${what}: ${messageOf(error).replace(/\.$/, '')}; the logs tell more.`, { cause: error });
   }
 }
 

@@ -7,6 +7,7 @@ import { certificateLine, keepDemoCertificates } from './certificates.ts';
 import { checkDatabase } from './database-check.ts';
 import { sendFirstMessage } from './first-message.ts';
 import { type Layout, layoutOf, type ServiceName } from './layout.ts';
+import { endLeftovers } from './leftovers.ts';
 import { checkPorts, claimStateFolder, prepareStateFolder, releaseStateFolder } from './preconditions.ts';
 import { DatabaseUnavailable } from './private-database.ts';
 import { ADMIN_DN, BASE_DN } from './sample-tree.ts';
@@ -49,6 +50,8 @@ async function main(): Promise<number> {
   prepareStateFolder(layout);
   claimStateFolder(layout);
   try {
+    const left = await endLeftovers(layout);
+    if (left > 0) say(`• ended ${left} processes of a launcher that was killed`);
     removeStackFile(layout);
     const up = bringUp(layout, supervisor);
     const interrupted = await Promise.race([up.then(() => undefined), stopSignal]);
