@@ -192,16 +192,16 @@ describe('a directory in trouble', () => {
       { user: 'suspended@domain1.example', password: 'suspended', service: 'imap' },
       { user: 'user3@domain1.example', password: 'user3', service: 'imap' },
     ] as const;
-    const medians: number[] = [];
-    for (const request of cases) {
-      const times: number[] = [];
-      for (let i = 0; i < 40; i += 1) {
+    const times = cases.map((): number[] => []);
+    // In turns, so that a machine that gets busy is busy for all of them.
+    for (let round = 0; round < 40; round += 1) {
+      for (const [index, request] of cases.entries()) {
         const start = performance.now();
         expect((await directory.signIn(request)).kind).toBe('refused');
-        times.push(performance.now() - start);
+        times[index]?.push(performance.now() - start);
       }
-      medians.push(times.sort((a, b) => a - b)[20] ?? 0);
     }
+    const medians = times.map((list) => list.sort((a, b) => a - b)[20] ?? 0);
     // Each is one search and one bind; what differs is below the noise of a network.
     expect(Math.max(...medians) - Math.min(...medians)).toBeLessThan(5);
   });
@@ -211,7 +211,7 @@ describe('a directory in trouble', () => {
 async function timed<T>(ask: () => Promise<T>, limitMs = TIMEOUT_MS): Promise<T> {
   const start = performance.now();
   const answer = await ask();
-  expect(performance.now() - start).toBeLessThan(limitMs + 500);
+  expect(performance.now() - start).toBeLessThan(limitMs + 1_500);
   return answer;
 }
 
