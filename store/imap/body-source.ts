@@ -35,9 +35,7 @@ export function storedBody(mailstore: Mailstore, message: FetchedMessage): BodyS
     sizeBytes: message.sizeBytes,
     read: (start, end) => mailstore.messages.readBody(message.contentId, start, end),
     async parts() {
-      const structure = await mailstore.messages.structure(message.contentId);
-      // The store keeps the offsets that the scanner found, and hands them back as they were.
-      return structure?.scanned as PartOffsets | undefined;
+      return (await mailstore.messages.structure(message.contentId))?.root;
     },
   };
 }

@@ -1,3 +1,4 @@
+import type { PartOffsets } from '@postern/shared/message/mime-part.ts';
 import type { Log } from '@postern/shared/runtime/log.ts';
 import type { Reply } from '@postern/shared/smtp/reply.ts';
 import type { FlagSet } from './flags.ts';
@@ -40,11 +41,6 @@ export interface MailstoreOptions {
   readonly feedIntervalMs?: number;
   /** Memory for bodies kept for the next FETCH. Default 32 MiB. */
   readonly bodyCacheBytes?: number;
-}
-
-/** The connection broke while COMMIT was under way. IMAP answers BYE; deliveries run again by their id by themselves. */
-export class CommitOutcomeUnknown extends Error {
-  override readonly name = 'CommitOutcomeUnknown';
 }
 
 // ── Accounts ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -347,13 +343,12 @@ export interface FetchedMessage {
   readonly body: Buffer | undefined;
 }
 
-/** Serialised structure: offsets into the original bytes. */
+/** Structure of a message: offsets into its original bytes (`partRange` of shared/message answers from `root`). */
 export interface StoredStructure {
   readonly sizeBytes: number;
   /** Octets of the header with the empty line. */
   readonly headerBytes: number;
-  /** The scanner's value as it was stored (see shared/message). */
-  readonly scanned: unknown;
+  readonly root: PartOffsets;
 }
 
 export interface AppendMessage {
@@ -389,6 +384,7 @@ export type StoreFlagsResult =
       /** UIDs left alone by UNCHANGEDSINCE. */
       readonly modified: readonly number[];
     }
+  | { readonly kind: 'too-many-keywords' }
   | { readonly kind: 'no-such-mailbox' };
 
 export type CopyResult =
@@ -431,9 +427,6 @@ export interface GarbageReport {
   readonly deliveries: number;
 }
 
+export { openMailstore } from './open.ts';
+export { CommitOutcomeUnknown } from './transaction.ts';
 export type { MailboxColumns, SelectedMailbox };
-
-/** Opens the mailstore: connects, brings the tables up to date, and is ready. Rejects when the database cannot be used. */
-export async function openMailstore(options: MailstoreOptions): Promise<Mailstore> {
-  throw new Error(`mailstore at ${options.connections} connections: not there yet`);
-}

@@ -40,6 +40,7 @@ function storing(uid: boolean): Command<Arguments> {
       if (uids.length === 0) return ok('STORE completed');
       const result = await session.mailstore.messages.storeFlags(view.mailboxId, uids, change);
       if (result.kind === 'no-such-mailbox') return noSuchMailbox();
+      if (result.kind === 'too-many-keywords') return no('LIMIT', 'Too many keywords in the mailbox');
       view.ignoreFlagsOf(result.modSeq);
       await view.refresh();
       if (silent) return ok('STORE completed');

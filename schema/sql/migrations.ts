@@ -1,0 +1,14 @@
+import type { Knex } from 'knex';
+import * as mail from './migrations/0001-mail.ts';
+
+/** Every migration, oldest first. Once released, one is never edited: write the next. */
+const MIGRATIONS: readonly { readonly name: string; readonly migration: Knex.Migration }[] = [
+  { name: '0001-mail', migration: mail },
+];
+
+/** Hands the migrations to knex: at the store's start and on its command line alike. */
+export const migrationSource: Knex.MigrationSource<(typeof MIGRATIONS)[number]> = {
+  getMigrations: async () => [...MIGRATIONS],
+  getMigrationName: (entry) => entry.name,
+  getMigration: async (entry) => entry.migration,
+};

@@ -1,0 +1,167 @@
+import { createHash, randomBytes } from 'node:crypto';
+import type { PartOffsets } from '@postern/shared/message/mime-part.ts';
+import { packParts, scanMessage, unpackParts } from '@postern/shared/message/mime-structure.ts';
+import type { Database } from './database.ts';
+import type { Contents, StoredContent, StoredStructure } from './mailstore.ts';
+import { prepareTexts } from './prepared-texts.ts';
+import { Abandon, CommitOutcomeUnknown, inTransaction } from './transaction.ts';
+
+/** Octets of one row: below every server's default max_allowed_packet, and few rows for common mail. */
+export const CHUNK_BYTES = 524_288;
+const PARTS_VERSION = 1;
+const DUPLICATE_KEY = 1062;
+const MAX_ATTEMPTS = 5;
+
+/** The bodies: original bytes, whole, each once. */
+export class SqlContents implements Contents {
+  readonly #database: Database;
+  readonly #cache: BodyCache;
+
+  constructor(database: Database, cacheBytes: number) {
+    this.#database = database;
+    this.#cache = new BodyCache(cacheBytes);
+  }
+
+  async put(message: Buffer): Promise<StoredContent> {
+    const sha256 = createHash('sha256').update(message).digest();
+    const scan = scanMessage(message);
+    const prepared = prepareTexts(scan);
+    for (let attempt = 1; ; attempt++) {
+      const id = (await this.#reuse(sha256)) ?? (await this.#insert(message, sha256, scan.root));
+      if (id !== undefined) return { id, sha256, sizeBytes: message.length, prepared };
+      if (attempt === MAX_ATTEMPTS) throw new Error('a body was made and collected again and again by others');
+    }
+  }
+
+  /**
+   * The same bytes, if they are there. The touch comes before anybody may rely on the body: it keeps garbage collection away for
+   * the grace period, and finds no row when collection was quicker.
+   */
+  async #reuse(sha256: Buffer): Promise<Buffer | undefined> {
+    const [row] = await this.#database.rows('SELECT id FROM content WHERE sha256 = ?', [sha256]);
+    if (row === undefined) return undefined;
+    const { affectedRows } = await this.#database.change(
+      'UPDATE content SET touched_at = GREATEST(touched_at, ?) WHERE id = ?',
+      [Date.now(), row[0] as Buffer],
+    );
+    return affectedRows > 0 ? (row[0] as Buffer) : undefined;
+  }
+
+  /** Undefined when somebody else was first with the same bytes, or nobody knows: look again. */
+  async #insert(message: Buffer, sha256: Buffer, root: PartOffsets): Promise<Buffer | undefined> {
+    const id = newContentId(Date.now());
+    try {
+      return await inTransaction<Buffer | undefined>(this.#database, async (transaction) => {
+        try {
+          await transaction.change(
+            `INSERT INTO content (id, sha256, size, header_bytes, parts_version, parts, touched_at)
+             VALUES (?, ?, ?, ?, ?, ?, ?)`,
+            [id, sha256, message.length, root.bodyStart, PARTS_VERSION, packParts(root), Date.now()],
+          );
+        } catch (fault) {
+          if ((fault as { errno?: number }).errno === DUPLICATE_KEY) return new Abandon(undefined);
+          throw fault;
+        }
+        for (let n = 0; n === 0 || n * CHUNK_BYTES < message.length; n++) {
+          const chunk = message.subarray(n * CHUNK_BYTES, (n + 1) * CHUNK_BYTES);
+          await transaction.change('INSERT INTO content_chunk (content_id, n, data) VALUES (?, ?, ?)', [id, n, chunk]);
+        }
+        return id;
+      });
+    } catch (fault) {
+      if (fault instanceof CommitOutcomeUnknown) return undefined;
+      throw fault;
+    }
+  }
+
+  async structure(contentId: Buffer): Promise<StoredStructure | undefined> {
+    const [row] = await this.#database.rows('SELECT size, header_bytes, parts FROM content WHERE id = ?', [contentId]);
+    if (row === undefined) return undefined;
+    return { sizeBytes: row[0] as number, headerBytes: row[1] as number, root: unpackParts(row[2] as Buffer) };
+  }
+
+  /** Octets `start` to `end` of a body. Rejects when the body is not there: a referenced one always is. */
+  async read(contentId: Buffer, start = 0, end = Number.MAX_SAFE_INTEGER): Promise<Buffer> {
+    const key = contentId.toString('latin1');
+    const whole = this.#cache.get(key);
+    if (whole !== undefined) return whole.subarray(start, end);
+    if (end <= start) return Buffer.alloc(0);
+    const first = Math.floor(start / CHUNK_BYTES);
+    const last = Math.min(Math.floor((end - 1) / CHUNK_BYTES), 2 ** 31);
+    const rows = await this.#database.rows(
+      'SELECT data FROM content_chunk WHERE content_id = ? AND n BETWEEN ? AND ? ORDER BY n',
+      [contentId, first, last],
+    );
+    if (rows.length === 0 && first === 0) throw new Error('the body of a message is missing');
+    const [only] = rows;
+    const bytes = rows.length === 1 && only ? (only[0] as Buffer) : Buffer.concat(rows.map((row) => row[0] as Buffer));
+    if (first === 0 && bytes.length < CHUNK_BYTES) this.#cache.put(key, bytes);
+    return bytes.subarray(start - first * CHUNK_BYTES, end - first * CHUNK_BYTES);
+  }
+
+  /** Many bodies of one page at once, by latin1 of their id; large ones are left out and read alone. */
+  async readMany(
+    contents: readonly { readonly id: Buffer; readonly sizeBytes: number }[],
+  ): Promise<Map<string, Buffer>> {
+    const found = new Map<string, Buffer>();
+    const missing: Buffer[] = [];
+    for (const { id, sizeBytes } of contents) {
+      const key = id.toString('latin1');
+      const cached = this.#cache.get(key);
+      if (cached !== undefined) found.set(key, cached);
+      else if (sizeBytes <= CHUNK_BYTES) missing.push(id);
+    }
+    if (missing.length > 0) {
+      const rows = await this.#database.rowsOnce(
+        `SELECT content_id, data FROM content_chunk WHERE n = 0 AND content_id IN (${missing.map(() => '?').join(',')})`,
+        missing,
+      );
+      for (const [id, data] of rows as [Buffer, Buffer][]) {
+        const key = id.toString('latin1');
+        found.set(key, data);
+        this.#cache.put(key, data);
+      }
+    }
+    return found;
+  }
+}
+
+/** UUIDv7 (RFC 9562 §5.7): in order of time, so that bodies of the same days lie together. */
+export function newContentId(nowMs: number): Buffer {
+  const id = randomBytes(16);
+  id.writeUIntBE(nowMs, 0, 6);
+  id[6] = ((id[6] as number) & 0x0f) | 0x70;
+  id[8] = ((id[8] as number) & 0x3f) | 0x80;
+  return id;
+}
+
+/** The bodies read last, within a budget of memory. */
+class BodyCache {
+  readonly #limit: number;
+  readonly #bodies = new Map<string, Buffer>();
+  #bytes = 0;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  get(key: string): Buffer | undefined {
+    const body = this.#bodies.get(key);
+    if (body === undefined) return undefined;
+    this.#bodies.delete(key);
+    this.#bodies.set(key, body);
+    return body;
+  }
+
+  put(key: string, body: Buffer): void {
+    if (body.length > this.#limit / 8 || this.#bodies.has(key)) return;
+    // A view into the driver's packet would keep the whole packet alive.
+    this.#bodies.set(key, Buffer.from(body));
+    this.#bytes += body.length;
+    for (const [oldest, { length }] of this.#bodies) {
+      if (this.#bytes <= this.#limit) return;
+      this.#bodies.delete(oldest);
+      this.#bytes -= length;
+    }
+  }
+}

@@ -1,0 +1,274 @@
+import type { Log } from '@postern/shared/runtime/log.ts';
+import { type Reply, reply, replyLine } from '@postern/shared/smtp/reply.ts';
+import { withinQuota } from './accounts.ts';
+import type { ChangeNotices } from './changes.ts';
+import type { Database, SqlValue } from './database.ts';
+import { insertRows } from './database.ts';
+import { type KeywordBits, type Keywords, NO_KEYWORDS } from './keywords.ts';
+import { canonicalMailboxName, mailboxNameHash } from './mailbox-name.ts';
+import { insertMailbox } from './mailbox-rows.ts';
+import type {
+  DeliveredMessage,
+  Deliveries,
+  DeliverOptions,
+  DeliverResult,
+  Delivery,
+  DeliveryKey,
+  RecordedDelivery,
+} from './mailstore.ts';
+import { emailIdText, MessageInserts, type NewMessage } from './message-rows.ts';
+import { Abandon, CommitOutcomeUnknown, inTransaction } from './transaction.ts';
+import { type LockedMailbox, WriteScope } from './write-scope.ts';
+
+/** A recorded delivery with the hash that tells a repetition from a conflict. */
+interface KnownDelivery extends RecordedDelivery {
+  readonly sha256: Buffer;
+}
+
+export class SqlDeliveries implements Deliveries {
+  readonly #database: Database;
+  readonly #notices: ChangeNotices;
+  readonly #keywords: Keywords;
+  readonly #log: Log;
+
+  constructor(database: Database, notices: ChangeNotices, keywords: Keywords, log: Log) {
+    this.#database = database;
+    this.#notices = notices;
+    this.#keywords = keywords;
+    this.#log = log;
+  }
+
+  async deliver(batch: readonly Delivery[], options: DeliverOptions = {}): Promise<DeliverResult[]> {
+    if (batch.length === 0) return [];
+    const results = await this.#together(batch, true);
+    if (options.lockedAccounts === 'report') return results;
+    // Who was skipped gets a transaction of its own, which waits for the lock: one account, in the order given.
+    const waiting = new Map<number, number[]>();
+    for (const [index, result] of results.entries()) {
+      if (result.kind !== 'locked') continue;
+      const { id } = (batch[index] as Delivery).account;
+      waiting.set(id, [...(waiting.get(id) ?? []), index]);
+    }
+    for (const indexes of waiting.values()) {
+      const served = await this.#together(
+        indexes.map((i) => batch[i] as Delivery),
+        false,
+      );
+      for (const [n, index] of indexes.entries()) results[index] = served[n] as DeliverResult;
+    }
+    return results;
+  }
+
+  async recorded(key: DeliveryKey): Promise<RecordedDelivery | undefined> {
+    return (await findRecorded(this.#database, [key])).get(keyText(key));
+  }
+
+  /** All in one transaction; if that fails, each in one of its own, so that a poisoned one fails alone. */
+  async #together(batch: readonly Delivery[], skipLocked: boolean): Promise<DeliverResult[]> {
+    try {
+      return await this.#commit(batch, skipLocked);
+    } catch (fault) {
+      if (batch.length === 1) return [{ kind: 'fault', cause: fault as Error }];
+      this.#log.warn({ err: fault, deliveries: batch.length }, 'a batch of deliveries failed; each is tried alone');
+    }
+    const results: DeliverResult[] = [];
+    for (const delivery of batch) results.push(...(await this.#together([delivery], skipLocked)));
+    return results;
+  }
+
+  async #commit(batch: readonly Delivery[], skipLocked: boolean): Promise<DeliverResult[]> {
+    const work = (): Promise<DeliverResult[]> =>
+      inTransaction(this.#database, async (transaction) => {
+        const scope = new WriteScope(transaction, this.#notices);
+        await scope.lockAccounts(
+          batch.map((d) => d.account.id),
+          { skipLocked },
+        );
+        return new BatchDelivery(scope, this.#keywords, batch, skipLocked).run();
+      });
+    try {
+      return await work();
+    } catch (fault) {
+      // Under the same ids: what was committed after all is found on record.
+      if (fault instanceof CommitOutcomeUnknown) return work();
+      throw fault;
+    }
+  }
+}
+
+/** One transaction's worth of deliveries, with the accounts already locked. */
+class BatchDelivery {
+  readonly #scope: WriteScope;
+  readonly #keywords: Keywords;
+  readonly #batch: readonly Delivery[];
+  readonly #whenMissing: DeliverResult;
+  readonly #records: SqlValue[][] = [];
+  readonly #outgoing: SqlValue[][] = [];
+  readonly #mailboxes = new Map<string, LockedMailbox>();
+
+  constructor(scope: WriteScope, keywords: Keywords, batch: readonly Delivery[], skipLocked: boolean) {
+    this.#scope = scope;
+    this.#keywords = keywords;
+    this.#batch = batch;
+    this.#whenMissing = skipLocked ? { kind: 'locked' } : { kind: 'fault', cause: new Error('the account is gone') };
+  }
+
+  async run(): Promise<DeliverResult[] | Abandon<DeliverResult[]>> {
+    const { transaction } = this.#scope;
+    const locked = this.#batch.filter((d) => this.#scope.account(d.account.id) !== undefined);
+    const known = await findRecorded(
+      transaction,
+      locked.map((d) => d.key),
+    );
+    await this.#lockMailboxes(locked);
+    const inserts = new MessageInserts(this.#scope);
+    const results: DeliverResult[] = [];
+    for (const delivery of this.#batch) results.push(await this.#deliver(delivery, known, inserts));
+    if (this.#records.length === 0) return new Abandon(results);
+    await inserts.flush();
+    await insertRows(
+      transaction,
+      'INSERT INTO delivery (peer, delivery_id, recipient, sha256, outcome, reply, at)',
+      this.#records,
+    );
+    await insertRows(
+      transaction,
+      `INSERT INTO outgoing
+       (id, delivery_id, account_id, envelope, content_id, release_at, state, next_at, created_at)`,
+      this.#outgoing,
+    );
+    await this.#scope.save();
+    return results;
+  }
+
+  async #deliver(
+    delivery: Delivery,
+    known: Map<string, KnownDelivery>,
+    inserts: MessageInserts,
+  ): Promise<DeliverResult> {
+    const account = this.#scope.account(delivery.account.id);
+    if (account === undefined) return this.#whenMissing;
+    const sha256 = delivery.sha256 ?? delivery.content.sha256;
+    const before = known.get(keyText(delivery.key));
+    if (before !== undefined) {
+      return before.sha256.equals(sha256) ? { kind: 'repeated', recorded: before } : { kind: 'conflict' };
+    }
+    const copies = delivery.into.length;
+    const more = { bytes: delivery.content.sizeBytes * copies, messages: copies };
+    if (copies > 0 && !withinQuota({ bytes: account.bytes, messages: account.messages }, more, delivery.quota)) {
+      return { kind: 'over-quota' };
+    }
+    const into: NewMessage[] = [];
+    for (const target of delivery.into) {
+      const { keywords } = target.flags;
+      // A message is worth more than a keyword too many.
+      const bits: KeywordBits | undefined =
+        keywords.length === 0
+          ? NO_KEYWORDS
+          : await this.#keywords.bitsOf(this.#scope.transaction, account.id, keywords, true);
+      into.push({
+        mailbox: await this.#target(account.id, target.mailbox, target.create === true),
+        flags: target.flags.system,
+        keywords: bits ?? NO_KEYWORDS,
+      });
+    }
+    const now = Date.now();
+    const record: KnownDelivery = { outcome: delivery.outcome, reply: delivery.reply, at: new Date(now), sha256 };
+    known.set(keyText(delivery.key), record);
+    const { peer, deliveryId, recipient } = delivery.key;
+    const id = Buffer.from(deliveryId, 'hex');
+    this.#records.push([peer, id, recipient, sha256, delivery.outcome, replyLine(delivery.reply).slice(0, 600), now]);
+    for (const [n, message] of (delivery.outgoing ?? []).entries()) {
+      const releaseAt = message.releaseAt?.getTime() ?? now;
+      const envelope = JSON.stringify({ reversePath: message.reversePath, recipients: message.recipients });
+      this.#outgoing.push([
+        `${deliveryId}/${account.id}/${n + 1}`,
+        id,
+        account.id,
+        Buffer.from(envelope),
+        message.content.id,
+        releaseAt,
+        'pending',
+        releaseAt,
+        now,
+      ]);
+    }
+    if (into.length === 0) return { kind: 'delivered', reply: delivery.reply, emailId: '', messages: [] };
+    const { emailNo, uids } = inserts.add(account, delivery.content, delivery.internalDate.getTime(), into);
+    const messages = into.map(
+      ({ mailbox }, i): DeliveredMessage => ({
+        mailboxId: mailbox.id,
+        mailbox: mailbox.name,
+        uidValidity: mailbox.uidValidity,
+        uid: uids[i] as number,
+        modSeq: mailbox.highestModSeq,
+      }),
+    );
+    return { kind: 'delivered', reply: delivery.reply, emailId: emailIdText(emailNo), messages };
+  }
+
+  /** Names change only under the account's lock, so what is found now stays true to the end of the transaction. */
+  async #lockMailboxes(deliveries: readonly Delivery[]): Promise<void> {
+    const wanted = new Map<string, { ownerId: number; hash: Buffer }>();
+    for (const { account, into } of deliveries) {
+      for (const name of into.length === 0 ? [] : ['INBOX', ...into.map((t) => canonicalMailboxName(t.mailbox))]) {
+        const hash = mailboxNameHash(name);
+        wanted.set(`${account.id}/${name}`, { ownerId: account.id, hash });
+      }
+    }
+    for (const row of await this.#scope.lockMailboxesByName([...wanted.values()])) {
+      const mailbox = this.#scope.mailbox(row[0] as number);
+      if (mailbox !== undefined) this.#mailboxes.set(`${mailbox.ownerId}/${mailbox.name}`, mailbox);
+    }
+  }
+
+  async #target(accountId: number, name: string, create: boolean): Promise<LockedMailbox> {
+    const canonical = canonicalMailboxName(name);
+    const found = this.#mailboxes.get(`${accountId}/${canonical}`);
+    if (found !== undefined) return found;
+    if (create) {
+      const created = await insertMailbox(this.#scope, accountId, canonical);
+      this.#mailboxes.set(`${accountId}/${canonical}`, created);
+      return created;
+    }
+    const inbox = this.#mailboxes.get(`${accountId}/INBOX`);
+    if (inbox === undefined) throw new Error(`account ${accountId} has no INBOX`);
+    return inbox;
+  }
+}
+
+function keyText(key: DeliveryKey): string {
+  return `${key.peer}\n${key.deliveryId}\n${key.recipient}`;
+}
+
+async function findRecorded(
+  sql: Pick<Database, 'rows' | 'rowsOnce'>,
+  keys: readonly DeliveryKey[],
+): Promise<Map<string, KnownDelivery>> {
+  if (keys.length === 0) return new Map();
+  const condition = keys.map(() => '(peer = ? AND delivery_id = ? AND recipient = ?)').join(' OR ');
+  const select = `SELECT peer, delivery_id, recipient, sha256, outcome, reply, at FROM delivery WHERE ${condition}`;
+  const values = keys.flatMap((key) => [key.peer, Buffer.from(key.deliveryId, 'hex'), key.recipient]);
+  const rows = await (keys.length === 1 ? sql.rows(select, values) : sql.rowsOnce(select, values));
+  const found = new Map<string, KnownDelivery>();
+  for (const [peer, id, recipient, sha256, outcome, line, at] of rows as [
+    string,
+    Buffer,
+    string,
+    Buffer,
+    RecordedDelivery['outcome'],
+    string,
+    number,
+  ][]) {
+    const key = keyText({ peer, deliveryId: id.toString('hex'), recipient });
+    found.set(key, { sha256, outcome, reply: parseReply(line), at: new Date(at) });
+  }
+  return found;
+}
+
+/** Reads what replyLine wrote. */
+function parseReply(line: string): Reply {
+  const match = /^(\d{3}) (?:(\d\.\d{1,3}\.\d{1,3}) )?(.*)$/s.exec(line);
+  if (match === null) return reply(451, '4.3.0', 'The outcome of this delivery cannot be read');
+  return reply(Number(match[1]), match[2] ?? '', match[3] ?? '');
+}

@@ -1,0 +1,139 @@
+import type { Database } from './database.ts';
+import type { GarbageReport } from './mailstore.ts';
+import { Abandon, inTransaction } from './transaction.ts';
+
+export interface GarbageLimits {
+  /** Bodies touched since then are left alone, whoever refers to them or not. */
+  readonly contentGraceMs: number;
+  readonly undeleteWindowMs: number;
+  readonly deliveryRecordsLiveMs: number;
+}
+
+/** Rows of one transaction: short locks, small logs. */
+const SLICE = 500;
+const FEED_KEEPS_SECONDS = 600;
+
+/** Removes what is past its time, and bodies that nothing refers to. Several nodes may do it at once. */
+export async function collectGarbage(database: Database, limits: GarbageLimits, now: number): Promise<GarbageReport> {
+  await database.change('DELETE FROM change_feed WHERE bucket < UNIX_TIMESTAMP() - ?', [FEED_KEEPS_SECONDS]);
+  const deliveries = await inSlices(() =>
+    database.change(`DELETE FROM delivery WHERE at < ? LIMIT ${SLICE}`, [now - limits.deliveryRecordsLiveMs]),
+  );
+  const before = now - limits.undeleteWindowMs;
+  await emptyDeletedMailboxes(database, before);
+  const expunged = await forgetExpunged(database, before);
+  await inSlices(async () => {
+    const rows = await database.rows(
+      `SELECT account_id, email_no FROM email WHERE expunged_at < ? AND copies <= 0 LIMIT ${SLICE}`,
+      [before],
+    );
+    for (const [accountId, emailNo] of rows as [number, number][]) {
+      await database.change(
+        'DELETE FROM email WHERE account_id = ? AND email_no = ? AND copies <= 0 AND expunged_at < ?',
+        [accountId, emailNo, before],
+      );
+      await database.change('DELETE FROM search_text WHERE account_id = ? AND email_no = ?', [accountId, emailNo]);
+    }
+    return { affectedRows: rows.length };
+  });
+  const contents = await collectContents(database, now - limits.contentGraceMs);
+  return { contents, expunged, deliveries };
+}
+
+/** History of expunges; the mailbox remembers up to where it is missing (RFC 7162 §3.2.5.2). */
+async function forgetExpunged(database: Database, before: number): Promise<number> {
+  let removed = 0;
+  for (;;) {
+    const rows = await database.rows(
+      `SELECT mailbox_id, MAX(modseq) FROM expunged WHERE at < ? GROUP BY mailbox_id LIMIT ${SLICE}`,
+      [before],
+    );
+    if (rows.length === 0) return removed;
+    for (const [mailboxId, modSeq] of rows as [number, number][]) {
+      removed += await inTransaction(database, async (transaction) => {
+        await transaction.change('UPDATE mailbox SET vanished_floor = GREATEST(vanished_floor, ?) WHERE id = ?', [
+          modSeq,
+          mailboxId,
+        ]);
+        const { affectedRows } = await transaction.change('DELETE FROM expunged WHERE mailbox_id = ? AND modseq <= ?', [
+          mailboxId,
+          modSeq,
+        ]);
+        return affectedRows;
+      });
+    }
+  }
+}
+
+/** Mailboxes deleted long ago: their messages go, email by email, then the row. */
+async function emptyDeletedMailboxes(database: Database, before: number): Promise<void> {
+  const mailboxes = await database.rows('SELECT id, owner_id FROM mailbox WHERE deleted_at < ?', [before]);
+  for (const [id, ownerId] of mailboxes as [number, number][]) {
+    await inSlices(() =>
+      inTransaction<{ affectedRows: number }>(database, async (transaction) => {
+        await transaction.rows('SELECT id FROM account WHERE id = ? FOR UPDATE', [ownerId]);
+        const rows = await transaction.rows(`SELECT uid, email_no FROM message WHERE mailbox_id = ? LIMIT ${SLICE}`, [
+          id,
+        ]);
+        if (rows.length === 0) return new Abandon({ affectedRows: 0 });
+        for (const [uid, emailNo] of rows as [number, number][]) {
+          await transaction.change(
+            `UPDATE email SET expunged_at = IF(copies <= 1, ?, NULL), copies = copies - 1
+             WHERE account_id = ? AND email_no = ?`,
+            [before - 1, ownerId, emailNo],
+          );
+          await transaction.change('DELETE FROM message WHERE mailbox_id = ? AND uid = ?', [id, uid]);
+          await transaction.change('DELETE FROM message_cache WHERE mailbox_id = ? AND uid = ?', [id, uid]);
+        }
+        return { affectedRows: rows.length };
+      }),
+    );
+    await database.change('DELETE FROM expunged WHERE mailbox_id = ?', [id]);
+    await database.change('DELETE FROM mailbox WHERE id = ? AND deleted_at < ?', [id, before]);
+  }
+}
+
+/**
+ * Bodies that no email and nothing outgoing refers to. A body may be put again at any instant: `touched_at` is compared
+ * under the row's lock, and who reuses a body writes that row first.
+ */
+async function collectContents(database: Database, touchedBefore: number): Promise<number> {
+  let removed = 0;
+  let after: Buffer = Buffer.alloc(16);
+  for (;;) {
+    const candidates = await database.rows(
+      `SELECT id FROM content c WHERE id > ? AND touched_at < ?
+         AND NOT EXISTS (SELECT 1 FROM email e WHERE e.content_id = c.id)
+         AND NOT EXISTS (SELECT 1 FROM outgoing o WHERE o.content_id = c.id)
+       ORDER BY id LIMIT ${SLICE}`,
+      [after, touchedBefore],
+    );
+    for (const [id] of candidates as [Buffer][]) {
+      after = id;
+      removed += await inTransaction<number>(database, async (transaction) => {
+        const [still] = await transaction.rows('SELECT 1 FROM content WHERE id = ? AND touched_at < ? FOR UPDATE', [
+          id,
+          touchedBefore,
+        ]);
+        const [referred] = await transaction.rows(
+          'SELECT 1 FROM email WHERE content_id = ? UNION ALL SELECT 1 FROM outgoing WHERE content_id = ? LIMIT 1',
+          [id, id],
+        );
+        if (still === undefined || referred !== undefined) return new Abandon(0);
+        await transaction.change('DELETE FROM content_chunk WHERE content_id = ?', [id]);
+        await transaction.change('DELETE FROM content WHERE id = ?', [id]);
+        return 1;
+      });
+    }
+    if (candidates.length < SLICE) return removed;
+  }
+}
+
+async function inSlices(slice: () => Promise<{ readonly affectedRows: number }>): Promise<number> {
+  let total = 0;
+  for (;;) {
+    const { affectedRows } = await slice();
+    total += affectedRows;
+    if (affectedRows < SLICE) return total;
+  }
+}

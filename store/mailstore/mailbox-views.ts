@@ -1,0 +1,106 @@
+import type { ChangeNotices } from './changes.ts';
+import type { Database } from './database.ts';
+import type { Keywords } from './keywords.ts';
+import { MailboxSession, type RecentRange } from './mailbox-session.ts';
+import type { OpenOptions } from './mailstore.ts';
+import type { SelectedMailbox } from './selected-mailbox.ts';
+import { SharedView } from './shared-view.ts';
+import { inTransaction } from './transaction.ts';
+import { WriteScope } from './write-scope.ts';
+
+/** Memory for views that no session has open now, kept for the next SELECT. */
+const MAX_UNUSED_BYTES = 64 * 1024 * 1024;
+const MAX_UNUSED_VIEWS = 2000;
+
+interface Entry {
+  readonly view: Promise<SharedView | undefined>;
+  sessions: number;
+  bytes: number;
+}
+
+/** The views of a process: one a mailbox, however many sessions look at it. */
+export class MailboxViews {
+  readonly #database: Database;
+  readonly #notices: ChangeNotices;
+  readonly #keywords: Keywords;
+  /** In order of last use: the first unused one goes first. */
+  readonly #entries = new Map<number, Entry>();
+
+  constructor(database: Database, notices: ChangeNotices, keywords: Keywords) {
+    this.#database = database;
+    this.#notices = notices;
+    this.#keywords = keywords;
+  }
+
+  async open(mailboxId: number, options: OpenOptions): Promise<SelectedMailbox | undefined> {
+    let entry = this.#entries.get(mailboxId);
+    const fresh = entry === undefined;
+    if (entry === undefined) {
+      entry = { view: SharedView.load(mailboxId, this.#database, this.#keywords), sessions: 0, bytes: 0 };
+      this.#entries.set(mailboxId, entry);
+    }
+    const opened = entry;
+    opened.sessions++;
+    try {
+      const view = await opened.view;
+      if (view === undefined || (!fresh && (await view.refresh()) === 'gone')) {
+        this.#forget(mailboxId, opened);
+        return undefined;
+      }
+      const session = new MailboxSession(view, this.#keywords, options.claimRecent, {
+        claimRecent: (id) => this.#claimRecent(id),
+        closed: () => this.#closed(mailboxId, opened, view),
+      });
+      await session.claimRecent();
+      return session;
+    } catch (fault) {
+      this.#forget(mailboxId, opened);
+      throw fault;
+    }
+  }
+
+  #forget(mailboxId: number, entry: Entry): void {
+    entry.sessions--;
+    if (this.#entries.get(mailboxId) === entry) this.#entries.delete(mailboxId);
+  }
+
+  #closed(mailboxId: number, entry: Entry, view: SharedView): void {
+    entry.sessions--;
+    if (entry.sessions > 0 || this.#entries.get(mailboxId) !== entry) return;
+    entry.bytes = view.current.bytes;
+    this.#entries.delete(mailboxId);
+    this.#entries.set(mailboxId, entry);
+    let bytes = 0;
+    let views = 0;
+    for (const { sessions, bytes: size } of this.#entries.values()) {
+      if (sessions > 0) continue;
+      bytes += size;
+      views++;
+    }
+    for (const [id, { sessions, bytes: size }] of this.#entries) {
+      if (bytes <= MAX_UNUSED_BYTES && views <= MAX_UNUSED_VIEWS) return;
+      if (sessions > 0) continue;
+      this.#entries.delete(id);
+      bytes -= size;
+      views--;
+    }
+  }
+
+  /** RFC 3501 §2.3.2: each message is \Recent to one session. Nothing is written when there is none. */
+  async #claimRecent(mailboxId: number): Promise<RecentRange> {
+    const [row] = await this.#database.rows(
+      'SELECT owner_id, first_recent_uid, uidnext FROM mailbox WHERE id = ? AND first_recent_uid < uidnext',
+      [mailboxId],
+    );
+    if (row === undefined) return { from: 0, to: 0 };
+    return inTransaction<RecentRange>(this.#database, async (transaction) => {
+      await new WriteScope(transaction, this.#notices).lockAccounts([row[0] as number]);
+      const [now] = await transaction.rows('SELECT first_recent_uid, uidnext FROM mailbox WHERE id = ? FOR UPDATE', [
+        mailboxId,
+      ]);
+      if (now === undefined) return { from: 0, to: 0 };
+      await transaction.change('UPDATE mailbox SET first_recent_uid = uidnext WHERE id = ?', [mailboxId]);
+      return { from: now[0] as number, to: now[1] as number };
+    });
+  }
+}

@@ -1,0 +1,225 @@
+import type { ChangeNotices } from './changes.ts';
+import { type Database, integerList, type Row } from './database.ts';
+import { canonicalMailboxName, checkMailboxName, mailboxNameHash, SEPARATOR } from './mailbox-name.ts';
+import { insertMailbox, insertMissingParents } from './mailbox-rows.ts';
+import type { MailboxViews } from './mailbox-views.ts';
+import type {
+  CreateMailboxResult,
+  Mailboxes,
+  MailboxInfo,
+  MailboxStatus,
+  OpenOptions,
+  RenameMailboxResult,
+  SpecialUse,
+} from './mailstore.ts';
+import type { SelectedMailbox } from './selected-mailbox.ts';
+import { Abandon, inTransaction } from './transaction.ts';
+import { moveAllMessages } from './transfer.ts';
+import { WriteScope } from './write-scope.ts';
+
+const INFO_COLUMNS = 'id, owner_id, name, uidvalidity, special_use';
+
+export class SqlMailboxes implements Mailboxes {
+  readonly #database: Database;
+  readonly #notices: ChangeNotices;
+  readonly #views: MailboxViews;
+
+  constructor(database: Database, notices: ChangeNotices, views: MailboxViews) {
+    this.#database = database;
+    this.#notices = notices;
+    this.#views = views;
+  }
+
+  async list(accountId: number): Promise<MailboxInfo[]> {
+    const rows = await this.#database.rows(
+      `SELECT ${INFO_COLUMNS} FROM mailbox WHERE owner_id = ? AND name_hash IS NOT NULL`,
+      [accountId],
+    );
+    const rank = (info: MailboxInfo): string => (info.name === 'INBOX' ? '' : info.name);
+    return rows.map(infoOf).sort((a, b) => (rank(a) < rank(b) ? -1 : 1));
+  }
+
+  async subscriptions(accountId: number): Promise<string[]> {
+    const rows = await this.#database.rows('SELECT name FROM subscription WHERE account_id = ?', [accountId]);
+    return rows.map(([name]) => name as string).sort();
+  }
+
+  async subscribe(accountId: number, given: string): Promise<'subscribed' | 'invalid-name'> {
+    const checked = checkMailboxName(given);
+    if (checked.kind === 'invalid-name') return 'invalid-name';
+    await this.#database.change('INSERT IGNORE INTO subscription (account_id, name_hash, name) VALUES (?, ?, ?)', [
+      accountId,
+      mailboxNameHash(checked.name),
+      checked.name,
+    ]);
+    return 'subscribed';
+  }
+
+  async unsubscribe(accountId: number, given: string): Promise<void> {
+    await this.#database.change('DELETE FROM subscription WHERE account_id = ? AND name_hash = ?', [
+      accountId,
+      mailboxNameHash(canonicalMailboxName(given)),
+    ]);
+  }
+
+  async find(accountId: number, given: string): Promise<MailboxInfo | undefined> {
+    const [row] = await this.#database.rows(
+      `SELECT ${INFO_COLUMNS} FROM mailbox WHERE owner_id = ? AND name_hash = ?`,
+      [accountId, mailboxNameHash(canonicalMailboxName(given))],
+    );
+    return row === undefined ? undefined : infoOf(row);
+  }
+
+  create(
+    accountId: number,
+    given: string,
+    options: { readonly specialUse?: SpecialUse } = {},
+  ): Promise<CreateMailboxResult> {
+    const checked = checkMailboxName(given);
+    if (checked.kind === 'invalid-name') return Promise.resolve(checked);
+    const { name } = checked;
+    const specialUse = options.specialUse ?? null;
+    return this.#underLock<CreateMailboxResult>(accountId, async (scope) => {
+      const taken = await scope.transaction.rows(
+        'SELECT name_hash = ? FROM mailbox WHERE owner_id = ? AND (name_hash = ? OR special_use = ?) AND deleted_at IS NULL',
+        [mailboxNameHash(name), accountId, mailboxNameHash(name), specialUse],
+      );
+      if (taken.some(([sameName]) => sameName === 1)) return new Abandon({ kind: 'exists' });
+      if (taken.length > 0) return new Abandon({ kind: 'special-use-taken' });
+      const { id, uidValidity } = await insertMailbox(scope, accountId, name, specialUse);
+      await scope.save();
+      const mailbox = { id, accountId, name, uidValidity, specialUse: specialUse ?? undefined };
+      return { kind: 'created', mailbox };
+    });
+  }
+
+  remove(accountId: number, given: string): Promise<'deleted' | 'no-such-mailbox' | 'is-inbox'> {
+    const name = canonicalMailboxName(given);
+    if (name === 'INBOX') return Promise.resolve('is-inbox');
+    return this.#underLock<'deleted' | 'no-such-mailbox'>(accountId, async (scope) => {
+      const [row] = await scope.lockMailboxesByName([{ ownerId: accountId, hash: mailboxNameHash(name) }]);
+      const mailbox = row === undefined ? undefined : scope.mailbox(row[0] as number);
+      const account = scope.account(accountId);
+      if (mailbox === undefined || account === undefined) return new Abandon('no-such-mailbox');
+      // The rows stay for undelete; garbage collection takes them when the time for that is over.
+      account.bytes -= mailbox.bytes;
+      account.messages -= mailbox.messages;
+      await scope.transaction.change('UPDATE mailbox SET name_hash = NULL, deleted_at = ? WHERE id = ?', [
+        Date.now(),
+        mailbox.id,
+      ]);
+      scope.modSeqFor(mailbox);
+      scope.listChanged(accountId);
+      await scope.save();
+      return 'deleted';
+    });
+  }
+
+  rename(accountId: number, fromGiven: string, toGiven: string): Promise<RenameMailboxResult> {
+    const from = canonicalMailboxName(fromGiven);
+    const checked = checkMailboxName(toGiven);
+    if (checked.kind === 'invalid-name') return Promise.resolve(checked);
+    const to = checked.name;
+    if (to.startsWith(from + SEPARATOR) && from !== 'INBOX') {
+      return Promise.resolve({ kind: 'invalid-name', why: 'a mailbox cannot be moved below itself' });
+    }
+    return this.#underLock<RenameMailboxResult>(accountId, async (scope) => {
+      const rows = await scope.transaction.rows(
+        'SELECT id, name FROM mailbox WHERE owner_id = ? AND name_hash IS NOT NULL',
+        [accountId],
+      );
+      const idByName = new Map((rows as [number, string][]).map(([id, name]) => [name, id]));
+      if (idByName.has(to)) return new Abandon({ kind: 'exists' });
+      const source = idByName.get(from);
+      if (from === 'INBOX') {
+        if (source === undefined) return new Abandon({ kind: 'no-such-mailbox' });
+        const created = await insertMailbox(scope, accountId, to);
+        await scope.lockMailboxes([source]);
+        await moveAllMessages(scope, source, created.id);
+        await scope.save();
+        return { kind: 'renamed' };
+      }
+      const moving = [...idByName].filter(([name]) => name === from || name.startsWith(from + SEPARATOR));
+      // RFC 9051 §6.3.6: a name that exists only as the parent of others can be renamed as well.
+      if (moving.length === 0) return new Abandon({ kind: 'no-such-mailbox' });
+      const renamed = moving.map(([name, id]) => ({ id, name: to + name.slice(from.length) }));
+      if (renamed.some(({ name }) => idByName.has(name))) return new Abandon({ kind: 'exists' });
+      const tooLong = renamed.map(({ name }) => checkMailboxName(name)).find((c) => c.kind === 'invalid-name');
+      if (tooLong !== undefined && tooLong.kind === 'invalid-name') return new Abandon(tooLong);
+      for (const { id, name } of renamed) {
+        await scope.transaction.change('UPDATE mailbox SET name = ?, name_hash = ? WHERE id = ?', [
+          name,
+          mailboxNameHash(name),
+          id,
+        ]);
+      }
+      await insertMissingParents(scope, accountId, to);
+      scope.listChanged(accountId);
+      await scope.save();
+      return { kind: 'renamed' };
+    });
+  }
+
+  async status(mailboxIds: readonly number[]): Promise<(MailboxStatus | undefined)[]> {
+    if (mailboxIds.length === 0) return [];
+    const columns = `id, uidvalidity, uidnext, highestmodseq, n_msgs, n_unseen, n_deleted, bytes, first_recent_uid`;
+    const live = 'name_hash IS NOT NULL';
+    const rows =
+      mailboxIds.length === 1
+        ? await this.#database.rows(`SELECT ${columns} FROM mailbox WHERE id = ? AND ${live}`, [
+            mailboxIds[0] as number,
+          ])
+        : await this.#database.rowsOnce(
+            `SELECT ${columns} FROM mailbox WHERE id IN (${integerList(mailboxIds)}) AND ${live}`,
+          );
+    const byId = new Map((rows as number[][]).map((row) => [row[0] as number, statusOf(row)]));
+    await Promise.all(
+      [...byId.values()].map(async (status) => {
+        if (status.firstRecentUid >= status.uidNext) return;
+        const [row] = await this.#database.rows('SELECT COUNT(*) FROM message WHERE mailbox_id = ? AND uid >= ?', [
+          status.id,
+          status.firstRecentUid,
+        ]);
+        status.recent = row?.[0] as number;
+      }),
+    );
+    return mailboxIds.map((id) => byId.get(id));
+  }
+
+  open(mailboxId: number, options: OpenOptions): Promise<SelectedMailbox | undefined> {
+    return this.#views.open(mailboxId, options);
+  }
+
+  #underLock<T>(accountId: number, work: (scope: WriteScope) => Promise<T | Abandon<T>>): Promise<T> {
+    return inTransaction<T>(this.#database, async (transaction) => {
+      const scope = new WriteScope(transaction, this.#notices);
+      await scope.lockAccounts([accountId]);
+      return work(scope);
+    });
+  }
+}
+
+function infoOf(row: Row): MailboxInfo {
+  return {
+    id: row[0] as number,
+    accountId: row[1] as number,
+    name: row[2] as string,
+    uidValidity: row[3] as number,
+    specialUse: (row[4] as SpecialUse | null) ?? undefined,
+  };
+}
+
+function statusOf(row: number[]): MailboxStatus & { recent: number; firstRecentUid: number } {
+  const [id, uidValidity, uidNext, highestModSeq, messages, unseen, deleted, sizeBytes, firstRecentUid] = row as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  return { id, uidValidity, uidNext, highestModSeq, messages, unseen, deleted, sizeBytes, recent: 0, firstRecentUid };
+}

@@ -1,0 +1,62 @@
+import { SqlAccounts } from './accounts.ts';
+import { ChangeWatch } from './changes.ts';
+import { SqlContents } from './content.ts';
+import { Database, migrateDatabase } from './database.ts';
+import { SqlDeliveries } from './deliveries.ts';
+import { collectGarbage, type GarbageLimits } from './garbage.ts';
+import { Keywords } from './keywords.ts';
+import { MailboxViews } from './mailbox-views.ts';
+import { SqlMailboxes } from './mailboxes.ts';
+import type { Mailstore, MailstoreOptions } from './mailstore.ts';
+import { SqlMessages } from './messages.ts';
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+const DEFAULT_FEED_INTERVAL_MS = 200;
+const DEFAULT_BODY_CACHE_BYTES = 32 * 1024 * 1024;
+
+/** Opens the mailstore: connects, brings the tables up to date, and is ready. Rejects when the database cannot be used. */
+export async function openMailstore(options: MailstoreOptions): Promise<Mailstore> {
+  if (options.migrate !== false) await migrateDatabase(options.url);
+  const database = new Database(options.url, options.connections);
+  try {
+    await checkTables(database);
+  } catch (fault) {
+    await database.close();
+    throw fault;
+  }
+  const changes = new ChangeWatch(database, options.log, options.feedIntervalMs ?? DEFAULT_FEED_INTERVAL_MS);
+  const keywords = new Keywords(database);
+  const contents = new SqlContents(database, options.bodyCacheBytes ?? DEFAULT_BODY_CACHE_BYTES);
+  const limits: GarbageLimits = {
+    contentGraceMs: options.contentGraceMs ?? HOUR_MS,
+    undeleteWindowMs: options.undeleteWindowMs ?? 14 * DAY_MS,
+    deliveryRecordsLiveMs: options.deliveryRecordsLiveMs ?? 14 * DAY_MS,
+  };
+  return {
+    accounts: new SqlAccounts(database, changes),
+    contents,
+    deliveries: new SqlDeliveries(database, changes, keywords, options.log),
+    mailboxes: new SqlMailboxes(database, changes, new MailboxViews(database, changes, keywords)),
+    messages: new SqlMessages(database, changes, keywords, contents),
+    changes,
+    async check() {
+      try {
+        await checkTables(database);
+        return { ok: true };
+      } catch (fault) {
+        return { ok: false, cause: (fault as Error).message };
+      }
+    },
+    collectGarbage: (now = new Date()) => collectGarbage(database, limits, now.getTime()),
+    async close() {
+      await changes.close();
+      await database.close();
+    },
+  };
+}
+
+/** Fails when the database does not answer, or lacks our tables. */
+async function checkTables(database: Database): Promise<void> {
+  await database.rows('SELECT id FROM account LIMIT 1');
+}

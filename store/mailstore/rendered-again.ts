@@ -1,0 +1,41 @@
+import { scanMessage } from '@postern/shared/message/mime-structure.ts';
+import type { SqlContents } from './content.ts';
+import type { Database, Row } from './database.ts';
+import { PREPARED_VERSION, prepareTexts } from './prepared-texts.ts';
+
+export interface PreparedRow {
+  readonly envelope: Buffer;
+  readonly bodyStructure: Buffer;
+  readonly headerFields: Buffer;
+}
+
+/** Renders the texts of rows that an older version of the program wrote, and writes them back. */
+export async function renderAgain(
+  database: Database,
+  contents: SqlContents,
+  mailboxId: number,
+  rows: readonly Row[],
+): Promise<Map<number, PreparedRow>> {
+  const rendered = new Map<number, PreparedRow>();
+  for (const row of rows) {
+    const uid = row[0] as number;
+    const prepared = prepareTexts(scanMessage(await contents.read(row[4] as Buffer)));
+    rendered.set(uid, prepared);
+    await database.change(
+      `REPLACE INTO message_cache
+         (mailbox_id, uid, version, sent_at, envelope, bodystructure, header_fields, thread_hashes)
+       SELECT mailbox_id, uid, ?, ?, ?, ?, ?, ? FROM message WHERE mailbox_id = ? AND uid = ?`,
+      [
+        PREPARED_VERSION,
+        prepared.sentAtMs ?? null,
+        prepared.envelope,
+        prepared.bodyStructure,
+        prepared.headerFields,
+        Buffer.concat(prepared.threadHashes),
+        mailboxId,
+        uid,
+      ],
+    );
+  }
+  return rendered;
+}

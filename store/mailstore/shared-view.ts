@@ -1,0 +1,194 @@
+import type { Database, SqlConnection } from './database.ts';
+import { KEYWORD_COLUMNS, type Keywords } from './keywords.ts';
+import { type ColumnRow, MessageColumns } from './message-columns.ts';
+
+const VIEW_COLUMNS = `uid, flags, ${KEYWORD_COLUMNS}, modseq`;
+
+/** What the mailbox row says. */
+export interface MailboxHead {
+  readonly ownerId: number;
+  readonly uidValidity: number;
+  readonly uidNext: number;
+  readonly highestModSeq: number;
+  readonly vanishedFloor: number;
+}
+
+/**
+ * One mailbox in memory, shared by all sessions of the process and kept in step by mod-sequence. Expunges retire the
+ * columns; sessions that still count in retired ones keep them, and these get flags and new messages as well.
+ */
+export class SharedView {
+  readonly mailboxId: number;
+  readonly #database: Database;
+  readonly #keywords: Keywords;
+  head: MailboxHead;
+  current: MessageColumns;
+  /** Retired columns by the number of sessions that count in them. */
+  readonly #retired = new Map<MessageColumns, number>();
+  /** Keywords known when the view was read last, for "send FLAGS again". */
+  keywordCount = 0;
+  #refreshing: Promise<'current' | 'gone'> | undefined;
+  #again: Promise<'current' | 'gone'> | undefined;
+
+  private constructor(mailboxId: number, database: Database, keywords: Keywords, head: MailboxHead) {
+    this.mailboxId = mailboxId;
+    this.#database = database;
+    this.#keywords = keywords;
+    this.head = head;
+    this.current = new MessageColumns();
+  }
+
+  /** Loads the whole mailbox. Undefined when it is gone. */
+  static async load(mailboxId: number, database: Database, keywords: Keywords): Promise<SharedView | undefined> {
+    const head = await readHead(database, mailboxId);
+    if (head === undefined) return undefined;
+    const view = new SharedView(mailboxId, database, keywords, head);
+    view.current = await view.#loadColumns();
+    view.keywordCount = (await keywords.load(head.ownerId)).length;
+    return view;
+  }
+
+  /**
+   * Catches up. One reading serves all who ask before it starts; who asks while it is under way waits for the next, since
+   * what was committed a moment ago may have missed it.
+   */
+  refresh(): Promise<'current' | 'gone'> {
+    if (this.#refreshing === undefined) {
+      this.#refreshing = this.#refresh().finally(() => {
+        this.#refreshing = undefined;
+      });
+      return this.#refreshing;
+    }
+    this.#again ??= this.#refreshing
+      .catch(() => 'current' as const)
+      .then(() => {
+        this.#again = undefined;
+        return this.refresh();
+      });
+    return this.#again;
+  }
+
+  /** A session counts in these columns from now on; `leave` ends that. */
+  enter(columns: MessageColumns): void {
+    if (columns !== this.current) this.#retired.set(columns, (this.#retired.get(columns) ?? 0) + 1);
+    else this.#entered++;
+  }
+
+  leave(columns: MessageColumns): void {
+    if (columns === this.current) {
+      this.#entered--;
+      return;
+    }
+    const others = (this.#retired.get(columns) ?? 1) - 1;
+    if (others > 0) this.#retired.set(columns, others);
+    else this.#retired.delete(columns);
+  }
+
+  /** Sessions that count in the current columns. */
+  #entered = 0;
+
+  async #refresh(): Promise<'current' | 'gone'> {
+    const head = await readHead(this.#database, this.mailboxId);
+    if (head === undefined) return 'gone';
+    const known = this.head.highestModSeq;
+    if (head.highestModSeq === known && head.uidNext === this.head.uidNext) return 'current';
+    if (head.uidValidity !== this.head.uidValidity) return 'gone';
+    if (head.vanishedFloor > known) {
+      // History of expunges was collected meanwhile: compare the whole.
+      const loaded = await this.#loadColumns();
+      this.#apply(loaded);
+    } else {
+      // The head was read first: what is committed later has a higher number and is read again next time.
+      const changed = await this.#database.rows(
+        `SELECT ${VIEW_COLUMNS} FROM message FORCE INDEX (message_modseq)
+         WHERE mailbox_id = ? AND modseq > ? ORDER BY uid`,
+        [this.mailboxId, known],
+      );
+      const gone = await this.#database.rows('SELECT uid FROM expunged WHERE mailbox_id = ? AND modseq > ?', [
+        this.mailboxId,
+        known,
+      ]);
+      const goneUids = new Set(gone.map(([uid]) => uid as number));
+      const rows = (changed as number[][]).map(rowOf).filter((row) => !goneUids.has(row.uid));
+      this.#put(rows);
+      this.#expunge(goneUids);
+    }
+    await this.#learnKeywords();
+    this.head = head;
+    return 'current';
+  }
+
+  #put(rows: readonly ColumnRow[]): void {
+    for (const row of rows) this.current.put(row);
+    for (const columns of this.#retired.keys()) for (const row of rows) columns.put(row);
+  }
+
+  #expunge(uids: ReadonlySet<number>): void {
+    let found = false;
+    for (const uid of uids) found ||= this.current.indexOf(uid) >= 0;
+    if (!found) return;
+    this.#retire(this.current.without(uids));
+  }
+
+  /** Replaces the columns by newly read ones; sessions see what is missing as expunged. */
+  #apply(loaded: MessageColumns): void {
+    for (const columns of this.#retired.keys()) {
+      for (let i = 0; i < loaded.count; i++) columns.put(loaded.rowAt(i));
+    }
+    for (let i = 0; i < loaded.count; i++) this.current.put(loaded.rowAt(i));
+    this.#retire(loaded);
+  }
+
+  #retire(next: MessageColumns): void {
+    if (this.#entered > 0) this.#retired.set(this.current, this.#entered);
+    this.#entered = 0;
+    this.current = next;
+  }
+
+  async #loadColumns(): Promise<MessageColumns> {
+    const columns = new MessageColumns();
+    const connection: SqlConnection = await this.#database.connect();
+    let whole = false;
+    try {
+      await connection.each(
+        `SELECT ${VIEW_COLUMNS} FROM message WHERE mailbox_id = ? ORDER BY uid`,
+        [this.mailboxId],
+        (row) => columns.put(rowOf(row as number[])),
+      );
+      whole = true;
+    } finally {
+      if (whole) connection.release();
+      else connection.destroy();
+    }
+    return columns;
+  }
+
+  async #learnKeywords(): Promise<void> {
+    const { keywordsLow, keywordsHigh, count } = this.current;
+    if (keywordsLow === undefined || keywordsHigh === undefined) return;
+    let low = 0;
+    let high = 0;
+    for (let i = 0; i < count; i++) {
+      low |= keywordsLow[i] as number;
+      high |= keywordsHigh[i] as number;
+    }
+    await this.#keywords.ensureKnown(this.head.ownerId, { low: low >>> 0, high: high >>> 0 });
+    this.keywordCount = this.#keywords.known(this.head.ownerId).length;
+  }
+}
+
+async function readHead(database: Database, mailboxId: number): Promise<MailboxHead | undefined> {
+  const [row] = await database.rows(
+    `SELECT owner_id, uidvalidity, uidnext, highestmodseq, vanished_floor FROM mailbox
+     WHERE id = ? AND name_hash IS NOT NULL`,
+    [mailboxId],
+  );
+  if (row === undefined) return undefined;
+  const [ownerId, uidValidity, uidNext, highestModSeq, vanishedFloor] = row as [number, number, number, number, number];
+  return { ownerId, uidValidity, uidNext, highestModSeq, vanishedFloor };
+}
+
+function rowOf(row: number[]): ColumnRow {
+  const [uid, flags, keywordsLow, keywordsHigh, modSeq] = row as [number, number, number, number, number];
+  return { uid, flags, keywordsLow, keywordsHigh, modSeq };
+}

@@ -1,0 +1,118 @@
+import type { Database, SqlConnection, SqlRunner } from './database.ts';
+
+/** The connection broke while COMMIT was under way. IMAP answers BYE; deliveries run again by their id by themselves. */
+export class CommitOutcomeUnknown extends Error {
+  override readonly name = 'CommitOutcomeUnknown';
+}
+
+const MAX_ATTEMPTS = 20;
+
+/**
+ * Faults of contention, after which the whole transaction runs again: lock wait time-out (1205), deadlock (1213), record
+ * changed since read (1020, MariaDB's snapshot isolation), rollback during commit (3101, Group Replication), a duplicate
+ * key that a concurrent transaction made first (1062: the second run sees its row), certification (Galera reports 1213).
+ */
+const RETRYABLE = new Set([1205, 1213, 1020, 3101, 1062]);
+
+/** Whether running the same transaction again can end otherwise. */
+export function isRetryable(fault: unknown): boolean {
+  return RETRYABLE.has((fault as { errno?: number }).errno ?? 0);
+}
+
+/** Whether the connection (not the statement) failed: the database is away, or it dropped us. */
+export function isConnectionFault(fault: unknown): boolean {
+  const { code, fatal } = fault as { code?: string; fatal?: boolean };
+  return fatal === true || code === 'PROTOCOL_CONNECTION_LOST' || code === 'ECONNRESET' || code === 'EPIPE';
+}
+
+/** Runs after COMMIT, in order: notices to watchers. */
+export type AfterCommit = () => void;
+
+export interface Transaction extends SqlRunner {
+  afterCommit(notice: AfterCommit): void;
+}
+
+/** Ends a transaction without effect; `value` becomes the result. For expected outcomes found halfway. */
+export class Abandon<T> {
+  readonly value: T;
+  constructor(value: T) {
+    this.value = value;
+  }
+}
+
+/**
+ * Runs `work` between BEGIN and COMMIT, and all of it again on contention, so it must have no effect but on the
+ * database. Return {@link Abandon} to roll back.
+ *
+ * @throws CommitOutcomeUnknown when the connection broke at COMMIT; whatever `work` throws, after ROLLBACK
+ */
+export async function inTransaction<T>(
+  database: Database,
+  work: (transaction: Transaction) => Promise<T | Abandon<T>>,
+): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    const connection = await database.connect();
+    const notices: AfterCommit[] = [];
+    const transaction: Transaction = {
+      rows: (sql, values) => connection.rows(sql, values),
+      change: (sql, values) => connection.change(sql, values),
+      rowsOnce: (sql, values) => connection.rowsOnce(sql, values),
+      changeOnce: (sql, values) => connection.changeOnce(sql, values),
+      afterCommit: (notice) => notices.push(notice),
+    };
+    let result: T | Abandon<T>;
+    try {
+      await connection.change('START TRANSACTION');
+      result = await work(transaction);
+      if (result instanceof Abandon) await connection.change('ROLLBACK');
+    } catch (fault) {
+      await rollBack(connection, fault);
+      if (isRetryable(fault) && attempt < MAX_ATTEMPTS) {
+        await pauseBeforeRetry(attempt);
+        continue;
+      }
+      throw fault;
+    }
+    if (result instanceof Abandon) {
+      connection.release();
+      return result.value;
+    }
+    try {
+      await connection.change('COMMIT');
+    } catch (fault) {
+      if (isConnectionFault(fault)) {
+        connection.destroy();
+        throw new CommitOutcomeUnknown('the connection to the database broke at COMMIT', { cause: fault });
+      }
+      // Galera and Group Replication certify at COMMIT and refuse it like a deadlock: nothing happened.
+      await rollBack(connection, fault);
+      if (isRetryable(fault) && attempt < MAX_ATTEMPTS) {
+        await pauseBeforeRetry(attempt);
+        continue;
+      }
+      throw fault;
+    }
+    connection.release();
+    for (const notice of notices) notice();
+    return result;
+  }
+}
+
+/** Explicit ROLLBACK: after 1205 InnoDB rolls back the statement alone. A connection in doubt is not used again. */
+async function rollBack(connection: SqlConnection, fault: unknown): Promise<void> {
+  if (isConnectionFault(fault)) {
+    connection.destroy();
+    return;
+  }
+  try {
+    await connection.change('ROLLBACK');
+    connection.release();
+  } catch {
+    // The connection broke meanwhile; the server rolls back by itself. The first fault is the one to report.
+    connection.destroy();
+  }
+}
+
+function pauseBeforeRetry(attempt: number): Promise<void> {
+  return new Promise((done) => setTimeout(done, Math.random() * Math.min(200, 5 * 2 ** attempt)));
+}

@@ -1,0 +1,212 @@
+import type { ChangeNotices } from './changes.ts';
+import { integerList, type Row } from './database.ts';
+import type { Transaction } from './transaction.ts';
+
+/** An account row that this transaction has locked. Change the numbers; `save` writes them. */
+export interface LockedAccount {
+  readonly id: number;
+  modSeq: number;
+  nextEmailNo: number;
+  nextUidValidity: number;
+  bytes: number;
+  messages: number;
+}
+
+/** A mailbox row that this transaction has locked. */
+export interface LockedMailbox {
+  readonly id: number;
+  readonly ownerId: number;
+  readonly name: string;
+  readonly uidValidity: number;
+  uidNext: number;
+  highestModSeq: number;
+  messages: number;
+  unseen: number;
+  deleted: number;
+  bytes: number;
+}
+
+const ACCOUNT_COLUMNS = 'id, modseq, next_email_no, next_uidvalidity, bytes, n_msgs';
+const MAILBOX_COLUMNS =
+  'id, owner_id, name, uidvalidity, uidnext, highestmodseq, n_msgs, n_unseen, n_deleted, bytes, deleted_at';
+
+/**
+ * The write rule: account rows locked in order of id, then mailbox rows; numbers taken under these locks; every locked
+ * row that gave a number is written. Nobody locks a mailbox row without its owner's account row, so no two transactions
+ * can wait for each other's mailboxes.
+ */
+export class WriteScope {
+  readonly transaction: Transaction;
+  readonly #notices: ChangeNotices;
+  readonly #accounts = new Map<number, LockedAccount>();
+  readonly #mailboxes = new Map<number, LockedMailbox>();
+  /** The mod-sequence that this transaction took, by account: one for all its changes. */
+  readonly #modSeqs = new Map<number, number>();
+  readonly #touched = new Set<number>();
+  readonly #listChanged = new Set<number>();
+
+  constructor(transaction: Transaction, notices: ChangeNotices) {
+    this.transaction = transaction;
+    this.#notices = notices;
+  }
+
+  /** Locks account rows in order of id. With `skipLocked` those that somebody else holds are missing afterwards. */
+  async lockAccounts(ids: readonly number[], options: { readonly skipLocked?: boolean } = {}): Promise<void> {
+    const sorted = [...new Set(ids)].sort((a, b) => a - b);
+    const suffix = options.skipLocked === true ? ' SKIP LOCKED' : '';
+    const rows =
+      sorted.length === 1
+        ? await this.transaction.rows(`SELECT ${ACCOUNT_COLUMNS} FROM account WHERE id = ? FOR UPDATE${suffix}`, [
+            sorted[0] as number,
+          ])
+        : await this.transaction.rowsOnce(
+            `SELECT ${ACCOUNT_COLUMNS} FROM account FORCE INDEX (PRIMARY) WHERE id IN (${integerList(sorted)})
+             ORDER BY id FOR UPDATE${suffix}`,
+          );
+    for (const [id, modSeq, nextEmailNo, nextUidValidity, bytes, messages] of rows as number[][]) {
+      this.#accounts.set(id as number, {
+        id: id as number,
+        modSeq: modSeq as number,
+        nextEmailNo: nextEmailNo as number,
+        nextUidValidity: nextUidValidity as number,
+        bytes: bytes as number,
+        messages: messages as number,
+      });
+    }
+  }
+
+  /** Locks mailbox rows in order of id. Deleted ones, and those of accounts that are not locked, are left out. */
+  async lockMailboxes(ids: readonly number[]): Promise<void> {
+    const sorted = [...new Set(ids)].sort((a, b) => a - b);
+    if (sorted.length === 0) return;
+    const rows =
+      sorted.length === 1
+        ? await this.transaction.rows(`SELECT ${MAILBOX_COLUMNS} FROM mailbox WHERE id = ? FOR UPDATE`, [
+            sorted[0] as number,
+          ])
+        : await this.transaction.rowsOnce(
+            `SELECT ${MAILBOX_COLUMNS} FROM mailbox FORCE INDEX (PRIMARY) WHERE id IN (${integerList(sorted)})
+             ORDER BY id FOR UPDATE`,
+          );
+    this.#keepMailboxes(rows);
+  }
+
+  /** Locks mailboxes by owner and name hash; the owners' accounts must be locked, so names cannot change meanwhile. */
+  async lockMailboxesByName(names: readonly { readonly ownerId: number; readonly hash: Buffer }[]): Promise<Row[]> {
+    if (names.length === 0) return [];
+    const condition = names.map(() => '(owner_id = ? AND name_hash = ?)').join(' OR ');
+    const values = names.flatMap(({ ownerId, hash }) => [ownerId, hash]);
+    const select = `SELECT ${MAILBOX_COLUMNS}, name_hash FROM mailbox WHERE ${condition} ORDER BY id FOR UPDATE`;
+    const rows =
+      names.length === 1
+        ? await this.transaction.rows(select, values)
+        : await this.transaction.rowsOnce(select, values);
+    this.#keepMailboxes(rows);
+    return rows;
+  }
+
+  #keepMailboxes(rows: readonly Row[]): void {
+    for (const row of rows) {
+      const ownerId = row[1] as number;
+      if (row[10] !== null || !this.#accounts.has(ownerId)) continue;
+      this.#mailboxes.set(row[0] as number, {
+        id: row[0] as number,
+        ownerId,
+        name: row[2] as string,
+        uidValidity: row[3] as number,
+        uidNext: row[4] as number,
+        highestModSeq: row[5] as number,
+        messages: row[6] as number,
+        unseen: row[7] as number,
+        deleted: row[8] as number,
+        bytes: row[9] as number,
+      });
+    }
+  }
+
+  /** Knows a mailbox that this transaction has just inserted. */
+  addMailbox(mailbox: LockedMailbox): void {
+    this.#mailboxes.set(mailbox.id, mailbox);
+  }
+
+  account(id: number): LockedAccount | undefined {
+    return this.#accounts.get(id);
+  }
+
+  mailbox(id: number): LockedMailbox | undefined {
+    return this.#mailboxes.get(id);
+  }
+
+  /** The mod-sequence of this transaction's changes in the account, and marks the mailbox as changed at it. */
+  modSeqFor(mailbox: LockedMailbox): number {
+    const modSeq = this.modSeqOf(mailbox.ownerId);
+    mailbox.highestModSeq = modSeq;
+    this.#touched.add(mailbox.id);
+    return modSeq;
+  }
+
+  /** The mod-sequence of this transaction's changes in the account: taken from its counter at the first call. */
+  modSeqOf(accountId: number): number {
+    const taken = this.#modSeqs.get(accountId);
+    if (taken !== undefined) return taken;
+    const account = this.#accounts.get(accountId);
+    if (account === undefined) throw new Error('a mod-sequence was asked of an account that is not locked');
+    account.modSeq++;
+    this.#modSeqs.set(accountId, account.modSeq);
+    return account.modSeq;
+  }
+
+  /** The list of mailboxes of the account changed. */
+  listChanged(accountId: number): void {
+    this.modSeqOf(accountId);
+    this.#listChanged.add(accountId);
+  }
+
+  /** Writes the numbers and the change feed. The last thing before COMMIT. */
+  async save(): Promise<void> {
+    const accounts = [...this.#modSeqs.keys()].map((id) => this.#accounts.get(id) as LockedAccount);
+    await this.#update(
+      'account',
+      ['modseq', 'next_email_no', 'next_uidvalidity', 'bytes', 'n_msgs'],
+      accounts.map((a) => [a.id, a.modSeq, a.nextEmailNo, a.nextUidValidity, a.bytes, a.messages]),
+    );
+    const mailboxes = [...this.#touched].map((id) => this.#mailboxes.get(id) as LockedMailbox);
+    await this.#update(
+      'mailbox',
+      ['uidnext', 'highestmodseq', 'n_msgs', 'n_unseen', 'n_deleted', 'bytes'],
+      mailboxes.map((m) => [m.id, m.uidNext, m.highestModSeq, m.messages, m.unseen, m.deleted, m.bytes]),
+    );
+    const changes = mailboxes.map((m) => ({ accountId: m.ownerId, mailboxId: m.id, modSeq: m.highestModSeq }));
+    for (const accountId of this.#listChanged) {
+      changes.push({ accountId, mailboxId: 0, modSeq: this.modSeqOf(accountId) });
+    }
+    if (changes.length === 0) return;
+    const tuples = changes.map(() => '(UNIX_TIMESTAMP(), ?, ?, ?)').join(',');
+    await this.transaction.change(
+      `INSERT INTO change_feed (bucket, account_id, mailbox_id, modseq) VALUES ${tuples}
+       ON DUPLICATE KEY UPDATE modseq = VALUES(modseq)`,
+      changes.flatMap((c) => [c.accountId, c.mailboxId, c.modSeq]),
+    );
+    this.transaction.afterCommit(() => {
+      for (const change of changes) this.#notices.announce(change);
+    });
+  }
+
+  /** One UPDATE for all rows; each row is its id and then the columns' values. */
+  async #update(table: string, columns: readonly string[], rows: readonly number[][]): Promise<void> {
+    if (rows.length === 0) return;
+    const [first] = rows;
+    if (rows.length === 1 && first !== undefined) {
+      const [id, ...values] = first;
+      const set = columns.map((column) => `${column} = ?`).join(', ');
+      await this.transaction.change(`UPDATE ${table} SET ${set} WHERE id = ?`, [...values, id as number]);
+      return;
+    }
+    const set = columns.map((column, i) => {
+      const cases = rows.map((row) => `WHEN ${integerList([row[0] as number])} THEN ${Number(row[i + 1])}`);
+      return `${column} = CASE id ${cases.join(' ')} END`;
+    });
+    const ids = integerList(rows.map((row) => row[0] as number));
+    await this.transaction.changeOnce(`UPDATE ${table} SET ${set.join(', ')} WHERE id IN (${ids})`);
+  }
+}
