@@ -8,7 +8,7 @@ import { createClientPool } from '@postern/shared/smtp/client-pool.ts';
 import type { Envelope } from '@postern/shared/smtp/envelope.ts';
 import type { ListenerOptions } from '@postern/shared/smtp/listener.ts';
 import { reply } from '@postern/shared/smtp/reply.ts';
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { makeCertificates, startTestListener } from './support.ts';
 
 let pki: Awaited<ReturnType<typeof makeCertificates>>;
@@ -264,14 +264,10 @@ describe('the inner hop', () => {
         '20',
       ]);
       cleanups.push(() => sink.kill());
-      let connection: SmtpConnection | undefined;
-      for (let tries = 0; connection === undefined && tries < 100; tries++) {
-        connection = await connectSmtp(options(port, { protocol })).catch(() => undefined);
-      }
-      expect(connection, 'smtp-sink answers').toBeDefined();
-      const outcomes = await connection?.send(envelope('b@b.test', 'c@b.test'), CONTENT);
-      expect(kinds(outcomes ?? [])).toEqual(['delivered', 'delivered']);
-      await connection?.quit();
+      const connection = await vi.waitFor(() => connectSmtp(options(port, { protocol })), { timeout: 10_000 });
+      const outcomes = await connection.send(envelope('b@b.test', 'c@b.test'), CONTENT);
+      expect(kinds(outcomes)).toEqual(['delivered', 'delivered']);
+      await connection.quit();
       sink.kill();
     }
   });

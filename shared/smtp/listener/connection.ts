@@ -6,6 +6,8 @@ import { isPositive, type Reply, reply, replyLine } from '../reply.ts';
 import type { DataDecoder } from '../strict-data.ts';
 import { COMMANDS, type CommandName } from './commands.ts';
 import { refusalOf } from './data-refusal.ts';
+import { decodeLine, oneLine } from './line-text.ts';
+import { describeTls, sessionOf } from './peer.ts';
 import type { HardenedServer } from './server.ts';
 import type { ReceivedMessage, RefusalStage, SessionTls, SmtpSession } from './session.ts';
 import { type LineViolation, type StreamSink, StrictStream } from './strict-stream.ts';
@@ -408,55 +410,4 @@ export class HardenedConnection extends SMTPConnection implements StreamSink {
     }, sessionTimeoutMs);
     this.#deadline.unref();
   }
-}
-
-/** Text of a reply reaches the peer as one line, whatever a handler put into it. */
-function oneLine(text: string): string {
-  return text.replace(/[\x00-\x1f\x7f]+/g, ' ');
-}
-
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
-function decodeLine(line: Buffer): string | undefined {
-  try {
-    return utf8.decode(line);
-  } catch (error) {
-    if (error instanceof TypeError) return undefined;
-    throw error;
-  }
-}
-
-function describeTls(socket: TLSSocket): SessionTls {
-  const described = { protocol: socket.getProtocol() ?? 'unknown', cipher: socket.getCipher().name };
-  if (!socket.authorized) return described;
-  const certificate = socket.getPeerCertificate();
-  const dnsNames = [...(certificate.subjectaltname ?? '').matchAll(/DNS:([^,\s"]+)/g)].map((match) => match[1] ?? '');
-  const name: string | string[] | undefined = certificate.subject?.CN;
-  const commonName = Array.isArray(name) ? (name[0] ?? '') : (name ?? '');
-  return { ...described, peer: { commonName, dnsNames, fingerprint256: certificate.fingerprint256 } };
-}
-
-/** The connection as handlers see it. */
-function sessionOf(connection: HardenedConnection): SmtpSession {
-  return {
-    id: connection.id,
-    remoteAddress: connection.remoteAddress,
-    remotePort: connection.remotePort,
-    localAddress: connection.localAddress,
-    localPort: connection.localPort,
-    get heloName() {
-      return connection.heloName;
-    },
-    /** RFC 3848, RFC 6531 §4.3. */
-    get withProtocol() {
-      const utf8 = connection.smtpUtf8 ? 'UTF8' : '';
-      const s = connection.tls === undefined ? '' : 'S';
-      if (connection.server.lmtp) return `${utf8}LMTP${s}`;
-      if (connection.greetedBy === 'HELO') return 'SMTP';
-      return utf8 === '' ? `ESMTP${s}` : `UTF8SMTP${s}`;
-    },
-    get tls() {
-      return connection.tls;
-    },
-  };
 }
