@@ -5,7 +5,7 @@ import type { Envelope } from '@postern/shared/smtp/envelope.ts';
 
 /**
  * What the last answers say of the store. `away`: nobody answers there; messages go to the spool at once, without
- * waiting for yet another time-out. `ailing`: it answers, but with 4.3.z (its database is away); each message is still
+ * waiting for yet another time-out. `ailing`: it answers, but with 4.3.z or 4.4.3 (its database or directory is away); each message is still
  * offered to it. `up`: it gave its word on a recipient.
  */
 export type StoreHealth = 'up' | 'ailing' | 'away';
@@ -16,8 +16,8 @@ export function healthOfOutcome(outcome: Outcome): StoreHealth | undefined {
   const { code, enhanced } = outcome.reply;
   // RFC 3463 §3.4, §3.5: 4.3.2 (busy; our own pool says it too) and 4.4.5 (congestion) do not tell.
   if (enhanced === '4.3.2' || enhanced === '4.4.5') return undefined;
-  if (code === 421 || enhanced.startsWith('4.4.')) return 'away';
-  if (enhanced.startsWith('4.3.') || enhanced === '') return 'ailing';
+  if (code === 421 || enhanced === '4.4.1' || enhanced === '4.4.2') return 'away';
+  if (/^4\.[34]\./.test(enhanced) || enhanced === '') return 'ailing';
   return enhanced.startsWith('4.2.') ? 'up' : undefined;
 }
 

@@ -184,8 +184,9 @@ export class QueueRunner {
     const outcomes = new Map([...stored, ...sent]);
     const healths = [...stored.values()].map(healthOfOutcome);
     const storeSilent = healths.includes('away') || healths.includes('ailing');
-    // A try that only found the store away is no try of the message.
-    const counted = sent.size > 0 || !healths.includes('away') ? counts : false;
+    // A try that found nobody there is no try of the message; one whose connection died may be.
+    const nobodyThere = sent.size === 0 && [...stored.values()].every((o) => o.reply.enhanced === '4.4.1');
+    const counted = counts && !nobodyThere;
     const nextTryAt = Date.now() + this.#pause(entry.attempts + 1);
     let state = applyOutcomes(message.state, outcomes, { triedAt, nextTryAt, counts: counted });
     if (triedAt - envelope.receivedAt > this.#options.lifetimeMs) state = expire(state);
