@@ -1,0 +1,136 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { ImapFlow } from 'imapflow';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type ImapStore, startImapStore } from '../support/imap-store.ts';
+
+const run = promisify(execFile);
+
+const MESSAGE = Buffer.from(
+  'From: Zoë <zoe@example.org>\r\nTo: user1@domain1.example\r\nSubject: Ärger\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nGrüße\r\n',
+);
+
+/** python's imaplib over STARTTLS: its own parser, strict on literals, and one command at a time. */
+const PYTHON = `
+import imaplib, ssl, sys
+port, ca = int(sys.argv[1]), sys.argv[2]
+with imaplib.IMAP4('127.0.0.1', port) as m:
+    m.starttls(ssl.create_default_context(cafile=ca))
+    m.login('user2@domain1.example', 'user2')
+    assert m.create('Archiv/2024')[0] == 'OK'
+    message = b'Subject: one\\r\\n\\r\\n' + b'x' * 70000 + b'\\r\\n'
+    for n in range(3):
+        typ, data = m.append('Archiv/2024', '(\\\\Seen)', imaplib.Time2Internaldate(1700000000), message)
+        assert typ == 'OK' and b'APPENDUID' in data[0], data
+    typ, data = m.select('Archiv/2024')
+    assert typ == 'OK' and data == [b'3'], data
+    typ, data = m.uid('FETCH', '2', '(BODY.PEEK[] INTERNALDATE FLAGS)')
+    assert data[0][1] == message, 'not the same octets'
+    assert b'14-Nov-2023 22:13:20 +0000' in data[0][0] + data[1], data[0][0]
+    assert m.store('1', '+FLAGS', '(\\\\Deleted)')[0] == 'OK'
+    assert m.expunge() == ('OK', [b'1'])
+    assert m.uid('COPY', '2:3', 'INBOX')[0] == 'OK'
+    assert m.uid('MOVE', '2', 'Trash')[0] == 'OK'
+    assert m.search(None, 'SUBJECT', '"ONE"') == ('OK', [b'1'])
+    assert m.status('INBOX', '(MESSAGES UNSEEN)') == ('OK', [b'INBOX (MESSAGES 2 UNSEEN 0)'])
+    names = [line.decode().split(' "/" ')[1] for line in m.list()[1]]
+    assert 'Archiv/2024' in names and 'Archiv' in names, names
+    m.close()
+print('done')
+`;
+
+describe('clients that are not ours', () => {
+  let store: ImapStore;
+  let folder: string;
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'postern-imap-clients-'));
+    store = await startImapStore();
+  });
+
+  afterAll(async () => {
+    await store?.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  test('imapflow over implicit TLS: append, list, fetch, search, flags, move, IDLE', async () => {
+    const client = new ImapFlow({
+      host: '127.0.0.1',
+      port: store.tlsPort,
+      secure: true,
+      tls: { ca: store.ca },
+      auth: { user: 'user1@domain1.example', pass: 'user1' },
+      logger: false,
+    });
+    await client.connect();
+    try {
+      await client.mailboxCreate(['Projekte', 'Größe']);
+      const appended = await client.append('Projekte/Größe', MESSAGE, ['\\Seen', '$Work'], new Date(1_700_000_000_000));
+      expect(appended).toMatchObject({ uid: 1 });
+      const mailboxes = await client.list();
+      expect(mailboxes.map((m) => m.path)).toContain('Projekte/Größe');
+      expect(mailboxes.find((m) => m.specialUse === '\\Trash')?.path).toBe('Trash');
+
+      const opened = await client.mailboxOpen('Projekte/Größe');
+      expect(opened.exists).toBe(1);
+      const message = await client.fetchOne('1', {
+        envelope: true,
+        bodyStructure: true,
+        source: true,
+        flags: true,
+        internalDate: true,
+        size: true,
+      });
+      if (!message) throw new Error('not fetched');
+      expect(message.envelope?.subject).toBe('Ärger');
+      expect(message.envelope?.from?.[0]).toMatchObject({ name: 'Zoë', address: 'zoe@example.org' });
+      expect(message.bodyStructure?.type).toBe('text/plain');
+      expect(message.source?.equals(MESSAGE)).toBe(true);
+      expect(message.size).toBe(MESSAGE.length);
+      expect([...(message.flags ?? [])].sort()).toEqual(['$Work', '\\Recent', '\\Seen']);
+      expect(new Date(message.internalDate ?? 0).getTime()).toBe(1_700_000_000_000);
+
+      expect(await client.search({ body: 'nirgends' })).toEqual([]);
+      expect(await client.search({ body: 'GRÜ', keyword: '$Work' })).toEqual([1]);
+      await client.messageFlagsAdd('1', ['\\Flagged']);
+      expect(await client.search({ flagged: true }, { uid: true })).toEqual([1]);
+      const moved = await client.messageMove('1', 'Archive');
+      expect(moved && [...(moved.uidMap ?? [])]).toEqual([[1, 1]]);
+
+      await client.mailboxOpen('INBOX');
+      const arrived = new Promise<number>((resolve) => {
+        client.once('exists', (event: { count: number }) => resolve(event.count));
+      });
+      const idling = client.idle();
+      const sender = await store.signIn('user1@domain1.example');
+      await sender.command(`APPEND INBOX {${MESSAGE.length}+}\r\n${MESSAGE.toString('latin1')}`);
+      expect(await arrived).toBe(1);
+      await client.noop();
+      await idling;
+    } finally {
+      await client.logout();
+    }
+  });
+
+  test('python imaplib over STARTTLS', async () => {
+    const script = join(folder, 'client.py');
+    writeFileSync(script, PYTHON);
+    const { stdout } = await run('python3', [script, String(store.port), store.pki.ca], { timeout: 60_000 });
+    expect(stdout).toBe('done\n');
+  });
+
+  test('curl: upload and download', async () => {
+    const file = join(folder, 'message.eml');
+    writeFileSync(file, MESSAGE);
+    const base = `imaps://127.0.0.1:${store.tlsPort}`;
+    const common = ['-sS', '--cacert', store.pki.ca, '-u', 'user4@domain2.example:user4'];
+    await run('curl', [...common, '-T', file, `${base}/INBOX`]);
+    const { stdout } = await run('curl', [...common, `${base}/INBOX;MAILINDEX=1`], { encoding: 'buffer' });
+    expect(stdout.equals(MESSAGE)).toBe(true);
+    const header = await run('curl', [...common, `${base}/INBOX;UID=1;SECTION=HEADER.FIELDS%20(SUBJECT)`]);
+    expect(header.stdout).toBe('Subject: Ärger\r\n\r\n');
+  });
+});
