@@ -10,9 +10,11 @@ export interface DemoAccount {
 export const DEMO_ACCOUNTS: readonly DemoAccount[] = [
   { address: 'user1@domain1.example', password: 'user1', role: 'postmaster', note: 'administers domain1.example' },
   { address: 'user2@domain1.example', password: 'user2', role: 'user', note: '' },
-  { address: 'user3@domain1.example', password: 'user3', role: 'user', note: 'may use POP3 alone, not IMAP' },
-  { address: 'user4@domain2.example', password: 'user4', role: 'user', note: 'has a quota of 200 kB' },
+  { address: 'user3@domain1.example', password: 'user3', role: 'user', note: '' },
+  { address: 'user4@domain2.example', password: 'user4', role: 'user', note: '' },
   { address: 'user5@domain2.example', password: 'user5', role: 'user', note: 'gets the catch-all of domain2.example' },
+  { address: 'poponly@domain1.example', password: 'poponly', role: 'user', note: 'may use POP3 alone, not IMAP' },
+  { address: 'small@domain2.example', password: 'small', role: 'user', note: 'has a quota of 200 kB' },
   { address: 'suspended@domain1.example', password: 'suspended', role: 'suspended', note: 'refused: 550' },
   { address: 'leaver@domain1.example', password: 'leaver', role: 'deleted', note: 'marked for deletion: 550' },
 ];

@@ -190,7 +190,7 @@ describe('a directory in trouble', () => {
       { user: 'nobody@domain1.example', password: 'wrong', service: 'imap' },
       { user: 'nobody@nowhere.example', password: 'wrong', service: 'imap' },
       { user: 'suspended@domain1.example', password: 'suspended', service: 'imap' },
-      { user: 'user3@domain1.example', password: 'user3', service: 'imap' },
+      { user: 'poponly@domain1.example', password: 'poponly', service: 'imap' },
     ] as const;
     const times = cases.map((): number[] => []);
     // In turns, so that a machine that gets busy is busy for all of them.

@@ -45,14 +45,14 @@ describe.each(SERVERS)('the sample tree in $name', ({ start }) => {
   });
 
   test('an account is told with its UUID, limits and services, and its UUID stays', async () => {
-    const answer = await directory.lookUp('user4@domain2.example');
+    const answer = await directory.lookUp('small@domain2.example');
     if (answer.kind !== 'account') throw new Error(`no account: ${JSON.stringify(answer)}`);
     expect(answer.account.uuid).toMatch(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
-    expect(answer.account).toMatchObject({ displayName: 'User Four', quotaBytes: 200_000 });
+    expect(answer.account).toMatchObject({ displayName: 'Small Mailbox', quotaBytes: 200_000 });
     expect(answer.account.services).toBeUndefined();
-    const signedIn = await directory.signIn({ user: 'user4@domain2.example', password: 'user4', service: 'imap' });
+    const signedIn = await directory.signIn({ user: 'small@domain2.example', password: 'small', service: 'imap' });
     expect(signedIn).toEqual({ kind: 'granted', account: answer.account });
-    const other = await directory.lookUp('user3@domain1.example');
+    const other = await directory.lookUp('poponly@domain1.example');
     expect(other).toMatchObject({ account: { services: ['pop3'] } });
   });
 
