@@ -21,6 +21,9 @@ export function healthOfOutcome(outcome: Outcome): StoreHealth | undefined {
   return enhanced.startsWith('4.2.') ? 'up' : undefined;
 }
 
+/** So many tests by the queue have to be missing before a message in hand is the test. */
+const TESTS_MISSED = 10;
+
 /** The one way to the store: the pool, and what its answers told of the store's health. */
 export class StoreLink {
   #pool: ClientPool;
@@ -29,15 +32,18 @@ export class StoreLink {
   #onUp: (() => void) | undefined;
   readonly #testMs: number;
 
-  /** @param testMs how often a store that is away is tried by a message in hand */
+  /** @param testMs how often a spooled message tests a store that is away */
   constructor(pool: ClientPool, testMs: number) {
     this.#pool = pool;
     this.#testMs = testMs;
   }
 
-  /** False while the store is away and was tried a moment ago: then the spool takes the message at once. */
+  /**
+   * False while the store is away and was tried a moment ago: then the spool takes the message at once. As long as a
+   * spooled message tests the store no message in hand has to wait for a host that swallows packets.
+   */
   get worthTrying(): boolean {
-    return this.#health !== 'away' || performance.now() - this.#lastTryAt >= this.#testMs;
+    return this.#health !== 'away' || performance.now() - this.#lastTryAt >= TESTS_MISSED * this.#testMs;
   }
 
   get health(): StoreHealth {
