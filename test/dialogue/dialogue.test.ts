@@ -1,11 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { parseDialogue, playDialogue } from './dialogue.ts';
-import { services } from './services.ts';
+import { services, stopSharedServices } from './services.ts';
 
 const here = import.meta.dirname;
 const folders = readdirSync(here, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+
+afterAll(stopSharedServices);
 
 describe.each(folders.map(({ name }) => name))('%s', (protocol) => {
   const files = readdirSync(join(here, protocol)).filter((name) => name.endsWith('.dialogue'));

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { ListenerLimits } from '@postern/shared/smtp/listener.ts';
 import { startTestListener } from '../smtp/support.ts';
+import { type ImapBackends, startImapBackends, startImapStore } from '../support/imap-store.ts';
 import type { DialogueService } from './dialogue.ts';
 
 /** How the service of each folder beside this file is started. A new protocol adds its folder here. */
@@ -10,7 +11,29 @@ export const services: Readonly<
 > = {
   smtp: (settings) => listener('smtp', settings),
   lmtp: (settings) => listener('lmtp', settings),
+  imap,
 };
+
+let imapBackends: Promise<ImapBackends> | undefined;
+
+/** IMAP on an empty database, with slapd and MariaDB shared by all dialogues; settings are those of `imap`. */
+async function imap(settings: Readonly<Record<string, unknown>>): Promise<DialogueService> {
+  imapBackends ??= startImapBackends();
+  const store = await startImapStore(settings, await imapBackends);
+  return {
+    open: async () => {
+      const socket = connect({ host: '127.0.0.1', port: store.port });
+      await once(socket, 'connect');
+      return socket;
+    },
+    close: () => store.stop(),
+  };
+}
+
+/** Ends what dialogues share. */
+export async function stopSharedServices(): Promise<void> {
+  await (await imapBackends)?.stop();
+}
 
 /** The listener with handlers that take everything but recipients that begin with `no`; settings are its limits. */
 async function listener(
