@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -54,7 +54,8 @@ export async function startStore(options: StoreProcessOptions): Promise<StorePro
     throw error;
   });
   const log = (): Record<string, unknown>[] =>
-    readFileSync(logFile, 'utf8')
+    // The log's file is opened in the background: a process can be ready a moment before.
+    (existsSync(logFile) ? readFileSync(logFile, 'utf8') : '')
       .split('\n')
       .filter((line) => line.endsWith('}'))
       .map((line) => JSON.parse(line) as Record<string, unknown>);
