@@ -43,7 +43,7 @@ async function relay(): Promise<LmtpDialogue> {
 }
 
 /** The account of the sample tree that has a quota. */
-const LIMITED = 'user4@domain2.example';
+const LIMITED = 'small@domain2.example';
 const user = (n: 1 | 2 | 3): string => `user${n}@domain1.example`;
 const mail = (text: string, id = newDeliveryId()): string =>
   [`Message-ID: <${id}@sender.example>`, 'From: a@sender.example', `Subject: ${text}`, '', text].join('\r\n');
