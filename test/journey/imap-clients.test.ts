@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -133,4 +133,86 @@ describe('clients that are not ours', () => {
     const header = await run('curl', [...common, `${base}/INBOX;UID=1;SECTION=HEADER.FIELDS%20(SUBJECT)`]);
     expect(header.stdout).toBe('Subject: Ärger\r\n\r\n');
   });
+
+  test('mbsync: 200 messages in four mailboxes, both ways, end identical', async () => {
+    // mbsync 1.4 names its folders as the wire does.
+    const names = ['INBOX', 'Projekte', 'Projekte/Gr&APYA3w-e', 'Archive'];
+    const client = await store.signIn('user5@domain2.example');
+    const octets = (n: number): string => `From: a@b.example\r\nSubject: ${n}\r\n\r\nnumber ${n} \xc3\xa9\r\n`;
+    await client.command(`CREATE ${names[2]}`);
+    for (let n = 0; n < 100; n += 1) {
+      const message = octets(n);
+      await client.command(
+        `APPEND ${names[n % 4]} ${n % 3 === 0 ? '(\\Seen) ' : ''}{${message.length}+}\r\n${message}`,
+      );
+    }
+    const mail = join(folder, 'mail');
+    const config = join(folder, 'mbsyncrc');
+    const maildirOf = (name: string): string => join(mail, ...name.split('/'));
+    writeFileSync(config, mbsyncConfig(mail));
+    const sync = async (): Promise<void> => {
+      await run('mbsync', ['-c', config, '-q', '-a'], { timeout: 60_000 });
+    };
+    mkdirSync(mail);
+    await sync();
+    // The other hundred come from the maildir; one that came down is read there, one is deleted on the server.
+    for (let n = 100; n < 200; n += 1) {
+      writeFileSync(
+        join(maildirOf(names[n % 4] ?? ''), 'new', `17000000${n}.M${n}.test`),
+        Buffer.from(octets(n).replaceAll('\r\n', '\n'), 'latin1'),
+      );
+    }
+    const [unread] = readdirSync(join(maildirOf('INBOX'), 'new')).filter((name) => !name.endsWith('.test'));
+    if (unread === undefined) throw new Error('nothing unread came down');
+    renameSync(join(maildirOf('INBOX'), 'new', unread), join(maildirOf('INBOX'), 'cur', `${unread.split(':')[0]}:2,S`));
+    await client.command(`SELECT ${names[3]}`);
+    await client.command('STORE 1 +FLAGS.SILENT (\\Deleted)');
+    await client.command('EXPUNGE');
+    await sync();
+    await sync();
+
+    for (const [index, name] of names.entries()) {
+      await client.command(`SELECT ${name}`);
+      const fetched = await client.command('FETCH 1:* (FLAGS BODY.PEEK[TEXT])');
+      const remote = [...fetched.matchAll(/FLAGS \(([^)]*)\) BODY\[TEXT\] \{\d+\}\n(number .*)\n/g)]
+        .map(([, flags, text]) => `${text} ${flags?.includes('\\Seen') ? 'seen' : 'unseen'}`)
+        .sort();
+      const local = ['new', 'cur']
+        .flatMap((part) => readdirSync(join(maildirOf(name), part)).map((file) => join(maildirOf(name), part, file)))
+        .map((file) => {
+          const text = /^number .*$/m.exec(readFileSync(file, 'latin1'))?.[0] ?? '';
+          return `${text} ${/:2,[A-Z]*S/.test(file) ? 'seen' : 'unseen'}`;
+        })
+        .sort();
+      expect(remote).toEqual(local);
+      expect(remote).toHaveLength(index === 3 ? 49 : 50);
+    }
+  });
+
+  function mbsyncConfig(mail: string): string {
+    return `IMAPAccount a
+Host localhost
+Port ${store.tlsPort}
+User user5@domain2.example
+Pass user5
+SSLType IMAPS
+CertificateFile ${store.pki.ca}
+
+IMAPStore far
+Account a
+
+MaildirStore near
+Path ${mail}/
+Inbox ${mail}/INBOX
+SubFolders Verbatim
+
+Channel c
+Far :far:
+Near :near:
+Patterns *
+Create Both
+Expunge Both
+SyncState *
+`;
+  }
 });
