@@ -96,7 +96,7 @@ describe('before a mailbox is opened', () => {
     expect(await client.command('LOGIN nobody@domain1.example user1')).toBe(refused);
     expect(await client.command('LOGIN user1@domain1.example ""')).toBe(refused);
     // This account may use POP3 alone; by now the throttle slows the answer down.
-    expect(await client.command('LOGIN user3@domain1.example user3')).toBe(refused);
+    expect(await client.command('LOGIN poponly@domain1.example poponly')).toBe(refused);
   });
 
   test('RFC 4959: AUTHENTICATE PLAIN with and without an initial response; cancelled; another mechanism', async () => {
