@@ -31,6 +31,7 @@ const DEBIAN = {
   bench: [
     ['/usr/sbin/mariadbd', 'mariadb-server-core'],
     ['/usr/sbin/slapd', 'slapd'],
+    ['/usr/bin/ldapmodify', 'ldap-utils'],
     ['/usr/sbin/smtp-source', 'postfix'],
     ['/usr/lib/postfix/postfix-ldap.so', 'postfix-ldap'],
     ['/usr/sbin/dovecot', 'dovecot-core'],
