@@ -38,8 +38,15 @@ export class SqlAccounts implements Accounts {
       if (row !== undefined && row[1] === given.address) {
         return new Abandon({ kind: 'ready', account: { id: row[0] as number, ...given } });
       }
-      const holder = await transaction.rows('SELECT directory_uuid FROM account WHERE address = ?', [given.address]);
-      if (holder[0] !== undefined) return new Abandon({ kind: 'address-taken', byUuid: holder[0][0] as string });
+      const holders = await transaction.rows('SELECT id, directory_uuid FROM account WHERE address = ?', [
+        given.address,
+      ]);
+      const [holder] = holders;
+      // Somebody else may have made the same account since the first look.
+      if (holder !== undefined && holder[1] === given.uuid) {
+        return new Abandon({ kind: 'ready', account: { id: holder[0] as number, ...given } });
+      }
+      if (holder !== undefined) return new Abandon({ kind: 'address-taken', byUuid: holder[1] as string });
       if (row !== undefined) {
         await transaction.change('UPDATE account SET address = ? WHERE id = ?', [given.address, row[0] as number]);
         return { kind: 'ready', account: { id: row[0] as number, ...given } };
