@@ -12,3 +12,5 @@ export const migrationSource: Knex.MigrationSource<(typeof MIGRATIONS)[number]> 
   getMigrationName: (entry) => entry.name,
   getMigration: async (entry) => entry.migration,
 };
+
+export const MIGRATION_COUNT: number = MIGRATIONS.length;

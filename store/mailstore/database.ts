@@ -1,6 +1,4 @@
-import knex from 'knex';
 import mysql, { type Pool, type PoolConnection } from 'mysql2/promise';
-import { migrationSource } from '../../schema/sql/migrations.ts';
 
 /** Values that a statement takes. */
 export type SqlValue = string | number | null | Buffer;
@@ -188,40 +186,7 @@ export function integerList(numbers: ArrayLike<number>): string {
 }
 
 /** mysql2 does not read a socket from the URL's query. */
-function socketOf(url: string): { socketPath: string } | Record<string, never> {
+export function socketOf(url: string): { socketPath: string } | Record<string, never> {
   const socketPath = new URL(url).searchParams.get('socketPath');
   return socketPath === null ? {} : { socketPath };
-}
-
-const MIGRATION_DEADLINE_MS = 60_000;
-
-/**
- * Brings the tables of a database to the newest version. Several nodes may start at once: knex's lock lets one work, the
- * others wait for it.
- */
-export async function migrateDatabase(url: string): Promise<void> {
-  const deadline = Date.now() + MIGRATION_DEADLINE_MS;
-  for (;;) {
-    const db = knex({
-      client: 'mysql2',
-      connection: { uri: url, ...socketOf(url), charset: 'utf8mb4' } as never,
-      pool: { min: 0, max: 2 },
-      migrations: { migrationSource },
-    });
-    try {
-      await db.migrate.latest();
-      return;
-    } catch (fault) {
-      if (!isBusy(fault) || Date.now() > deadline) throw fault;
-    } finally {
-      await db.destroy();
-    }
-    await new Promise((done) => setTimeout(done, 100 + Math.random() * 200));
-  }
-}
-
-/** Another node migrates now, or made knex's own tables at the same instant. */
-function isBusy(fault: unknown): boolean {
-  const { name, code } = fault as { name?: string; code?: string };
-  return name === 'MigrationLocked' || code === 'ER_TABLE_EXISTS_ERROR' || code === 'ER_DUP_ENTRY';
 }

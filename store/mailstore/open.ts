@@ -1,7 +1,7 @@
 import { SqlAccounts } from './accounts.ts';
 import { ChangeWatch } from './changes.ts';
 import { SqlContents } from './content.ts';
-import { Database, migrateDatabase } from './database.ts';
+import { Database } from './database.ts';
 import { SqlDeliveries } from './deliveries.ts';
 import { collectGarbage, type GarbageLimits } from './garbage.ts';
 import { Keywords } from './keywords.ts';
@@ -9,6 +9,7 @@ import { MailboxViews } from './mailbox-views.ts';
 import { SqlMailboxes } from './mailboxes.ts';
 import type { Mailstore, MailstoreOptions } from './mailstore.ts';
 import { SqlMessages } from './messages.ts';
+import { migrateDatabase } from './migrate.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
