@@ -7,6 +7,7 @@ import { NAMES } from '@postern/infra/demo/certificates.ts';
 import { fetchByMessageId } from '@postern/infra/demo/imap-reader.ts';
 import type { StackFile } from '@postern/infra/demo/stack-file.ts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startTestDatabase } from '../support/mariadb.ts';
 
 const state = mkdtempSync(join(tmpdir(), 'postern-demo-'));
 const basePort = 32_710 - (process.pid % 50) * 10;
@@ -19,8 +20,12 @@ interface Launch {
 }
 
 function launch(script: string, ...args: string[]): Launch {
+  return launchWith({}, script, ...args);
+}
+
+function launchWith(env: Record<string, string>, script: string, ...args: string[]): Launch {
   const child = spawn(process.execPath, [script, '--state', state, ...args], {
-    env: { ...process.env, DATABASE_URL: '', POSTERN_BASE_PORT: String(basePort) },
+    env: { ...process.env, DATABASE_URL: '', POSTERN_BASE_PORT: String(basePort), ...env },
   });
   let text = '';
   for (const stream of [child.stdout, child.stderr]) {
@@ -168,4 +173,16 @@ test('a launcher that is killed leaves nothing behind that holds on', async () =
   await until('the end of every child', () => (Object.values(pids).some(alive) ? undefined : true), 30_000);
   const again = launch('infra/demo/start.ts', '--once');
   expect(await again.exit, again.output()).toBe(0);
+});
+
+test('DATABASE_URL takes the place of the private database', async () => {
+  const database = await startTestDatabase();
+  try {
+    const once = launchWith({ DATABASE_URL: database.url }, 'infra/demo/start.ts', '--once');
+    expect(await once.exit, once.output()).toBe(0);
+    expect(once.output()).toMatch(/^• database of DATABASE_URL \(/m);
+    expect(once.output()).not.toContain('private database');
+  } finally {
+    await database.stop();
+  }
 });
