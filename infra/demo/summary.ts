@@ -40,8 +40,7 @@ export function summary(layout: Layout, stack: StackFile): string {
     `CA ${shown(stack.ca)} · logs ${state}/log · everything in ${state}/stack.json`,
     'Try: swaks --server ' +
       `${endpoints.smtp.host}:${endpoints.smtp.port} --to user1@domain1.example` +
-      `\n     curl --cacert ${shown(stack.ca)} -u user1@domain1.example:user1 'imaps://localhost:${endpoints.imaps.port}/INBOX' ` +
-      `--resolve localhost:${endpoints.imaps.port}:${endpoints.imaps.host}`,
+      `\n     curl --cacert ${shown(stack.ca)} -u user1@domain1.example:user1 'imaps://${at('imaps')}/INBOX;MAILINDEX=1'`,
     '',
   ].join('\n');
 }
