@@ -17,7 +17,7 @@ import type {
   RecordedDelivery,
 } from './mailstore.ts';
 import { emailIdText, MessageInserts, type NewMessage } from './message-rows.ts';
-import { Abandon, CommitOutcomeUnknown, inTransaction } from './transaction.ts';
+import { Abandon, CommitOutcomeUnknown, DatabaseUnavailable, inTransaction } from './transaction.ts';
 import { type LockedMailbox, WriteScope } from './write-scope.ts';
 
 /** A recorded delivery with the hash that tells a repetition from a conflict. */
@@ -68,7 +68,9 @@ export class SqlDeliveries implements Deliveries {
     try {
       return await this.#commit(batch, skipLocked);
     } catch (fault) {
-      if (batch.length === 1) return [{ kind: 'fault', cause: fault as Error }];
+      if (batch.length === 1 || fault instanceof DatabaseUnavailable) {
+        return batch.map(() => ({ kind: 'fault', cause: fault as Error }));
+      }
       this.#log.warn({ err: fault, deliveries: batch.length }, 'a batch of deliveries failed; each is tried alone');
     }
     const results: DeliverResult[] = [];

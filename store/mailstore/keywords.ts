@@ -51,7 +51,6 @@ export class Keywords {
     const rows = await sql.rows('SELECT no, name FROM keyword WHERE account_id = ? ORDER BY no', [accountId]);
     const names: string[] = [];
     for (const [no, name] of rows as [number, string][]) names[no] = name;
-    // A transaction that made numbers may still roll back: never forget longer lists, never keep holes.
     this.#byAccount.set(accountId, names);
     return names;
   }

@@ -1,8 +1,13 @@
 import type { Database, SqlConnection, SqlRunner } from './database.ts';
 
-/** The connection broke while COMMIT was under way. IMAP answers BYE; deliveries run again by their id by themselves. */
+/** COMMIT was sent and not clearly answered. IMAP answers BYE; deliveries run again by their id by themselves. */
 export class CommitOutcomeUnknown extends Error {
   override readonly name = 'CommitOutcomeUnknown';
+}
+
+/** No connection could be had: nothing was done, and trying other work now would end no better. */
+export class DatabaseUnavailable extends Error {
+  override readonly name = 'DatabaseUnavailable';
 }
 
 const MAX_ATTEMPTS = 20;
@@ -51,7 +56,7 @@ export async function inTransaction<T>(
   work: (transaction: Transaction) => Promise<T | Abandon<T>>,
 ): Promise<T> {
   for (let attempt = 1; ; attempt++) {
-    const connection = await database.connect();
+    const connection = await connect(database);
     const notices: AfterCommit[] = [];
     const transaction: Transaction = {
       rows: (sql, values) => connection.rows(sql, values),
@@ -80,21 +85,28 @@ export async function inTransaction<T>(
     try {
       await connection.change('COMMIT');
     } catch (fault) {
-      if (isConnectionFault(fault)) {
+      // Galera and Group Replication certify at COMMIT and refuse it like a deadlock: nothing happened. Of any other
+      // fault (connection broken or killed, server going down) nobody knows whether it came before or after the commit.
+      if (!isRetryable(fault)) {
         connection.destroy();
-        throw new CommitOutcomeUnknown('the connection to the database broke at COMMIT', { cause: fault });
+        throw new CommitOutcomeUnknown('the database gave no clear answer to COMMIT', { cause: fault });
       }
-      // Galera and Group Replication certify at COMMIT and refuse it like a deadlock: nothing happened.
       await rollBack(connection, fault);
-      if (isRetryable(fault) && attempt < MAX_ATTEMPTS) {
-        await pauseBeforeRetry(attempt);
-        continue;
-      }
-      throw fault;
+      if (attempt === MAX_ATTEMPTS) throw fault;
+      await pauseBeforeRetry(attempt);
+      continue;
     }
     connection.release();
     for (const notice of notices) notice();
     return result;
+  }
+}
+
+async function connect(database: Database): Promise<SqlConnection> {
+  try {
+    return await database.connect();
+  } catch (fault) {
+    throw new DatabaseUnavailable(`no connection to the database: ${(fault as Error).message}`, { cause: fault });
   }
 }
 
