@@ -18,6 +18,8 @@ const DEBIAN = {
     ['/usr/sbin/slapd', 'slapd'],
     ['/usr/bin/ldapsearch', 'ldap-utils'],
     ['/usr/bin/swaks', 'swaks'],
+    // what swaks needs for STARTTLS
+    ['/usr/share/perl5/IO/Socket/SSL.pm', 'libio-socket-ssl-perl'],
     ['/usr/bin/curl', 'curl'],
     ['/usr/bin/python3', 'python3'],
     ['/usr/bin/mbsync', 'isync'],

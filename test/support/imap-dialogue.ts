@@ -21,10 +21,14 @@ export interface ImapDialogue {
 const DEADLINE_MS = 15_000;
 
 /** Connects; with `ca` (PEM text) by implicit TLS. */
-export async function connectImap(port: number, options: { ca?: string; host?: string } = {}): Promise<ImapDialogue> {
+export async function connectImap(
+  port: number,
+  options: { ca?: string; host?: string; localAddress?: string } = {},
+): Promise<ImapDialogue> {
   const host = options.host ?? '127.0.0.1';
+  const from = options.localAddress === undefined ? {} : { localAddress: options.localAddress };
   let socket: Socket | TLSSocket =
-    options.ca === undefined ? connect({ port, host }) : connectTls({ port, host, ca: options.ca });
+    options.ca === undefined ? connect({ port, host, ...from }) : connectTls({ port, host, ca: options.ca, ...from });
   let received = '';
   let ended = false;
   let check: (() => void) | undefined;
