@@ -54,6 +54,13 @@ export const storeConfigSchema = z.strictObject({
       .array(z.string())
       .default([])
       .describe('Capabilities that are not offered, for clients that stumble over one: `[UIDPLUS, MOVE]`.'),
+    capabilitiesOffFor: z
+      .record(z.string(), z.array(z.string()))
+      .default({})
+      .transform((byAddress) =>
+        Object.fromEntries(Object.entries(byAddress).map(([address, off]) => [address.toLowerCase(), off])),
+      )
+      .describe('The same for single accounts, after sign-in: `{ user@example.com: [UIDONLY] }`.'),
   }),
   database: z.strictObject({
     url: secret().describe('`mysql://user:password@host:port/name`, or with `?socketPath=…`; best as `{ file: … }`.'),

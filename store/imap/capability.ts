@@ -16,27 +16,30 @@ const SIGNED_IN = [
 
 /** What decides over capabilities, beside the configuration. */
 export interface CapabilityState {
-  readonly signedIn: boolean;
+  /** Address of the account that has signed in. */
+  readonly account: string | undefined;
   readonly encrypted: boolean;
   /** Passwords may be sent: TLS, or loopback where the configuration allows it. */
   readonly passwordsAllowed: boolean;
   readonly tlsAvailable: boolean;
 }
 
-/** The capabilities of a session at this moment. Those that the configuration names in `capabilitiesOff` are left out. */
+/** The capabilities of a session at this moment. Those that the configuration switches off, for all or for the account, are left out. */
 export function capabilities(config: StoreConfig['imap'], state: CapabilityState): string[] {
   const list: string[] = [...ALWAYS];
-  if (state.signedIn) {
+  if (state.account !== undefined) {
     list.push(...SIGNED_IN);
   } else {
     if (!state.encrypted && state.tlsAvailable) list.push('STARTTLS');
     // RFC 9051 §6.2.1: LOGINDISABLED where a password would cross the network in clear.
     list.push(state.passwordsAllowed ? 'AUTH=PLAIN' : 'LOGINDISABLED');
   }
-  return list.filter((name) => capabilityOn(config, name));
+  return list.filter((name) => capabilityOn(config, name, state.account));
 }
 
 /** Whether a capability is on; names are compared without regard to case. */
-export function capabilityOn(config: StoreConfig['imap'], name: string): boolean {
-  return !config.capabilitiesOff.some((off) => off.toUpperCase() === name.toUpperCase());
+export function capabilityOn(config: StoreConfig['imap'], name: string, account: string | undefined): boolean {
+  const off = account === undefined ? undefined : config.capabilitiesOffFor[account.toLowerCase()];
+  const isOff = (each: string): boolean => each.toUpperCase() === name.toUpperCase();
+  return !config.capabilitiesOff.some(isOff) && off?.some(isOff) !== true;
 }

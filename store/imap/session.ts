@@ -101,9 +101,14 @@ export class Session {
     return this.enabled.has('IMAP4REV2') || this.enabled.has('UTF8=ACCEPT');
   }
 
+  /** Whether a capability is on for this session: not switched off for all, nor for the account that has signed in. */
+  offers(capability: string): boolean {
+    return capabilityOn(this.services.config, capability, this.#signedIn?.account.address);
+  }
+
   capabilities(): string {
     return capabilities(this.services.config, {
-      signedIn: this.#signedIn !== undefined,
+      account: this.#signedIn?.account.address,
       encrypted: this.connection.encrypted,
       passwordsAllowed: this.passwordsAllowed,
       tlsAvailable: this.services.tlsContext() !== undefined,
@@ -248,7 +253,7 @@ export class Session {
   }
 
   async #execute(segments: readonly Segment[]): Promise<Completion> {
-    const args = new ArgumentReader(segments);
+    const args = new ArgumentReader(segments, (capability) => this.offers(capability));
     let tag = '*';
     let completion: Completion;
     try {
@@ -275,7 +280,7 @@ export class Session {
     const command = findCommand(name);
     if (command === undefined) return args.fail('Unknown command');
     const { capability } = command;
-    if (capability !== undefined && !capabilityOn(this.services.config, capability)) args.fail('Unknown command');
+    if (capability !== undefined && !this.offers(capability)) args.fail('Unknown command');
     return command;
   }
 

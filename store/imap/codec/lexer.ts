@@ -14,12 +14,25 @@ const MAX_DEPTH = 64;
  */
 export class ArgumentReader {
   readonly #segments: readonly Segment[];
+  readonly #offers: (capability: string) => boolean;
   #segment = 0;
   #at = 0;
   #depth = 0;
 
-  constructor(segments: readonly Segment[]) {
+  /** @param offers whether a capability is on: what one that is off brings is no syntax */
+  constructor(segments: readonly Segment[], offers: (capability: string) => boolean = () => true) {
     this.#segments = segments;
+    this.#offers = offers;
+  }
+
+  /** Whether a capability is on, so that what it adds to the grammar may be read. */
+  offers(capability: string): boolean {
+    return this.#offers(capability);
+  }
+
+  /** Refuses what the capability would bring, where it is off. */
+  require(capability: string, what: string): void {
+    if (!this.#offers(capability)) this.fail(`unknown ${what}`);
   }
 
   get #text(): string {

@@ -1,4 +1,3 @@
-import { capabilityOn } from '../capability.ts';
 import type { ArgumentReader } from '../codec/lexer.ts';
 import { ok } from '../completion.ts';
 import { type Command, SIGNED_IN } from './command.ts';
@@ -21,7 +20,7 @@ export const enable: Command<readonly string[]> = {
     return names;
   },
   async act(session, names) {
-    const enabled = names.filter((name) => CAN_BE_ENABLED.has(name) && capabilityOn(session.services.config, name));
+    const enabled = names.filter((name) => CAN_BE_ENABLED.has(name) && session.offers(name));
     for (const name of enabled) session.enabled.add(name);
     session.out.line(['* ENABLED', ...enabled].join(' '));
     return ok('ENABLE completed');
