@@ -120,4 +120,31 @@ describe('DataDecoder', () => {
     expect(decoder.content().equals(Buffer.from(content))).toBe(true);
     expect(performance.now() - started).toBeLessThan(3_000);
   });
+
+  it('takes chunks as they are, dots and all, wherever they are cut', () => {
+    const wire = Buffer.from('Subject: x\r\n\r\n.\r\n..two\r\n.\r\nno line end');
+    for (let cut = 0; cut <= wire.length; cut++) {
+      const decoder = new DataDecoder(limits, 'chunks');
+      const taken: Buffer[] = [];
+      for (const part of [wire.subarray(0, cut), wire.subarray(cut)]) {
+        expect(decoder.feed(Buffer.from(part))).toBe(-1);
+        if (cut % 2 === 0) taken.push(...decoder.take());
+      }
+      decoder.endChunks();
+      expect(decoder).toMatchObject({ ended: true, violation: undefined, size: wire.length + 2, headerBytes: 12 });
+      expect(Buffer.concat([...taken, decoder.content()]).toString()).toBe(`${wire}\r\n`);
+    }
+  });
+
+  it.each([
+    ['a\rb\r\n', 'bare-cr'],
+    ['a\r', 'bare-cr'],
+    ['a\nb\r\n', 'bare-lf'],
+    ['a\0\r\n', 'nul'],
+  ])('refuses the chunk %j', (text, violation) => {
+    const decoder = new DataDecoder(limits, 'chunks');
+    for (const octet of Buffer.from(text)) decoder.feed(Buffer.of(octet));
+    decoder.endChunks();
+    expect(decoder.violation).toBe(violation);
+  });
 });

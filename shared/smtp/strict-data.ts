@@ -25,14 +25,20 @@ const AFTER_DOT_CR = 4;
 /** Pieces smaller than this are copied together, so that a client that sends octet by octet costs no more memory. */
 const SMALL_PIECE_BYTES = 8_192;
 const BLOCK_BYTES = 32_768;
+const CRLF = Buffer.from('\r\n');
+
+/** How a message is told from what follows it: by a lone dot (DATA), or by counted chunks (BDAT, RFC 3030 §2). */
+export type Framing = 'dot' | 'chunks';
 
 /**
  * Turns what follows `354` into a message: ends at CRLF.CRLF alone (RFC 5321 §4.1.1.4), removes the dots of transparency
- * (§4.5.2), and checks line ends, NUL and the limits. Pure: no socket, no clock. Octets may arrive cut anywhere; the
+ * (§4.5.2), and checks line ends, NUL and the limits. Framed by chunks a dot is a dot, and {@link endChunks} ends it. Pure: no socket, no clock. Octets may arrive cut anywhere; the
  * result is the same. After a violation the content is dropped, and octets are read on to the end.
  */
 export class DataDecoder {
   readonly #limits: DataLimits;
+  readonly #dots: boolean;
+  #taken = 0;
   #state = LINE_START;
   #pieces: Buffer[] = [];
   #block: Buffer | undefined;
@@ -45,8 +51,9 @@ export class DataDecoder {
   #ambiguous = false;
   #ended = false;
 
-  constructor(limits: DataLimits) {
+  constructor(limits: DataLimits, framing: Framing = 'dot') {
     this.#limits = limits;
+    this.#dots = framing === 'dot';
   }
 
   /** Octets of content so far, dots unstuffed. */
@@ -79,11 +86,32 @@ export class DataDecoder {
     this.#drop();
   }
 
+  /** Octets of content that are held here: not those taken by {@link take}, and none after a violation. */
+  get heldBytes(): number {
+    return this.#violation === undefined ? this.#size - this.#taken : 0;
+  }
+
+  /** Hands over what is held so far, in order; {@link content} is then what came after. */
+  take(): Buffer[] {
+    this.#closeBlock();
+    const pieces = this.#pieces;
+    this.#pieces = [];
+    this.#taken = this.#size;
+    return pieces;
+  }
+
+  /** The last chunk is in. A last line without its CRLF gets one, as DATA would have given it (RFC 5321 §4.1.1.4). */
+  endChunks(): void {
+    if (this.#state === AFTER_CR) this.#ambiguity('bare-cr');
+    else if (this.#state === TEXT) this.#keep(CRLF, 0, CRLF.length, undefined, 0);
+    this.#ended = true;
+  }
+
   /** The message, once ended and without violation. */
   content(): Buffer {
     this.#closeBlock();
     const only = this.#pieces.length === 1 ? this.#pieces[0] : undefined;
-    return only ?? Buffer.concat(this.#pieces, this.#size);
+    return only ?? Buffer.concat(this.#pieces, this.#size - this.#taken);
   }
 
   /**
@@ -119,7 +147,7 @@ export class DataDecoder {
         state = LINE_START;
       }
       if (state === LINE_START) {
-        if (octet === DOT) {
+        if (octet === DOT && this.#dots) {
           if (i > runStart) {
             out ??= Buffer.allocUnsafe(end - start);
             outUsed += chunk.copy(out, outUsed, runStart, i);

@@ -35,15 +35,17 @@ export async function stopSharedServices(): Promise<void> {
   await (await imapBackends)?.stop();
 }
 
-/** The listener with handlers that take everything but recipients that begin with `no`; settings are its limits. */
+/** The listener with handlers that take everything but recipients that begin with `no`; settings are its limits, and `proxies`. */
 async function listener(
   protocol: 'smtp' | 'lmtp',
   settings: Readonly<Record<string, unknown>>,
 ): Promise<DialogueService> {
-  const limits: Partial<ListenerLimits> = { softErrorDelayMs: 0, ...settings };
+  const { proxies, ...own } = settings;
+  const limits: Partial<ListenerLimits> = { softErrorDelayMs: 0, ...own };
   const started = await startTestListener({
     protocol,
     limits,
+    proxies: proxies as readonly string[] | undefined,
     extraMailParameters: protocol === 'lmtp' ? ['XDELIVERYID'] : [],
   });
   return {

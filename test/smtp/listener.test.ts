@@ -1,5 +1,8 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
-import type { Listener } from '@postern/shared/smtp/listener.ts';
+import type { Listener, SmtpSession } from '@postern/shared/smtp/listener.ts';
 import { reply } from '@postern/shared/smtp/reply.ts';
 import { SMTPServer } from 'smtp-server';
 import { SMTPConnection } from 'smtp-server/lib/smtp-connection';
@@ -50,7 +53,7 @@ describe('the library below', () => {
     for (const name of [...connection, '_setListeners', '_whenWritable', '_onCloseEvent']) {
       expect(SMTPConnection.prototype, name).toHaveProperty(name, expect.any(Function));
     }
-    for (const name of ['connect', 'close', 'updateSecureContext', '_onError']) {
+    for (const name of ['connect', 'close', 'updateSecureContext', '_onError', '_handleProxy', '_expectsProxyHeader']) {
       expect(SMTPServer.prototype, name).toHaveProperty(name, expect.any(Function));
     }
     for (const name of ['_write', '_flushData']) {
@@ -117,7 +120,7 @@ describe('SMTP', () => {
     ['VRFY postmaster', '252 2.0.0'],
     ['EXPN staff', '502 5.5.1'],
     ['AUTH PLAIN AGEAYg==', '502 5.5.1'],
-    ['BDAT 10 LAST', '502 5.5.1'],
+    ['BDAT 0 LAST', '503 5.5.1'],
     ['WIZ', '500 5.5.1'],
     ['SHELL', '500 5.5.1'],
     ['KILL', '500 5.5.1'],
@@ -262,7 +265,7 @@ describe('SMTP', () => {
   });
 
   it('refuses an early talker where a wait is asked for, and connections beyond the limit', async () => {
-    const { listener } = await start({ greetingDelayMs: () => 5_000 });
+    const { listener } = await start({ limits: { greetingWaitMs: 5_000 } });
     const early = await typist(listener);
     early.type('EHLO me\r\n');
     expect(await early.rest()).toMatch(/^554 5\.5\.0 /);
@@ -312,6 +315,135 @@ describe('SMTP', () => {
       await peer.say('DATA');
       expect((await peer.say(`\r\n${'x'.repeat(bytes)}\r\n.`)).slice(0, 9)).toBe(code);
     }
+  });
+
+  it('takes a message in chunks, byte for byte, pipelined or not', async () => {
+    const { listener, received } = await start();
+    const peer = await inTransaction(listener);
+    peer.type('BDAT 13\r\nSubject: a\r\n\r');
+    expect(await peer.reply()).toMatch(/^250 2\.0\.0 13 octets/);
+    expect(await peer.say('BDAT 4 LAST\r\n\n.')).toMatch(/^250 2\.6\.0 /);
+    peer.type('MAIL FROM:<a@a.test>\r\nRCPT TO:<b@b.test>\r\nBDAT 5\r\n.\r\nab');
+    peer.type('BDAT 4\r\n\r\nc\rBDAT 0 LAST\r\nQUIT\r\n');
+    const codes = (await peer.rest()).split('\r\n').map((line) => line.slice(0, 3));
+    expect(codes).toEqual(['250', '250', '250', '250', '550', '221', '']);
+    expect(received.map(({ content }) => content.toString())).toEqual(['Subject: a\r\n\r\n.\r\n']);
+  });
+
+  it('drops the chunks behind one that failed, and the session goes on', async () => {
+    const { listener, received } = await start({ limits: { maxMessageBytes: 20 } });
+    const peer = await inTransaction(listener);
+    peer.type(`BDAT 15\r\n${'x'.repeat(15)}BDAT 15\r\n${'x'.repeat(15)}BDAT 7 LAST\r\nQUIT\r\nxNOOP\r\n`);
+    for (const code of ['250 2.0.0', '552 5.3.4', '503 5.5.1', '250 2.0.0']) {
+      expect((await peer.reply()).slice(0, 9)).toBe(code);
+    }
+    expect(received).toEqual([]);
+  });
+
+  it.each([
+    ['BDAT', '501 5.5.4'],
+    ['BDAT -1', '501 5.5.4'],
+    ['BDAT 5 FIRST', '501 5.5.4'],
+    ['BDAT 99999999999', '552 5.3.4'],
+  ])('ends on %s, since nobody knows what follows', async (line, code) => {
+    const { listener } = await start();
+    const peer = await inTransaction(listener);
+    peer.type(`${line}\r\nRSET\r\n`);
+    expect((await peer.rest()).replace(/ [^.]*\r\n$/, '')).toBe(code);
+  });
+
+  it('keeps a large message in a file until it is complete, and takes memory in turn', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'postern-spill-'));
+    const handled: number[] = [];
+    let running = 0;
+    const { listener, received } = await start({
+      spillFolder: folder,
+      limits: { messageMemoryBytes: 3_900_000, spillBytes: 100_000 },
+      with: {
+        onData: async (_, envelope, { content }) => {
+          handled.push(++running);
+          await new Promise((resolve) => setImmediate(resolve));
+          received.push({ envelope, content });
+          running--;
+          return reply(250, '2.6.0', 'Taken');
+        },
+      },
+    });
+    const body = Array.from({ length: 25_000 }, (_, i) => `${'.'.repeat(i % 150)}${i}\r\n`).join('');
+    const lines = `Subject: large\r\n\r\n${body}`;
+    const stuffed = lines.replace(/^\./gm, '..');
+    const peers = await Promise.all(Array.from({ length: 6 }, () => inTransaction(listener)));
+    await Promise.all(
+      peers.map(async (peer, i) => {
+        if (i % 2 === 0) await peer.say('DATA');
+        const answer = peer.say(i % 2 === 0 ? `${stuffed}.` : `BDAT ${lines.length} LAST\r\n${lines.slice(0, -2)}`);
+        expect(await answer).toMatch(/^250 2\.6\.0 /);
+      }),
+    );
+    expect(received.map(({ content }) => content.toString() === lines)).toEqual(Array(6).fill(true));
+    // Two of 2 MB do not fit into 3.9 MB: they were handled one after the other.
+    expect(Math.max(...handled)).toBe(1);
+    expect(readdirSync(folder)).toEqual([]);
+    rmSync(folder, { recursive: true });
+  });
+
+  it('answers 451 when the file of a large message cannot be written', async () => {
+    const { listener, received } = await start({ spillFolder: '/nonexistent/folder', limits: { spillBytes: 10_000 } });
+    const peer = await inTransaction(listener);
+    await peer.say('DATA');
+    expect(await peer.say(`\r\n${'x\r\n'.repeat(10_000)}.`)).toMatch(/^451 4\.3\.0 /);
+    expect(received).toEqual([]);
+    await peer.say('MAIL FROM:<a@a.test>');
+    await peer.say('RCPT TO:<b@b.test>');
+    await peer.say('DATA');
+    expect(await peer.say('.')).toMatch(/^250 2\.6\.0 /);
+  });
+
+  it('lets a client wait once before the greeting', async () => {
+    const { listener } = await start({ limits: { greetingWaitMs: 150 } });
+    const greetedAfter = async (): Promise<number> => {
+      const begun = performance.now();
+      const peer = await typist(listener);
+      await peer.reply();
+      return performance.now() - begun;
+    };
+    expect(await greetedAfter()).toBeGreaterThan(140);
+    expect(await greetedAfter()).toBeLessThan(100);
+  });
+
+  it('learns the client from a named proxy, by both versions, and believes nobody else', async () => {
+    const seen: string[] = [];
+    const own = {
+      proxies: ['127.0.0.0/8'],
+      with: { onConnect: (s: SmtpSession) => void seen.push(`${s.remoteAddress} ${s.remotePort} ${s.localPort}`) },
+    };
+    const { listener } = await start(own);
+    const header2 = Buffer.from('0d0a0d0a000d0a515549540a2111000cc0000207c63364019c400019', 'hex');
+    for (const header of [Buffer.from('PROXY TCP6 2001:db8::7 2001:db8::1 40000 25\r\n'), header2]) {
+      const peer = await typist(listener);
+      for (const octet of header) peer.type(Buffer.of(octet));
+      await peer.reply();
+      expect(await peer.say('EHLO x')).toMatch(/^250/);
+    }
+    expect(seen).toEqual(['2001:db8::7 40000 25', '192.0.2.7 40000 25']);
+    const silent = await typist(listener);
+    silent.type('EHLO x\r\n');
+    expect(await silent.rest()).toBe('');
+    const { listener: other } = await start({ ...own, proxies: ['192.0.2.1'] });
+    const liar = await greeted(other, 'PROXY TCP4 192.0.2.9 192.0.2.1 1 25');
+    expect(await liar.say('NOOP')).toMatch(/^250/);
+    expect(seen.at(-1)).toMatch(/^127\.0\.0\.1 /);
+  });
+
+  it('has a limit of connections from one address, which another address does not feel', async () => {
+    const { listener } = await start({ proxies: ['127.0.0.1'], limits: { maxConnectionsPerAddress: 2 } });
+    const from = async (client: string): Promise<string> => {
+      const peer = await typist(listener);
+      peer.type(`PROXY TCP4 ${client} 192.0.2.1 40000 25\r\n`);
+      return (await peer.reply()).slice(0, 9);
+    };
+    expect([await from('192.0.2.5'), await from('192.0.2.5')]).toEqual(['220 gatew', '220 gatew']);
+    expect([await from('192.0.2.5'), await from('192.0.2.6')]).toEqual(['421 4.7.0', '220 gatew']);
   });
 
   it('lets the message in hand end when it closes, and tells the others', async () => {

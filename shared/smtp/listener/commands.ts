@@ -1,5 +1,6 @@
 import { isPositive, type Reply, reply } from '../reply.ts';
 import type { HardenedConnection } from './connection.ts';
+import { refusalOf } from './data-refusal.ts';
 import { parseMail, parseRecipient } from './mail-command.ts';
 import type { RefusalStage } from './session.ts';
 import { Transaction } from './transaction.ts';
@@ -11,6 +12,8 @@ interface Command {
   /** Undefined: the command has answered by itself. */
   run(connection: HardenedConnection, line: string): Promise<Reply | undefined> | Reply | undefined;
 }
+
+const SAY_MAIL = reply(503, '5.5.1', 'Say MAIL first');
 
 const NOT_OFFERED: Command = {
   stage: 'command',
@@ -56,7 +59,7 @@ export const COMMANDS = {
   EXPN: NOT_OFFERED,
   STARTTLS: { stage: 'command', junk: false, run: startTls },
   AUTH: NOT_OFFERED,
-  BDAT: NOT_OFFERED,
+  BDAT: { stage: 'data', junk: false, run: chunk },
   ETRN: NOT_OFFERED,
   TURN: NOT_OFFERED,
   ATRN: NOT_OFFERED,
@@ -81,7 +84,7 @@ function hello(c: HardenedConnection, line: string, verb: 'EHLO' | 'HELO' | 'LHL
   c.heloName = name;
   c.greetedBy = verb;
   const { hostname } = c.server.settings;
-  c.writeLines(250, verb === 'HELO' ? [hostname] : [hostname, ...c.server.keywords(c.secure)]);
+  c.say.lines(250, verb === 'HELO' ? [hostname] : [hostname, ...c.server.keywords(c.secure)]);
   return undefined;
 }
 
@@ -109,7 +112,8 @@ function mail(c: HardenedConnection, line: string): Reply | Promise<Reply> {
 
 function recipient(c: HardenedConnection, line: string): Reply | Promise<Reply> {
   const transaction = c.transaction;
-  if (transaction === undefined) return reply(503, '5.5.1', 'Say MAIL first');
+  if (transaction === undefined) return SAY_MAIL;
+  if (transaction.reception !== undefined) return reply(503, '5.5.1', 'The message has begun already');
   transaction.attempted++;
   // RFC 5321 §4.5.3.1.10: 452, so that the client sends to the rest in another transaction.
   if (transaction.recipients.length >= c.server.limits.maxRecipients) {
@@ -126,15 +130,39 @@ function recipient(c: HardenedConnection, line: string): Reply | Promise<Reply> 
 
 function data(c: HardenedConnection, line: string): Reply | undefined {
   if (line.length > 4) return syntax('DATA');
-  const transaction = c.transaction;
-  if (transaction === undefined) return reply(503, '5.5.1', 'Say MAIL first');
-  if (transaction.recipients.length === 0) {
-    // RFC 5321 §3.3 allows 503 or 554; RFC 2033 §4.2 wants 503.
-    const none = transaction.attempted === 0 || c.server.lmtp;
-    return none ? reply(503, '5.5.1', 'No valid recipients') : reply(554, '5.5.1', 'No valid recipients');
-  }
-  c.beginData();
+  const refusal = notReady(c, c.transaction);
+  if (refusal !== undefined) return refusal;
+  // RFC 3030 §2: DATA and BDAT are not mixed in a transaction.
+  if (c.transaction?.reception !== undefined) return reply(503, '5.5.1', 'BDAT was used in this transaction');
+  if (c.transaction !== undefined) c.intake.beginData(c.transaction);
   return undefined;
+}
+
+/** RFC 3030 §2: the octets follow at once, whatever the answer is. */
+function chunk(c: HardenedConnection, line: string): undefined {
+  const words = /^BDAT (\d{1,15})( LAST)?$/i.exec(line);
+  const octets = Number(words?.[1]);
+  if (words === null) {
+    // Nobody knows how many octets follow, nor where commands begin again.
+    c.giveUp('data', syntax('BDAT octets [LAST]'), 'BDAT without its size');
+  } else if (octets > c.server.limits.maxMessageBytes) {
+    c.giveUp('data', refusalOf('size', c.server.limits), 'size');
+  } else {
+    const { transaction } = c;
+    const refusal = notReady(c, transaction);
+    if (transaction === undefined || refusal !== undefined) c.intake.dropChunk(octets, refusal ?? SAY_MAIL);
+    else c.intake.beginChunk(transaction, octets, words[2] !== undefined);
+  }
+  return undefined;
+}
+
+/** Why no message can begin now. */
+function notReady(c: HardenedConnection, transaction: Transaction | undefined): Reply | undefined {
+  if (transaction === undefined) return SAY_MAIL;
+  if (transaction.recipients.length > 0) return undefined;
+  // RFC 5321 §3.3 allows 503 or 554; RFC 2033 §4.2 wants 503.
+  const none = transaction.attempted === 0 || c.server.lmtp;
+  return none ? reply(503, '5.5.1', 'No valid recipients') : reply(554, '5.5.1', 'No valid recipients');
 }
 
 function context(c: HardenedConnection, smtpUtf8: boolean) {

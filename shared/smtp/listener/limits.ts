@@ -9,6 +9,9 @@ const common = {
   // RFC 5321 §4.5.3.1.4 asks for 512 octets, RFC 3461 §5 for more with its parameters.
   maxCommandBytes: 4_096,
   messageMemoryBytes: 268_435_456,
+  spillBytes: 1_048_576,
+  memoryWaitMs: 20_000,
+  greetingWaitMs: 0,
   // RFC 5321 §4.5.3.2.7: five minutes at least.
   idleTimeoutMs: 300_000,
   minDataBytesPerSecond: 500,

@@ -1,12 +1,18 @@
-import type { Socket } from 'node:net';
+import type { BlockList, Socket } from 'node:net';
 import { createSecureContext } from 'node:tls';
 import { SMTPServer } from 'smtp-server';
+import type { SMTPConnectionOptions } from 'smtp-server/lib/smtp-connection';
 import { MIN_TLS_VERSION } from '../../runtime/tls.ts';
 import { type Reply, reply } from '../reply.ts';
 import { HardenedConnection } from './connection.ts';
+import { PatientClients } from './greeting-wait.ts';
 import { limitsFor } from './limits.ts';
 import { MemoryBudget } from './memory-budget.ts';
+import { isListed, networkList, readProxyHeader } from './proxied-socket.ts';
 import type { ListenerLimits, ListenerOptions, ListenerTls } from './session.ts';
+
+/** What the library takes from a PROXY header; the connection has an id of its own. */
+type ProxiedEnds = SMTPConnectionOptions & { id: string };
 
 /** The library's server, with connections of our own kind. */
 export class HardenedServer extends SMTPServer {
@@ -18,6 +24,8 @@ export class HardenedServer extends SMTPServer {
   readonly offersStartTls: boolean;
   stopping = false;
   #admitted = 0;
+  readonly patient = new PatientClients();
+  readonly #proxies: BlockList | undefined;
   readonly #byAddress = new Map<string, number>();
 
   constructor(settings: ListenerOptions) {
@@ -42,6 +50,7 @@ export class HardenedServer extends SMTPServer {
     this.limits = limits;
     this.lmtp = settings.protocol === 'lmtp';
     this.memory = new MemoryBudget(limits.messageMemoryBytes);
+    if (settings.proxies !== undefined && settings.proxies.length > 0) this.#proxies = networkList(settings.proxies);
     this.extraKeywords = new Set((settings.extraMailParameters ?? []).map((keyword) => keyword.toUpperCase()));
     this.offersStartTls = settings.tls?.mode === 'starttls';
     // Handshakes that fail and sockets that break are the peers' affair.
@@ -49,11 +58,34 @@ export class HardenedServer extends SMTPServer {
   }
 
   /** The one place where the library makes a connection. */
-  override connect(socket: Socket): void {
-    const connection = new HardenedConnection(this, socket);
+  override connect(socket: Socket, ends?: SMTPConnectionOptions | null): void {
+    const connection = new HardenedConnection(this, socket, ends ?? {});
     this.connections.add(connection);
     connection.on('error', (error: Error) => this._onError(error));
     connection.init();
+  }
+
+  /** Asked of each accepted socket: until the header is there the library's guard watches it. */
+  override _expectsProxyHeader(socket: Socket): boolean {
+    return this.#proxies !== undefined && isListed(this.#proxies, socket.remoteAddress ?? '');
+  }
+
+  /** In the place of the library's reader, which knows version 1 alone and repairs what is not right. */
+  override _handleProxy(socket: Socket, callback: (error: Error | null, ends?: ProxiedEnds) => void): void {
+    if (!this._expectsProxyHeader(socket)) return void setImmediate(() => callback(null, { id: '' }));
+    readProxyHeader(socket).then(
+      ({ client, server }) =>
+        callback(null, {
+          id: '',
+          ...(client === undefined ? {} : { remoteAddress: client.address, remotePort: client.port }),
+          ...(server === undefined ? {} : { localAddress: server.address, localPort: server.port }),
+        }),
+      (error: Error) => {
+        const proxy = socket.remoteAddress;
+        this.settings.log.warn({ event: 'proxy-header-refused', proxy, cause: error.message });
+        callback(error);
+      },
+    );
   }
 
   /** Counts a connection in; a reply when there are too many. Each call is undone by {@link leave}. */
@@ -82,6 +114,7 @@ export class HardenedServer extends SMTPServer {
       'PIPELINING',
       `SIZE ${this.limits.maxMessageBytes}`,
       '8BITMIME',
+      'CHUNKING',
       'SMTPUTF8',
       'DSN',
       'ENHANCEDSTATUSCODES',

@@ -57,7 +57,7 @@ export interface ReceivedEnvelope extends Envelope {
   readonly extra: ReadonlyMap<string, string>;
 }
 
-/** A message received by DATA: dots unstuffed, every line ended by CRLF, no NUL, no bare CR or LF. */
+/** A message received by DATA or BDAT: dots unstuffed, every line ended by CRLF, no NUL, no bare CR or LF. */
 export interface ReceivedMessage {
   /** All its octets. */
   readonly content: Buffer;
@@ -119,6 +119,18 @@ export interface ListenerLimits {
   readonly maxCommandBytes: number;
   /** Memory for messages being received or handled, of all sessions of this listener: 452 4.3.1 beyond. */
   readonly messageMemoryBytes: number;
+  /**
+   * A message larger than this waits in a nameless file until it is complete, so that large messages of slow clients take no
+   * memory; only with {@link ListenerOptions.spillFolder}.
+   */
+  readonly spillBytes: number;
+  /** Longest that a complete message from a file waits for its share of the memory: 452 4.3.1 beyond. */
+  readonly memoryWaitMs: number;
+  /**
+   * Pause before the greeting of a client that nobody knows, in which it must keep silent (RFC 5321 §4.3.1): early talkers
+   * get 554. A client that passed is greeted at once for a day. 0: nobody waits.
+   */
+  readonly greetingWaitMs: number;
   /** From this many errors on, each reply waits `softErrorDelayMs`. */
   readonly softErrors: number;
   readonly softErrorDelayMs: number;
@@ -134,12 +146,6 @@ export interface ListenerLimits {
   readonly minDataBytesPerSecond: number;
 }
 
-/** The client as it is known before the greeting. */
-export interface ConnectingClient {
-  readonly remoteAddress: string;
-  readonly localAddress: string;
-}
-
 export interface ListenerOptions {
   readonly protocol: 'smtp' | 'lmtp';
   /** Name in the greeting and in the reply to EHLO. */
@@ -153,8 +159,13 @@ export interface ListenerOptions {
   readonly limits?: Partial<ListenerLimits> | undefined;
   /** Keywords announced in EHLO/LHLO and accepted as parameters of MAIL, e.g. XDELIVERYID. */
   readonly extraMailParameters?: readonly string[] | undefined;
-  /** Pause before the greeting in which a client must keep silent (early talkers get 554). Default: none. */
-  readonly greetingDelayMs?: ((client: ConnectingClient) => number) | undefined;
+  /** Folder for messages larger than `spillBytes`; everything stays in memory without it. */
+  readonly spillFolder?: string | undefined;
+  /**
+   * Addresses and networks (`192.0.2.0/24`) of load balancers that tell the client by the PROXY protocol, version 1 or 2. They
+   * have to; a header from anybody else is no command.
+   */
+  readonly proxies?: readonly string[] | undefined;
 }
 
 /** A listener that answers. */

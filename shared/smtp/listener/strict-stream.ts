@@ -1,5 +1,5 @@
 import { SMTPStream } from 'smtp-server/lib/smtp-stream';
-import { DataDecoder, type DataLimits } from '../strict-data.ts';
+import type { DataDecoder } from '../strict-data.ts';
 
 const LF = 0x0a;
 const CR = 0x0d;
@@ -14,9 +14,15 @@ export type LineViolation = 'bare-lf' | 'bare-cr' | 'nul' | 'too-long';
 export interface StreamSink {
   onLine(line: Buffer, resume: () => void): void;
   onBadLine(violation: LineViolation): void;
-  /** Octets of a message arrived. Answer false to stop reading: the connection has ended. */
-  onDataProgress(decoder: DataDecoder): boolean;
-  onDataEnd(decoder: DataDecoder, resume: () => void): void;
+  /**
+   * So many octets of a message arrived. Answer false to stop reading: the connection has ended; a promise makes
+   * the client wait.
+   */
+  onDataProgress(octets: number): boolean | Promise<boolean>;
+  /** The message that {@link StrictStream.beginData} began is complete. */
+  onDataEnd(resume: () => void): void;
+  /** The octets that {@link StrictStream.beginChunk} announced are in. */
+  onChunkEnd(resume: () => void): void;
   /** The octets at hand are used up, or not: while they are not, replies may be gathered (RFC 2920 §3.2). */
   onInputPending(pending: boolean): void;
   /** An incomplete line has stood since this time (process.uptime seconds). Answer false to stop reading. */
@@ -33,6 +39,9 @@ export class StrictStream extends SMTPStream {
   #partial: Buffer | undefined;
   #partialSince = 0;
   #decoder: DataDecoder | undefined;
+  /** Octets of a BDAT chunk that are still to come. */
+  #chunkLeft = 0;
+  #inChunk = false;
   #chunk: Buffer = Buffer.alloc(0);
   #position = 0;
   #next: ((error?: Error | null) => void) | undefined;
@@ -44,8 +53,16 @@ export class StrictStream extends SMTPStream {
   }
 
   /** From the next octet on, input is a message. */
-  beginData(limits: DataLimits): void {
-    this.#decoder = new DataDecoder(limits);
+  beginData(decoder: DataDecoder): void {
+    this.#decoder = decoder;
+    this._dataMode = true;
+  }
+
+  /** The next octets, so many, are a chunk (RFC 3030 §2); without a decoder they are dropped. */
+  beginChunk(octets: number, decoder: DataDecoder | undefined): void {
+    this.#chunkLeft = octets;
+    this.#inChunk = true;
+    this.#decoder = decoder;
     this._dataMode = true;
   }
 
@@ -63,7 +80,8 @@ export class StrictStream extends SMTPStream {
 
   #run() {
     for (let served = 0; ; served++) {
-      if (this.isClosed || this.#position >= this.#chunk.length) return this.#finishChunk();
+      const chunkIsIn = this.#inChunk && this.#chunkLeft === 0;
+      if (this.isClosed || (this.#position >= this.#chunk.length && !chunkIsIn)) return this.#finishInput();
       if (served === MAX_COMMANDS_PER_TURN) {
         setImmediate(() => this.#run());
         return;
@@ -74,14 +92,20 @@ export class StrictStream extends SMTPStream {
         if (inCall) resumed = true;
         else this.#run();
       };
-      const more = this.#decoder === undefined ? this.#takeLine(resume) : this.#takeData(this.#decoder, resume);
+      const more = this.#takeNext(resume);
       inCall = false;
-      if (!more) return this.#finishChunk();
+      if (!more) return this.#finishInput();
       if (!resumed) return;
     }
   }
 
-  #finishChunk(): void {
+  /** Serves what comes next; false when the input at hand has no more of it. */
+  #takeNext(resume: () => void): boolean {
+    if (this.#inChunk) return this.#takeChunk(resume);
+    return this.#decoder === undefined ? this.#takeLine(resume) : this.#takeData(this.#decoder, resume);
+  }
+
+  #finishInput(): void {
     this.#sink.onInputPending(false);
     const next = this.#next;
     this.#next = undefined;
@@ -117,17 +141,40 @@ export class StrictStream extends SMTPStream {
   }
 
   #takeData(decoder: DataDecoder, resume: () => void): boolean {
-    const next = decoder.feed(this.#chunk, this.#position);
+    const from = this.#position;
+    const next = decoder.feed(this.#chunk, from);
     this.#position = next < 0 ? this.#chunk.length : next;
-    if (!this.#sink.onDataProgress(decoder)) {
-      this.isClosed = true;
-      return false;
-    }
-    if (next < 0) return false;
-    this.#decoder = undefined;
-    this._dataMode = false;
-    if (this.#position < this.#chunk.length) this.#sink.onInputPending(true);
-    this.#sink.onDataEnd(decoder, resume);
+    return this.#progress(this.#position - from, next >= 0, resume, (goOn) => this.#sink.onDataEnd(goOn));
+  }
+
+  #takeChunk(resume: () => void): boolean {
+    const from = this.#position;
+    const to = Math.min(this.#chunk.length, from + this.#chunkLeft);
+    if (to > from) this.#decoder?.feed(this.#chunk.subarray(from, to));
+    this.#position = to;
+    this.#chunkLeft -= to - from;
+    return this.#progress(to - from, this.#chunkLeft === 0, resume, (goOn) => this.#sink.onChunkEnd(goOn));
+  }
+
+  /** Tells the sink of octets that came, and, when they were the last, of the end. */
+  #progress(octets: number, last: boolean, resume: () => void, end: (resume: () => void) => void): boolean {
+    const goOn = (may: boolean): boolean => {
+      if (!may) this.isClosed = true;
+      else if (last) {
+        this.#decoder = undefined;
+        this.#inChunk = false;
+        this._dataMode = false;
+        if (this.#position < this.#chunk.length) this.#sink.onInputPending(true);
+        end(resume);
+      }
+      return may && last;
+    };
+    const verdict = this.#sink.onDataProgress(octets);
+    if (typeof verdict === 'boolean') return goOn(verdict);
+    // The end calls `resume` by itself.
+    void verdict.then((may) => {
+      if (!goOn(may)) resume();
+    });
     return true;
   }
 

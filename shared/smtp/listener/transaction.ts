@@ -1,4 +1,5 @@
 import type { EnvelopeRecipient } from '../envelope.ts';
+import type { Reception } from './reception.ts';
 import type { MailParameters, ReceivedEnvelope } from './session.ts';
 
 /** A mail transaction between MAIL and the end of DATA (RFC 5321 §3.3). */
@@ -8,6 +9,8 @@ export class Transaction {
   readonly recipients: EnvelopeRecipient[] = [];
   /** RCPT commands, accepted or not. */
   attempted = 0;
+  /** The message, from DATA or the first BDAT on. */
+  reception: Reception | undefined;
 
   constructor(reversePath: string, parameters: MailParameters) {
     this.reversePath = reversePath;
