@@ -39,8 +39,9 @@ export const append: Command<Arguments> = {
       args.space();
     }
     const { bytes, binary } = args.literal();
-    // RFC 9051 §4.3: NUL only in literal8, which comes with BINARY.
-    if (binary || bytes.includes(0)) args.fail('NUL in a message');
+    // RFC 9051 §4.3: NUL only in literal8, which comes with BINARY (RFC 3516).
+    if (binary) args.fail('literal8 needs BINARY, which is not offered');
+    if (bytes.includes(0)) args.fail('NUL in a message');
     return { mailbox, flags, internalDateMs, message: bytes };
   },
   async act(session, { mailbox: octets, flags, internalDateMs, message }) {
