@@ -1,77 +1,28 @@
-import { createHash, randomBytes } from 'node:crypto';
-import type { PartOffsets } from '@postern/shared/message/mime-part.ts';
-import { packParts, scanMessage, unpackParts } from '@postern/shared/message/mime-structure.ts';
+import { createHash } from 'node:crypto';
+import { scanMessage, unpackParts } from '@postern/shared/message/mime-structure.ts';
+import { BodyWrites, CHUNK_BYTES } from './body-writes.ts';
 import type { Database } from './database.ts';
 import type { Contents, StoredContent, StoredStructure } from './mailstore.ts';
 import { prepareTexts } from './prepared-texts.ts';
-import { Abandon, CommitOutcomeUnknown, inTransaction } from './transaction.ts';
-
-/** Octets of one row: below every server's default max_allowed_packet, and few rows for common mail. */
-export const CHUNK_BYTES = 524_288;
-const PARTS_VERSION = 1;
-const DUPLICATE_KEY = 1062;
-const MAX_ATTEMPTS = 5;
 
 /** The bodies: original bytes, whole, each once. */
 export class SqlContents implements Contents {
   readonly #database: Database;
   readonly #cache: BodyCache;
+  readonly #writes: BodyWrites;
 
   constructor(database: Database, cacheBytes: number) {
     this.#database = database;
     this.#cache = new BodyCache(cacheBytes);
+    this.#writes = new BodyWrites(database);
   }
 
   async put(message: Buffer): Promise<StoredContent> {
     const sha256 = createHash('sha256').update(message).digest();
     const scan = scanMessage(message);
     const prepared = prepareTexts(scan);
-    for (let attempt = 1; ; attempt++) {
-      const id = (await this.#reuse(sha256)) ?? (await this.#insert(message, sha256, scan.root));
-      if (id !== undefined) return { id, sha256, sizeBytes: message.length, prepared };
-      if (attempt === MAX_ATTEMPTS) throw new Error('a body was made and collected again and again by others');
-    }
-  }
-
-  /**
-   * The same bytes, if they are there. The touch comes before anybody may rely on the body: it keeps garbage collection away for
-   * the grace period, and finds no row when collection was quicker.
-   */
-  async #reuse(sha256: Buffer): Promise<Buffer | undefined> {
-    const [row] = await this.#database.rows('SELECT id FROM content WHERE sha256 = ?', [sha256]);
-    if (row === undefined) return undefined;
-    const { affectedRows } = await this.#database.change(
-      'UPDATE content SET touched_at = GREATEST(touched_at, ?) WHERE id = ?',
-      [Date.now(), row[0] as Buffer],
-    );
-    return affectedRows > 0 ? (row[0] as Buffer) : undefined;
-  }
-
-  /** Undefined when somebody else was first with the same bytes, or nobody knows: look again. */
-  async #insert(message: Buffer, sha256: Buffer, root: PartOffsets): Promise<Buffer | undefined> {
-    const id = newContentId(Date.now());
-    try {
-      return await inTransaction<Buffer | undefined>(this.#database, async (transaction) => {
-        try {
-          await transaction.change(
-            `INSERT INTO content (id, sha256, size, header_bytes, parts_version, parts, touched_at)
-             VALUES (?, ?, ?, ?, ?, ?, ?)`,
-            [id, sha256, message.length, root.bodyStart, PARTS_VERSION, packParts(root), Date.now()],
-          );
-        } catch (fault) {
-          if ((fault as { errno?: number }).errno === DUPLICATE_KEY) return new Abandon(undefined);
-          throw fault;
-        }
-        for (let n = 0; n === 0 || n * CHUNK_BYTES < message.length; n++) {
-          const chunk = message.subarray(n * CHUNK_BYTES, (n + 1) * CHUNK_BYTES);
-          await transaction.change('INSERT INTO content_chunk (content_id, n, data) VALUES (?, ?, ?)', [id, n, chunk]);
-        }
-        return id;
-      });
-    } catch (fault) {
-      if (fault instanceof CommitOutcomeUnknown) return undefined;
-      throw fault;
-    }
+    const id = await this.#writes.write({ bytes: message, sha256, root: scan.root });
+    return { id, sha256, sizeBytes: message.length, prepared };
   }
 
   async structure(contentId: Buffer): Promise<StoredStructure | undefined> {
@@ -124,15 +75,6 @@ export class SqlContents implements Contents {
     }
     return found;
   }
-}
-
-/** UUIDv7 (RFC 9562 §5.7): in order of time, so that bodies of the same days lie together. */
-export function newContentId(nowMs: number): Buffer {
-  const id = randomBytes(16);
-  id.writeUIntBE(nowMs, 0, 6);
-  id[6] = ((id[6] as number) & 0x0f) | 0x70;
-  id[8] = ((id[8] as number) & 0x3f) | 0x80;
-  return id;
 }
 
 /** The bodies read last, within a budget of memory. */

@@ -1,4 +1,4 @@
-import mysql, { type Pool, type PoolConnection } from 'mysql2/promise';
+import mysql, { type Pool, type PoolConnection, type QueryError } from 'mysql2';
 
 /** Values that a statement takes. */
 export type SqlValue = string | number | null | Buffer;
@@ -40,16 +40,16 @@ export class Database implements SqlRunner {
       connectTimeout: 10_000,
       // Long runs of different statements must not fill the server's table of prepared statements.
       maxPreparedStatements: 256,
+      // Round trips, not statements, are what a small transaction costs: SqlConnection.together.
+      multipleStatements: true,
     });
     // Statements queue behind each other on a connection, so these come before whatever the first user asks.
     this.#pool.on('connection', (connection) => {
-      // The event hands out mysql2's callback connection, whatever its declared type says.
-      const raw = connection as unknown as { query(sql: string, done: (error: unknown) => void): void };
-      const orDestroy = (error: unknown): void => {
+      const orDestroy = (error: QueryError | null): void => {
         if (error) connection.destroy();
       };
-      raw.query('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED', orDestroy);
-      raw.query(
+      connection.query('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED', orDestroy);
+      connection.query(
         `SET SESSION innodb_lock_wait_timeout = 10,
          sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO'`,
         orDestroy,
@@ -74,12 +74,16 @@ export class Database implements SqlRunner {
   }
 
   /** A connection of one's own. Give it back by `release`, or end it by `destroy` when its state is not known. */
-  async connect(): Promise<SqlConnection> {
-    return new SqlConnection(await this.#pool.getConnection());
+  connect(): Promise<SqlConnection> {
+    return new Promise((done, fail) => {
+      this.#pool.getConnection((fault, connection) => (fault ? fail(fault) : done(new SqlConnection(connection))));
+    });
   }
 
   close(): Promise<void> {
-    return this.#pool.end();
+    return new Promise((done, fail) => {
+      this.#pool.end((fault) => (fault ? fail(fault) : done()));
+    });
   }
 }
 
@@ -107,21 +111,32 @@ export class SqlConnection implements SqlRunner {
     return runOnce(this.#connection, sql, values) as Promise<SqlChange>;
   }
 
+  /**
+   * Runs several statements, complete as text, in one round trip; the first that fails ends them. One result for each.
+   * A fault carries in `completed` how many had succeeded before
+   * it, or had begun to return rows.
+   */
+  together(statements: readonly string[]): Promise<(Row[] | SqlChange)[]> {
+    return new Promise((done, fail) => {
+      let completed = 0;
+      const command = this.#connection.query(statements.join(';'), (fault: QueryError | null, results: unknown) => {
+        if (fault) fail(Object.assign(withoutValues(fault, 'several statements'), { completed }));
+        else done((statements.length === 1 ? [results] : results) as (Row[] | SqlChange)[]);
+      });
+      // Emitted once for each statement: at the end of one that returns no rows, at the beginning of rows.
+      command.on('fields', () => {
+        completed++;
+      });
+    });
+  }
+
   /** Reads a large result row by row, without holding it whole. */
   each(sql: string, values: readonly SqlValue[], onRow: (row: Row) => void): Promise<void> {
     return new Promise((resolve, reject) => {
-      const raw = this.#connection.connection as unknown as {
-        execute(
-          sql: string,
-          values: SqlValue[],
-        ): {
-          on(event: string, listener: (value: never) => void): unknown;
-        };
-      };
-      const command = raw.execute(sql, [...values]);
-      command.on('result', onRow as (value: never) => void);
-      command.on('error', reject as (value: never) => void);
-      command.on('end', resolve as (value: never) => void);
+      const command = this.#connection.execute(sql, [...values]);
+      command.on('result', (row: unknown) => onRow(row as Row));
+      command.on('error', reject);
+      command.on('end', resolve);
     });
   }
 
@@ -140,7 +155,7 @@ const BYTES_PER_INSERT = 1_000_000;
 
 /** INSERT of many rows in as few statements as their size allows. `head` is `INSERT INTO t (a, b)`. */
 export async function insertRows(
-  sql: SqlRunner,
+  sql: Pick<SqlRunner, 'change'>,
   head: string,
   rows: readonly (readonly SqlValue[])[],
   tail = '',
@@ -150,7 +165,7 @@ export async function insertRows(
     let to = from;
     let bytes = 0;
     while (to < rows.length && to - from < ROWS_PER_INSERT && (to === from || bytes < BYTES_PER_INSERT)) {
-      for (const value of rows[to] ?? []) bytes += typeof value === 'number' || value === null ? 8 : value.length;
+      bytes += octetsOf(rows[to] ?? []);
       to++;
     }
     const some = rows.slice(from, to);
@@ -165,17 +180,39 @@ export function placeholders(count: number): string {
   return new Array(count).fill('?').join(',');
 }
 
-async function run(on: Pool | PoolConnection, sql: string, values: readonly SqlValue[]): Promise<unknown> {
-  const [result] =
-    values.length > 0 && values.length <= MAX_PREPARED_PARAMETERS
-      ? await on.execute(sql, [...values])
-      : await on.query(sql, [...values]);
-  return result;
+/** The statement as text, each value escaped as a literal. */
+export function inlined(sql: string, values: readonly SqlValue[]): string {
+  return values.length === 0 ? sql : mysql.format(sql, [...values]);
 }
 
-async function runOnce(on: Pool | PoolConnection, sql: string, values: readonly SqlValue[]): Promise<unknown> {
-  const [result] = await on.query(sql, [...values]);
-  return result;
+/** Octets of the values, roughly. */
+export function octetsOf(values: readonly SqlValue[]): number {
+  let octets = 0;
+  for (const value of values) octets += typeof value === 'number' || value === null ? 8 : value.length;
+  return octets;
+}
+
+function run(on: Pool | PoolConnection, sql: string, values: readonly SqlValue[]): Promise<unknown> {
+  if (values.length === 0 || values.length > MAX_PREPARED_PARAMETERS) return runOnce(on, sql, values);
+  // mysql2's callbacks: its promises capture a stack for every statement, which costs more than the statement.
+  return new Promise((done, fail) => {
+    on.execute(sql, [...values], (fault: QueryError | null, result: unknown) =>
+      fault ? fail(withoutValues(fault, sql)) : done(result),
+    );
+  });
+}
+
+function runOnce(on: Pool | PoolConnection, sql: string, values: readonly SqlValue[]): Promise<unknown> {
+  return new Promise((done, fail) => {
+    on.query(sql, [...values], (fault: QueryError | null, result: unknown) =>
+      fault ? fail(withoutValues(fault, sql)) : done(result),
+    );
+  });
+}
+
+/** The driver puts the statement into its errors, values and all: no content of a message may reach the log. */
+function withoutValues(fault: QueryError, sql: string): QueryError {
+  return Object.assign(fault, { sql });
 }
 
 /** Integers as a list for `IN (…)`, checked, so that they may stand in the text of a statement. */

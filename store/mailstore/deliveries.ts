@@ -2,8 +2,7 @@ import type { Log } from '@postern/shared/runtime/log.ts';
 import { type Reply, reply, replyLine } from '@postern/shared/smtp/reply.ts';
 import { withinQuota } from './accounts.ts';
 import type { ChangeNotices } from './changes.ts';
-import type { Database, SqlValue } from './database.ts';
-import { insertRows } from './database.ts';
+import type { Database, Row, SqlValue } from './database.ts';
 import { type KeywordBits, type Keywords, NO_KEYWORDS } from './keywords.ts';
 import { canonicalMailboxName, mailboxNameHash } from './mailbox-name.ts';
 import { insertMailbox } from './mailbox-rows.ts';
@@ -16,8 +15,9 @@ import type {
   DeliveryKey,
   RecordedDelivery,
 } from './mailstore.ts';
-import { emailIdText, MessageInserts, type NewMessage } from './message-rows.ts';
-import { Abandon, CommitOutcomeUnknown, DatabaseUnavailable, inTransaction } from './transaction.ts';
+import { emailIdText, MessageInserts, type NewMessage, threadsOf } from './message-rows.ts';
+import { insertRowsLater } from './queued-transaction.ts';
+import { Abandon, CommitOutcomeUnknown, DatabaseUnavailable, inTransaction, type SqlQuery } from './transaction.ts';
 import { type LockedMailbox, WriteScope } from './write-scope.ts';
 
 /** A recorded delivery with the hash that tells a repetition from a conflict. */
@@ -60,7 +60,8 @@ export class SqlDeliveries implements Deliveries {
   }
 
   async recorded(key: DeliveryKey): Promise<RecordedDelivery | undefined> {
-    return (await findRecorded(this.#database, [key])).get(keyText(key));
+    const { sql, values } = recordsOf([key]);
+    return recordedOf(await this.#database.rows(sql, values)).get(keyText(key));
   }
 
   /** All in one transaction; if that fails, each in one of its own, so that a poisoned one fails alone. */
@@ -118,22 +119,26 @@ class BatchDelivery {
   async run(): Promise<DeliverResult[] | Abandon<DeliverResult[]>> {
     const { transaction } = this.#scope;
     const locked = this.#batch.filter((d) => this.#scope.account(d.account.id) !== undefined);
-    const known = await findRecorded(
-      transaction,
-      locked.map((d) => d.key),
-    );
-    await this.#lockMailboxes(locked);
-    const inserts = new MessageInserts(this.#scope);
+    if (locked.length === 0) return new Abandon(this.#batch.map(() => this.#whenMissing));
+    // Names change only under the account's lock, so what is found now stays true to the end of the transaction.
+    const [records, mailboxes, threads] = await transaction.rowSets([
+      recordsOf(locked.map((d) => d.key)),
+      this.#scope.mailboxesByName(mailboxesFor(locked)),
+      threadsOf(locked.map((d) => ({ accountId: d.account.id, content: d.content }))),
+    ]);
+    const known = recordedOf(records ?? []);
+    this.#keepMailboxes(mailboxes ?? []);
+    const inserts = new MessageInserts(this.#scope, threads);
     const results: DeliverResult[] = [];
     for (const delivery of this.#batch) results.push(await this.#deliver(delivery, known, inserts));
     if (this.#records.length === 0) return new Abandon(results);
     await inserts.flush();
-    await insertRows(
+    await insertRowsLater(
       transaction,
       'INSERT INTO delivery (peer, delivery_id, recipient, sha256, outcome, reply, at)',
       this.#records,
     );
-    await insertRows(
+    await insertRowsLater(
       transaction,
       `INSERT INTO outgoing
        (id, delivery_id, account_id, envelope, content_id, release_at, state, next_at, created_at)`,
@@ -209,16 +214,9 @@ class BatchDelivery {
     return { kind: 'delivered', reply: delivery.reply, emailId: emailIdText(emailNo), messages };
   }
 
-  /** Names change only under the account's lock, so what is found now stays true to the end of the transaction. */
-  async #lockMailboxes(deliveries: readonly Delivery[]): Promise<void> {
-    const wanted = new Map<string, { ownerId: number; hash: Buffer }>();
-    for (const { account, into } of deliveries) {
-      for (const name of into.length === 0 ? [] : ['INBOX', ...into.map((t) => canonicalMailboxName(t.mailbox))]) {
-        const hash = mailboxNameHash(name);
-        wanted.set(`${account.id}/${name}`, { ownerId: account.id, hash });
-      }
-    }
-    for (const row of await this.#scope.lockMailboxesByName([...wanted.values()])) {
+  #keepMailboxes(rows: readonly Row[]): void {
+    this.#scope.keepMailboxes(rows);
+    for (const row of rows) {
       const mailbox = this.#scope.mailbox(row[0] as number);
       if (mailbox !== undefined) this.#mailboxes.set(`${mailbox.ownerId}/${mailbox.name}`, mailbox);
     }
@@ -243,15 +241,27 @@ function keyText(key: DeliveryKey): string {
   return `${key.peer}\n${key.deliveryId}\n${key.recipient}`;
 }
 
-async function findRecorded(
-  sql: Pick<Database, 'rows' | 'rowsOnce'>,
-  keys: readonly DeliveryKey[],
-): Promise<Map<string, KnownDelivery>> {
-  if (keys.length === 0) return new Map();
+/** The mailboxes that deliveries need: their targets, and the INBOX that takes the place of a missing one. */
+function mailboxesFor(deliveries: readonly Delivery[]): { ownerId: number; hash: Buffer }[] {
+  const wanted = new Map<string, { ownerId: number; hash: Buffer }>();
+  for (const { account, into } of deliveries) {
+    for (const name of into.length === 0 ? [] : ['INBOX', ...into.map((t) => canonicalMailboxName(t.mailbox))]) {
+      const key = `${account.id}/${name}`;
+      if (!wanted.has(key)) wanted.set(key, { ownerId: account.id, hash: mailboxNameHash(name) });
+    }
+  }
+  return [...wanted.values()];
+}
+
+function recordsOf(keys: readonly DeliveryKey[]): SqlQuery {
   const condition = keys.map(() => '(peer = ? AND delivery_id = ? AND recipient = ?)').join(' OR ');
-  const select = `SELECT peer, delivery_id, recipient, sha256, outcome, reply, at FROM delivery WHERE ${condition}`;
-  const values = keys.flatMap((key) => [key.peer, Buffer.from(key.deliveryId, 'hex'), key.recipient]);
-  const rows = await (keys.length === 1 ? sql.rows(select, values) : sql.rowsOnce(select, values));
+  return {
+    sql: `SELECT peer, delivery_id, recipient, sha256, outcome, reply, at FROM delivery WHERE ${condition}`,
+    values: keys.flatMap((key) => [key.peer, Buffer.from(key.deliveryId, 'hex'), key.recipient]),
+  };
+}
+
+function recordedOf(rows: readonly Row[]): Map<string, KnownDelivery> {
   const found = new Map<string, KnownDelivery>();
   for (const [peer, id, recipient, sha256, outcome, line, at] of rows as [
     string,

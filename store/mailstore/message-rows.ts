@@ -1,8 +1,10 @@
-import { insertRows, integerList, type SqlValue } from './database.ts';
+import { integerList, type Row, type SqlValue } from './database.ts';
 import { DELETED, SEEN } from './flags.ts';
 import { type KeywordBits, keywordLiteral } from './keywords.ts';
 import type { StoredContent } from './mailstore.ts';
 import { PREPARED_VERSION } from './prepared-texts.ts';
+import { insertRowsLater } from './queued-transaction.ts';
+import type { SqlQuery } from './transaction.ts';
 import type { LockedAccount, LockedMailbox, WriteScope } from './write-scope.ts';
 
 /** A new message for a mailbox. */
@@ -19,8 +21,12 @@ export class MessageInserts {
   readonly #messages: SqlValue[][] = [];
   readonly #cache: SqlValue[][] = [];
 
-  constructor(scope: WriteScope) {
+  readonly #threadRows: readonly Row[] | undefined;
+
+  /** @param threadRows what {@link threadsOf} found for all that will be added, where it was asked beforehand */
+  constructor(scope: WriteScope, threadRows?: readonly Row[]) {
     this.#scope = scope;
+    this.#threadRows = threadRows;
   }
 
   /** One email with a message in each mailbox given; all are of the account. Returns its number and the UIDs. */
@@ -74,7 +80,7 @@ export class MessageInserts {
     if (this.#emails.length === 0) return;
     const { transaction } = this.#scope;
     const threads = await this.#threads();
-    await insertRows(
+    await insertRowsLater(
       transaction,
       'INSERT INTO email (account_id, email_no, content_id, thread_id, modseq, copies)',
       this.#emails.map((e, i) => [
@@ -86,12 +92,12 @@ export class MessageInserts {
         e.copies,
       ]),
     );
-    await insertRows(
+    await insertRowsLater(
       transaction,
       `INSERT INTO message (mailbox_id, uid, modseq, flags, keywords, email_no, content_id, internal_date, save_date, size)`,
       this.#messages,
     );
-    await insertRows(
+    await insertRowsLater(
       transaction,
       `INSERT INTO message_cache
        (mailbox_id, uid, version, sent_at, envelope, bodystructure, header_fields, thread_hashes)`,
@@ -105,29 +111,11 @@ export class MessageInserts {
    */
   async #threads(): Promise<number[]> {
     const { transaction } = this.#scope;
-    const wanted = new Map<number, Map<string, Buffer>>();
-    for (const { accountId, content } of this.#emails) {
-      const hashes = wanted.get(accountId) ?? new Map<string, Buffer>();
-      for (const hash of content.prepared.threadHashes) hashes.set(hash.toString('latin1'), hash);
-      wanted.set(accountId, hashes);
-    }
-    const conditions: string[] = [];
-    const values: SqlValue[] = [];
-    for (const [accountId, hashes] of wanted) {
-      if (hashes.size === 0) continue;
-      const marks = new Array(hashes.size).fill('?').join(',');
-      conditions.push(`(account_id = ${integerList([accountId])} AND message_id_hash IN (${marks}))`);
-      values.push(...hashes.values());
-    }
+    const query = threadsOf(this.#emails);
+    const rows = this.#threadRows ?? (await transaction.rowsOnce(query.sql, query.values));
     const known = new Map<string, number>();
-    if (conditions.length > 0) {
-      const rows = await transaction.rowsOnce(
-        `SELECT account_id, message_id_hash, thread_id FROM thread_reference WHERE ${conditions.join(' OR ')}`,
-        values,
-      );
-      for (const [accountId, hash, thread] of rows as [number, Buffer, number][]) {
-        known.set(`${accountId}/${hash.toString('latin1')}`, thread);
-      }
+    for (const [accountId, hash, thread] of rows as [number, Buffer, number][]) {
+      known.set(`${accountId}/${hash.toString('latin1')}`, thread);
     }
     const fresh: SqlValue[][] = [];
     const threads = this.#emails.map(({ accountId, emailNo, content }) => {
@@ -143,9 +131,33 @@ export class MessageInserts {
       }
       return thread;
     });
-    await insertRows(transaction, 'INSERT INTO thread_reference (account_id, message_id_hash, thread_id)', fresh);
+    await insertRowsLater(transaction, 'INSERT INTO thread_reference (account_id, message_id_hash, thread_id)', fresh);
     return threads;
   }
+}
+
+/** The threads that are known for what new emails name. */
+export function threadsOf(
+  emails: readonly { readonly accountId: number; readonly content: StoredContent }[],
+): SqlQuery {
+  const wanted = new Map<number, Map<string, Buffer>>();
+  for (const { accountId, content } of emails) {
+    const hashes = wanted.get(accountId) ?? new Map<string, Buffer>();
+    for (const hash of content.prepared.threadHashes) hashes.set(hash.toString('latin1'), hash);
+    wanted.set(accountId, hashes);
+  }
+  const conditions: string[] = [];
+  const values: SqlValue[] = [];
+  for (const [accountId, hashes] of wanted) {
+    if (hashes.size === 0) continue;
+    const marks = new Array(hashes.size).fill('?').join(',');
+    conditions.push(`(account_id = ${integerList([accountId])} AND message_id_hash IN (${marks}))`);
+    values.push(...hashes.values());
+  }
+  return {
+    sql: `SELECT account_id, message_id_hash, thread_id FROM thread_reference WHERE ${conditions.join(' OR ') || 'FALSE'}`,
+    values,
+  };
 }
 
 /** RFC 8474 §4.1: object ids as clients see them. */

@@ -1,4 +1,7 @@
-import type { Database, SqlConnection, SqlRunner } from './database.ts';
+import type { Database, SqlConnection } from './database.ts';
+import { QueuedTransaction, type Transaction } from './queued-transaction.ts';
+
+export type { SqlQuery, Transaction } from './queued-transaction.ts';
 
 /** COMMIT was sent and not clearly answered. IMAP answers BYE; deliveries run again by their id by themselves. */
 export class CommitOutcomeUnknown extends Error {
@@ -30,13 +33,6 @@ export function isConnectionFault(fault: unknown): boolean {
   return fatal === true || code === 'PROTOCOL_CONNECTION_LOST' || code === 'ECONNRESET' || code === 'EPIPE';
 }
 
-/** Runs after COMMIT, in order: notices to watchers. */
-export type AfterCommit = () => void;
-
-export interface Transaction extends SqlRunner {
-  afterCommit(notice: AfterCommit): void;
-}
-
 /** Ends a transaction without effect; `value` becomes the result. For expected outcomes found halfway. */
 export class Abandon<T> {
   readonly value: T;
@@ -57,19 +53,11 @@ export async function inTransaction<T>(
 ): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     const connection = await connect(database);
-    const notices: AfterCommit[] = [];
-    const transaction: Transaction = {
-      rows: (sql, values) => connection.rows(sql, values),
-      change: (sql, values) => connection.change(sql, values),
-      rowsOnce: (sql, values) => connection.rowsOnce(sql, values),
-      changeOnce: (sql, values) => connection.changeOnce(sql, values),
-      afterCommit: (notice) => notices.push(notice),
-    };
+    const transaction = new QueuedTransaction(connection);
     let result: T | Abandon<T>;
     try {
-      await connection.change('START TRANSACTION');
       result = await work(transaction);
-      if (result instanceof Abandon) await connection.change('ROLLBACK');
+      if (result instanceof Abandon) await transaction.rollBack();
     } catch (fault) {
       await rollBack(connection, fault);
       if (isRetryable(fault) && attempt < MAX_ATTEMPTS) {
@@ -83,8 +71,15 @@ export async function inTransaction<T>(
       return result.value;
     }
     try {
-      await connection.change('COMMIT');
+      await transaction.commit();
     } catch (fault) {
+      // A statement that went with the COMMIT was refused, so the COMMIT was not reached.
+      if (!isConnectionFault(fault) && transaction.failedBeforeCommit(fault)) {
+        await rollBack(connection, fault);
+        if (!isRetryable(fault) || attempt === MAX_ATTEMPTS) throw fault;
+        await pauseBeforeRetry(attempt);
+        continue;
+      }
       // Galera and Group Replication certify at COMMIT and refuse it like a deadlock: nothing happened. Of any other
       // fault (connection broken or killed, server going down) nobody knows whether it came before or after the commit.
       if (!isRetryable(fault)) {
@@ -97,7 +92,7 @@ export async function inTransaction<T>(
       continue;
     }
     connection.release();
-    for (const notice of notices) notice();
+    transaction.announce();
     return result;
   }
 }

@@ -1,6 +1,6 @@
 import type { ChangeNotices } from './changes.ts';
 import { integerList, type Row } from './database.ts';
-import type { Transaction } from './transaction.ts';
+import type { SqlQuery, Transaction } from './transaction.ts';
 
 /** An account row that this transaction has locked. Change the numbers; `save` writes them. */
 export interface LockedAccount {
@@ -88,24 +88,30 @@ export class WriteScope {
             `SELECT ${MAILBOX_COLUMNS} FROM mailbox FORCE INDEX (PRIMARY) WHERE id IN (${integerList(sorted)})
              ORDER BY id FOR UPDATE`,
           );
-    this.#keepMailboxes(rows);
+    this.keepMailboxes(rows);
   }
 
-  /** Locks mailboxes by owner and name hash; the owners' accounts must be locked, so names cannot change meanwhile. */
+  /**
+   * Locks mailboxes by owner and name hash; the owners' accounts must be locked, so names cannot change meanwhile. To be
+   * run with other queries: what it returns goes to {@link WriteScope.keepMailboxes}.
+   */
+  mailboxesByName(names: readonly { readonly ownerId: number; readonly hash: Buffer }[]): SqlQuery {
+    const condition = names.map(() => '(owner_id = ? AND name_hash = ?)').join(' OR ') || 'FALSE';
+    return {
+      sql: `SELECT ${MAILBOX_COLUMNS}, name_hash FROM mailbox WHERE ${condition} ORDER BY id FOR UPDATE`,
+      values: names.flatMap(({ ownerId, hash }) => [ownerId, hash]),
+    };
+  }
+
+  /** Locks them, and returns the rows: the columns of a mailbox, and the hash of its name. */
   async lockMailboxesByName(names: readonly { readonly ownerId: number; readonly hash: Buffer }[]): Promise<Row[]> {
-    if (names.length === 0) return [];
-    const condition = names.map(() => '(owner_id = ? AND name_hash = ?)').join(' OR ');
-    const values = names.flatMap(({ ownerId, hash }) => [ownerId, hash]);
-    const select = `SELECT ${MAILBOX_COLUMNS}, name_hash FROM mailbox WHERE ${condition} ORDER BY id FOR UPDATE`;
-    const rows =
-      names.length === 1
-        ? await this.transaction.rows(select, values)
-        : await this.transaction.rowsOnce(select, values);
-    this.#keepMailboxes(rows);
+    const { sql, values } = this.mailboxesByName(names);
+    const rows = await this.transaction.rows(sql, values);
+    this.keepMailboxes(rows);
     return rows;
   }
 
-  #keepMailboxes(rows: readonly Row[]): void {
+  keepMailboxes(rows: readonly Row[]): void {
     for (const row of rows) {
       const ownerId = row[1] as number;
       if (row[10] !== null || !this.#accounts.has(ownerId)) continue;
@@ -182,7 +188,7 @@ export class WriteScope {
     }
     if (changes.length === 0) return;
     const tuples = changes.map(() => '(UNIX_TIMESTAMP(), ?, ?, ?)').join(',');
-    await this.transaction.change(
+    await this.transaction.later(
       `INSERT INTO change_feed (bucket, account_id, mailbox_id, modseq) VALUES ${tuples}
        ON DUPLICATE KEY UPDATE modseq = VALUES(modseq)`,
       changes.flatMap((c) => [c.accountId, c.mailboxId, c.modSeq]),
@@ -199,7 +205,7 @@ export class WriteScope {
     if (rows.length === 1 && first !== undefined) {
       const [id, ...values] = first;
       const set = columns.map((column) => `${column} = ?`).join(', ');
-      await this.transaction.change(`UPDATE ${table} SET ${set} WHERE id = ?`, [...values, id as number]);
+      await this.transaction.later(`UPDATE ${table} SET ${set} WHERE id = ?`, [...values, id as number]);
       return;
     }
     const set = columns.map((column, i) => {
@@ -207,6 +213,6 @@ export class WriteScope {
       return `${column} = CASE id ${cases.join(' ')} END`;
     });
     const ids = integerList(rows.map((row) => row[0] as number));
-    await this.transaction.changeOnce(`UPDATE ${table} SET ${set.join(', ')} WHERE id IN (${ids})`);
+    await this.transaction.later(`UPDATE ${table} SET ${set.join(', ')} WHERE id IN (${ids})`);
   }
 }
