@@ -50,6 +50,11 @@ export const storeConfigSchema = z.strictObject({
       .describe('Memory for literals of all sessions together; beyond it clients wait.'),
     maxSessions: z.int().min(1).default(20_000).describe('Most sessions of the process.'),
     maxSessionsPerAccount: z.int().min(1).default(500).describe('Most sessions of one account.'),
+    inProgressIntervalMs: z
+      .int()
+      .min(1)
+      .default(10_000)
+      .describe('A command that takes longer says so at this interval (INPROGRESS).'),
     capabilitiesOff: z
       .array(z.string())
       .default([])

@@ -1,8 +1,9 @@
 import type { StoreConfig } from '../config.ts';
 
 /** Extensions offered in every state, and after sign-in alone; each with its RFC, in the order of the response. */
-const ALWAYS = ['IMAP4rev1', 'LITERAL+', 'SASL-IR', 'ID', 'ENABLE', 'IDLE'] as const;
-// RFC 7888, 4959, 2971, 5161, 2177 · 2342, 3348, 4315, 6851, 3691, 6154, 5258, 5819
+const ALWAYS = ['IMAP4rev1', 'IMAP4rev2', 'LITERAL+', 'SASL-IR', 'ID', 'ENABLE', 'IDLE'] as const;
+// RFC 3501, 9051, 7888, 4959, 2971, 5161, 2177 · 2342, 3348, 4315, 6851, 3691, 6154, 5258, 5819
+// 7162, 7162, 6855, 4731, 5182, 5032, 9394, 6203, 5267, 9586, 9585
 const SIGNED_IN = [
   'NAMESPACE',
   'CHILDREN',
@@ -12,6 +13,17 @@ const SIGNED_IN = [
   'SPECIAL-USE',
   'LIST-EXTENDED',
   'LIST-STATUS',
+  'CONDSTORE',
+  'QRESYNC',
+  'UTF8=ACCEPT',
+  'ESEARCH',
+  'SEARCHRES',
+  'WITHIN',
+  'PARTIAL',
+  'SEARCH=FUZZY',
+  'CONTEXT=SEARCH',
+  'UIDONLY',
+  'INPROGRESS',
 ] as const;
 
 /** What decides over capabilities, beside the configuration. */

@@ -8,7 +8,7 @@ export interface Completion {
 
 export const ok = (text: string, code?: string): Completion => ({ status: 'OK', code, text });
 export const no = (code: string | undefined, text: string): Completion => ({ status: 'NO', code, text });
-export const bad = (text: string): Completion => ({ status: 'BAD', code: undefined, text });
+export const bad = (text: string, code?: string): Completion => ({ status: 'BAD', code, text });
 
 /** `OK [CODE] text` without the tag. */
 export function formatCompletion(completion: Completion): string {

@@ -5,7 +5,7 @@ import { formatDateTime } from './codec/date-time.ts';
 import type { FetchAttribute } from './codec/fetch-attribute.ts';
 import { selectHeaderFields } from './codec/header-fields.ts';
 import { ConnectionGone } from './connection.ts';
-import { writeFlags } from './message-data.ts';
+import { beginMessage, writeFlags, writeModSeq } from './message-data.ts';
 import type { Session } from './session.ts';
 
 /** Bodies read together: few round trips, bounded memory. */
@@ -120,7 +120,7 @@ async function writeRow(
   const { view } = session.selected;
   const sequence = view.sequenceOf(message.uid);
   if (sequence === 0) return;
-  out.text('* ').number(sequence).text(' FETCH (');
+  beginMessage(session, sequence);
   let first = true;
   for (const attribute of attributes) {
     if (!first) out.text(' ');
@@ -132,6 +132,9 @@ async function writeRow(
         break;
       case 'uid':
         out.text('UID ').number(message.uid);
+        break;
+      case 'modseq':
+        writeModSeq(out, view, sequence);
         break;
       case 'internaldate':
         out.text(`INTERNALDATE "${formatDateTime(message.internalDateMs)}"`);
@@ -157,6 +160,11 @@ async function writeRow(
   if (flagsAlso && !attributes.some((a) => a.kind === 'flags')) {
     out.text(' FLAGS ');
     writeFlags(out, view, sequence);
+    // RFC 7162 §3.1.4: \Seen that FETCH sets is a change like others.
+    if (session.condstore && !attributes.some((a) => a.kind === 'modseq')) {
+      out.text(' ');
+      writeModSeq(out, view, sequence);
+    }
   }
   out.text(')\r\n');
 }

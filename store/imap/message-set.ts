@@ -1,13 +1,22 @@
 import type { SelectedMailbox } from '../mailstore/mailstore.ts';
-import { type NumberRange, resolveRanges, type SequenceSet } from './codec/sequence-set.ts';
+import { type NumberRange, rangesOf, resolveRanges, type SequenceSet } from './codec/sequence-set.ts';
+
+/** A mailbox to count in, with what SEARCH saved there. */
+export interface Numbering {
+  readonly view: SelectedMailbox;
+  /** UIDs of the saved result `$`, ascending (RFC 5182). Those that are gone are passed over. */
+  readonly saved: readonly number[];
+}
 
 /**
  * The messages of a set as ranges of sequence numbers, ascending. Numbers that no message has are passed over: with
  * UIDs RFC 9051 §6.4.9 asks for it, and with sequence numbers a client that counts wrong learns more from the answer.
  */
-export function sequenceRanges(view: SelectedMailbox, set: SequenceSet, uid: boolean): NumberRange[] {
+export function sequenceRanges({ view, saved }: Numbering, set: SequenceSet, uid: boolean): NumberRange[] {
   const { exists } = view;
   if (exists === 0) return [];
+  // RFC 5182 §2.1: `$` names messages, whether the command counts or takes UIDs; expunged ones have left it.
+  if (set.saved) return rangesOf(saved.map((known) => view.sequenceOf(known)).filter((sequence) => sequence > 0));
   const out: NumberRange[] = [];
   for (const range of resolveRanges(set, uid ? (view.uidAt(exists) ?? 0) : exists)) {
     const first = uid ? view.firstSequenceFrom(range.first) : range.first;

@@ -1,16 +1,15 @@
 import { SEEN, systemFlagBit } from '../mailstore/flags.ts';
-import type { FetchedMessage, Mailstore, SelectedMailbox, TextCriterion } from '../mailstore/mailstore.ts';
+import type { FetchedMessage, Mailstore, TextCriterion } from '../mailstore/mailstore.ts';
 import { DAY_MS } from './codec/date-time.ts';
 import { CommandSyntaxError } from './codec/lexer.ts';
 import { decodeUtf8 } from './codec/mailbox-name.ts';
 import type { DateRelation, SearchKey } from './codec/search-key.ts';
 import { rangesContain } from './codec/sequence-set.ts';
-import { sequenceRanges } from './message-set.ts';
+import { type Numbering, sequenceRanges } from './message-set.ts';
 
 /** What a search has read of the messages already. */
-interface Context {
+interface Context extends Numbering {
   readonly mailstore: Mailstore;
-  readonly view: SelectedMailbox;
 }
 
 type Key<Kind extends SearchKey['kind']> = SearchKey & { readonly kind: Kind };
@@ -19,15 +18,25 @@ type Key<Kind extends SearchKey['kind']> = SearchKey & { readonly kind: Kind };
  * Sequence numbers of the messages that match, ascending. What the view knows is decided there; the database is asked
  * only about the messages that are left (RFC 9051 §6.4.4). Throws CommandSyntaxError when a text is not in UTF-8.
  */
-export function search(mailstore: Mailstore, view: SelectedMailbox, key: SearchKey): Promise<number[]> {
-  const all = Array.from({ length: view.exists }, (_, index) => index + 1);
-  return evaluate({ mailstore, view }, key, all);
+export function search(mailstore: Mailstore, numbering: Numbering, key: SearchKey): Promise<number[]> {
+  const all = Array.from({ length: numbering.view.exists }, (_, index) => index + 1);
+  return searchAmong(mailstore, numbering, key, all);
+}
+
+/** The same, of some messages only. */
+export function searchAmong(
+  mailstore: Mailstore,
+  { view, saved }: Numbering,
+  key: SearchKey,
+  candidates: readonly number[],
+): Promise<number[]> {
+  return evaluate({ mailstore, view, saved }, key, candidates);
 }
 
 /** Those of the candidates that match. */
 async function evaluate(context: Context, key: SearchKey, candidates: readonly number[]): Promise<number[]> {
   if (candidates.length === 0) return [];
-  const test = viewTest(context.view, key);
+  const test = viewTest(context, key);
   if (test !== undefined) return candidates.filter(test);
   switch (key.kind) {
     case 'and':
@@ -48,6 +57,15 @@ async function evaluate(context: Context, key: SearchKey, candidates: readonly n
       );
     case 'date':
       return byDate(context, key, candidates);
+    case 'within': {
+      // RFC 5032 §2: so many seconds ago or more, or less.
+      const since = Date.now() - key.seconds * 1000;
+      return byMessage(context, candidates, {}, ({ internalDateMs }) =>
+        key.relation === 'older' ? internalDateMs <= since : internalDateMs >= since,
+      );
+    }
+    case 'fuzzy':
+      return evaluate(context, loosened(key.key), candidates);
     case 'header':
     case 'body':
     case 'text':
@@ -65,7 +83,7 @@ async function evaluateAll(
 ): Promise<number[]> {
   const texts = keys.filter(isText);
   const others = keys.filter((key) => !isText(key));
-  const isCheap = (key: SearchKey): boolean => viewTest(context.view, key) !== undefined;
+  const isCheap = (key: SearchKey): boolean => viewTest(context, key) !== undefined;
   let left = [...candidates];
   for (const key of others.filter(isCheap)) left = await evaluate(context, key, left);
   for (const key of others.filter((key) => !isCheap(key))) left = await evaluate(context, key, left);
@@ -76,8 +94,9 @@ const isText = (key: SearchKey): key is Key<'header' | 'body' | 'text'> =>
   key.kind === 'header' || key.kind === 'body' || key.kind === 'text';
 
 /** The test for keys that the view answers; undefined for others. */
-function viewTest(view: SelectedMailbox, key: SearchKey): ((sequence: number) => boolean) | undefined {
-  const { flags, uids } = view.columns;
+function viewTest(numbering: Numbering, key: SearchKey): ((sequence: number) => boolean) | undefined {
+  const { view } = numbering;
+  const { flags, uids, modSeqs } = view.columns;
   const isRecent = (sequence: number): boolean => (uids[sequence - 1] ?? 0) >= view.recentFromUid;
   switch (key.kind) {
     case 'all':
@@ -96,9 +115,11 @@ function viewTest(view: SelectedMailbox, key: SearchKey): ((sequence: number) =>
     }
     case 'sequence':
     case 'uid': {
-      const ranges = sequenceRanges(view, key.set, key.kind === 'uid');
+      const ranges = sequenceRanges(numbering, key.set, key.kind === 'uid');
       return (sequence) => rangesContain(ranges, sequence);
     }
+    case 'modseq':
+      return (sequence) => (modSeqs[sequence - 1] ?? 0) >= key.modSeq;
     default:
       return undefined;
   }
@@ -164,4 +185,40 @@ async function byText(
   const uids = candidates.map((sequence) => view.uidAt(sequence) ?? 0);
   const found = await mailstore.messages.search(view.mailboxId, uids, criteria);
   return found.map((uid) => view.sequenceOf(uid)).filter((sequence) => sequence > 0);
+}
+
+/** RFC 6203 §3: how we match loosely: each word of a text anywhere, in any order, instead of the text as a whole. */
+function loosened(key: SearchKey): SearchKey {
+  switch (key.kind) {
+    case 'header':
+    case 'body':
+    case 'text': {
+      const words = key.text.split(/\s+/).filter((word) => word !== '');
+      return words.length < 2 ? key : { kind: 'and', keys: words.map((text) => ({ ...key, text })) };
+    }
+    case 'and':
+      return { kind: 'and', keys: key.keys.map(loosened) };
+    case 'or':
+      return { kind: 'or', left: loosened(key.left), right: loosened(key.right) };
+    case 'not':
+      return { kind: 'not', key: loosened(key.key) };
+    default:
+      return key;
+  }
+}
+
+/** The same key without its FUZZY: what matches it matches exactly. */
+export function strict(key: SearchKey): SearchKey {
+  switch (key.kind) {
+    case 'fuzzy':
+      return strict(key.key);
+    case 'and':
+      return { kind: 'and', keys: key.keys.map(strict) };
+    case 'or':
+      return { kind: 'or', left: strict(key.left), right: strict(key.right) };
+    case 'not':
+      return { kind: 'not', key: strict(key.key) };
+    default:
+      return key;
+  }
 }

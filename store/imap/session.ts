@@ -52,6 +52,7 @@ export class Session {
   #selected: Selected | undefined;
   #heldLiteralBytes = 0;
   #ended = false;
+  #tag = '*';
   #leaving = false;
   #afterResponse: (() => Promise<void>) | undefined;
 
@@ -96,9 +97,47 @@ export class Session {
     return this.services.config.allowPlaintextLoopback && loopback;
   }
 
+  /** The tag of the command that is under way. */
+  get tag(): string {
+    return this.#tag;
+  }
+
+  /** The client enabled IMAP4rev2: no \Recent, ESEARCH in place of SEARCH (RFC 9051 appendix E). */
+  get rev2(): boolean {
+    return this.enabled.has('IMAP4REV2');
+  }
+
   /** Whether mailbox names and other text travel in UTF-8 (IMAP4rev2, UTF8=ACCEPT). */
   get utf8(): boolean {
-    return this.enabled.has('IMAP4REV2') || this.enabled.has('UTF8=ACCEPT');
+    return this.rev2 || this.enabled.has('UTF8=ACCEPT');
+  }
+
+  /** The client wants mod-sequences with every change of flags (RFC 7162 §3.1). */
+  get condstore(): boolean {
+    return this.enabled.has('CONDSTORE') || this.qresync;
+  }
+
+  get qresync(): boolean {
+    return this.enabled.has('QRESYNC');
+  }
+
+  /** RFC 9586: neither side names messages by sequence number any more. */
+  get uidOnly(): boolean {
+    return this.enabled.has('UIDONLY');
+  }
+
+  /** VANISHED stands in place of EXPUNGE. */
+  get vanishes(): boolean {
+    return this.qresync || this.uidOnly;
+  }
+
+  /** RFC 7162 §3.1: a command that shows that the client knows mod-sequences switches them on. */
+  enableCondstore(): void {
+    if (this.condstore) return;
+    this.enabled.add('CONDSTORE');
+    if (this.#selected !== undefined) {
+      this.out.line(`* OK [HIGHESTMODSEQ ${this.#selected.view.toldModSeq}] Mod-sequences are on`);
+    }
   }
 
   /** Whether a capability is on for this session: not switched off for all, nor for the account that has signed in. */
@@ -158,6 +197,24 @@ export class Session {
   /** Waits for the client where it is slow: call it between rows of a long response. */
   flow(): Promise<void> {
     return this.connection.flow(false);
+  }
+
+  /**
+   * Waits for something that may take long, and shows the client meanwhile that it goes on (RFC 9585). Between rows
+   * alone: what is written must stand at the beginning of a line.
+   */
+  async whileWorking<T>(work: Promise<T>): Promise<T> {
+    if (!this.offers('INPROGRESS')) return work;
+    const timer = setInterval(() => {
+      this.out.line(`* OK [INPROGRESS ("${this.#tag}" NIL NIL)] Still working`);
+      // A client that does not read is dealt with where rows are written.
+      this.connection.flow(true).catch(this.connection.destroy);
+    }, this.services.config.inProgressIntervalMs);
+    try {
+      return await work;
+    } finally {
+      clearInterval(timer);
+    }
   }
 
   /** Tells the client what changed in the selected mailbox since it was told last. */
@@ -254,20 +311,20 @@ export class Session {
 
   async #execute(segments: readonly Segment[]): Promise<Completion> {
     const args = new ArgumentReader(segments, (capability) => this.offers(capability));
-    let tag = '*';
+    this.#tag = '*';
     let completion: Completion;
     try {
-      tag = args.tag();
+      this.#tag = args.tag();
       args.space();
       const command = this.#commandOf(args);
       const read = command.read(args);
       args.end();
-      completion = this.#mayRun(command) ?? (await this.#act(command, read));
+      completion = this.#mayRun(command, read) ?? (await this.#act(command, read));
     } catch (error) {
       if (!(error instanceof CommandSyntaxError)) throw error;
       completion = bad(error.message);
     }
-    this.out.line(`${tag} ${formatCompletion(completion)}`);
+    this.out.line(`${this.#tag} ${formatCompletion(completion)}`);
     return completion;
   }
 
@@ -284,8 +341,12 @@ export class Session {
     return command;
   }
 
-  #mayRun(command: AnyCommand): Completion | undefined {
-    if (command.states.includes(this.state)) return undefined;
+  #mayRun(command: AnyCommand, read: unknown): Completion | undefined {
+    if (command.states.includes(this.state)) {
+      // RFC 9586 §3.1: a client that gave up sequence numbers must not send any.
+      const counts = typeof command.counts === 'function' ? command.counts(read) : command.counts;
+      return this.uidOnly && counts === true ? bad('Name messages by UID', 'UIDREQUIRED') : undefined;
+    }
     if (this.state === 'not-authenticated') return bad('Sign in first');
     return bad(command.states.includes('selected') ? 'No mailbox selected' : 'Already signed in');
   }
@@ -295,7 +356,8 @@ export class Session {
     try {
       const completion = await command.act(this, read);
       if (completion.status !== 'BAD') {
-        await this.tellChanges({ expunges: command.expunges, refresh: command.refreshes ?? false });
+        const expunges = typeof command.expunges === 'function' ? command.expunges(read) : command.expunges;
+        await this.tellChanges({ expunges, refresh: command.refreshes ?? false });
       }
       return completion;
     } catch (error) {

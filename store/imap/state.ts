@@ -1,5 +1,7 @@
 import type { Account } from '@postern/shared/directory/directory.ts';
 import type { QuotaLimits, SelectedMailbox, StoredAccount } from '../mailstore/mailstore.ts';
+import type { Numbering } from './message-set.ts';
+import type { SearchContext } from './search-context.ts';
 
 /** RFC 9051 §3: what a session may do. Logout is no state here: the session's loop ends. */
 export type State = 'not-authenticated' | 'authenticated' | 'selected';
@@ -12,8 +14,12 @@ export interface SignedIn {
 }
 
 /** The mailbox that SELECT or EXAMINE opened. */
-export interface Selected {
+export interface Selected extends Numbering {
   readonly view: SelectedMailbox;
+  /** UIDs of the result that SEARCH saved last (RFC 5182). */
+  saved: readonly number[];
+  /** Searches whose results are kept up to date, by the tag of their command (RFC 5267 §4.3). */
+  readonly contexts: Map<string, SearchContext>;
   readonly name: string;
   /** EXAMINE: nothing in it changes, \Seen and \Recent included. */
   readonly readOnly: boolean;

@@ -9,6 +9,7 @@ const VALUES = {
   UIDNEXT: (s: MailboxStatus): number => s.uidNext,
   UIDVALIDITY: (s: MailboxStatus): number => s.uidValidity,
   UNSEEN: (s: MailboxStatus): number => s.unseen,
+  HIGHESTMODSEQ: (s: MailboxStatus): number => s.highestModSeq,
 } as const;
 
 /** RFC 9051 §9 status-att. */
@@ -20,6 +21,8 @@ const isStatusItem = (name: string): name is StatusItem => Object.hasOwn(VALUES,
 export function readStatusItems(args: ArgumentReader): StatusItem[] {
   return args.list((): StatusItem => {
     const name = args.keyword();
+    // RFC 7162 §3.1.7
+    if (name === 'HIGHESTMODSEQ') args.require('CONDSTORE', `status item ${name}`);
     return isStatusItem(name) ? name : args.fail(`unknown status item ${name}`);
   }, true);
 }
@@ -31,6 +34,7 @@ export function writeStatus(
   counters: MailboxStatus,
   items: readonly StatusItem[],
 ): void {
+  if (items.includes('HIGHESTMODSEQ')) session.enableCondstore();
   const { out } = session;
   out.text('* STATUS ');
   writeName(session, out, mailbox);

@@ -1,30 +1,44 @@
-import { writeFlags } from './message-data.ts';
+import { formatRanges, rangesOf } from './codec/sequence-set.ts';
+import { writeFlagUpdate } from './message-data.ts';
+import { tellContexts, tellContextsOfExpunged } from './search-context.ts';
 import type { Session } from './session.ts';
 import type { Selected } from './state.ts';
 
 /** Rows written between two looks at the socket. */
 const ROWS_A_TURN = 1000;
 
-/** RFC 9051 §7.5.1: writes EXPUNGE (where allowed), then EXISTS and RECENT, then FETCH of changed flags. */
+/**
+ * RFC 9051 §7.5.1: writes EXPUNGE or VANISHED (where allowed), then EXISTS and RECENT, then FETCH of changed flags, then
+ * what that changes in searches that are kept up to date.
+ */
 export async function writeChanges(session: Session, selected: Selected, expunges: boolean): Promise<void> {
   const { out } = session;
   const { view } = selected;
   const changes = view.take({ expunges });
-  for (const [row, sequence] of changes.expungedSequence.entries()) {
-    out.text('* ').number(sequence).text(' EXPUNGE\r\n');
-    if (row % ROWS_A_TURN === ROWS_A_TURN - 1) await session.flow();
+  tellContextsOfExpunged(session, selected, changes);
+  if (session.vanishes) {
+    // RFC 7162 §3.2.10, RFC 9586 §3.4: UIDs in place of EXPUNGE.
+    if (changes.expungedUids.length > 0) out.line(`* VANISHED ${formatRanges(rangesOf(changes.expungedUids))}`);
+  } else {
+    for (const [row, sequence] of changes.expungedSequence.entries()) {
+      out.text('* ').number(sequence).text(' EXPUNGE\r\n');
+      if (row % ROWS_A_TURN === ROWS_A_TURN - 1) await session.flow();
+    }
   }
   if (changes.exists !== undefined) {
     if (!selected.readOnly) await view.claimRecent();
     out.text('* ').number(changes.exists).text(' EXISTS\r\n');
-    out.text('* ').number(recentCount(selected)).text(' RECENT\r\n');
+    if (!session.rev2) out.text('* ').number(recentCount(selected)).text(' RECENT\r\n');
   }
   if (changes.keywordsChanged) writeFlagsLine(session, selected);
   for (const [row, sequence] of changes.flagsSequence.entries()) {
-    out.text('* ').number(sequence).text(' FETCH (FLAGS ');
-    writeFlags(out, view, sequence);
-    out.text(')\r\n');
+    writeFlagUpdate(session, sequence);
     if (row % ROWS_A_TURN === ROWS_A_TURN - 1) await session.flow();
+  }
+  await tellContexts(session, selected);
+  // RFC 7162 §6: the client must not take the mod-sequences above for its own while VANISHED is held back.
+  if (session.qresync && view.expungesPending && (changes.flagsSequence.length > 0 || changes.exists !== undefined)) {
+    out.line(`* OK [HIGHESTMODSEQ ${view.toldModSeq}] Expunged messages are told later`);
   }
 }
 

@@ -25,6 +25,8 @@ export class MailboxSession implements SelectedMailbox {
   #exists: number;
   /** Changes up to this mod-sequence were told to the client, or were part of what it saw at SELECT. */
   #told: number;
+  /** Up to here expunges were told as well. */
+  #toldWhole: number;
   #keywordsTold: number;
   readonly #own = new Set<number>();
   #recentFrom = Number.POSITIVE_INFINITY;
@@ -39,6 +41,7 @@ export class MailboxSession implements SelectedMailbox {
     this.#columns = view.current;
     this.#exists = view.current.count;
     this.#told = view.head.highestModSeq;
+    this.#toldWhole = view.head.highestModSeq;
     this.#keywordsTold = view.keywordCount;
     view.enter(this.#columns);
   }
@@ -70,6 +73,14 @@ export class MailboxSession implements SelectedMailbox {
 
   get highestModSeq(): number {
     return this.#view.head.highestModSeq;
+  }
+
+  get toldModSeq(): number {
+    return this.#toldWhole;
+  }
+
+  get expungesPending(): boolean {
+    return this.#columns !== this.#view.current;
   }
 
   get recentFromUid(): number {
@@ -140,6 +151,7 @@ export class MailboxSession implements SelectedMailbox {
       if (i < survivors && !this.#own.has(modSeq)) flagsSequence.push(i + 1);
     }
     this.#told = highest;
+    if (this.#columns === next) this.#toldWhole = Math.max(this.#toldWhole, this.#view.head.highestModSeq);
     for (const modSeq of this.#own) if (modSeq <= highest) this.#own.delete(modSeq);
     this.#exists = this.#columns.count;
     const keywordsChanged = this.#view.keywordCount > this.#keywordsTold;

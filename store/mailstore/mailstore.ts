@@ -306,6 +306,11 @@ export interface Messages {
   /** Removes the \Deleted ones; only those among `uids` when given (UID EXPUNGE, RFC 4315). */
   expunge(mailboxId: number, uids?: ArrayLike<number>): Promise<ExpungeResult>;
   /**
+   * UIDs expunged or moved away since a mod-sequence, ascending (QRESYNC, RFC 7162 §3.2.5). `forgotten`: the history does
+   * not reach back that far, so that only what is there now can tell.
+   */
+  expungedSince(mailboxId: number, modSeq: number): Promise<ExpungedSince>;
+  /**
    * Which of `uids` match all the given texts. Substring match over decoded text, regardless of case (RFC 9051 §6.4.4);
    * right at once for a message that has just come in.
    */
@@ -403,6 +408,10 @@ export type CopyResult =
 export type ExpungeResult =
   | { readonly kind: 'expunged'; readonly uids: readonly number[]; readonly modSeq: number }
   | { readonly kind: 'no-such-mailbox' };
+
+export type ExpungedSince =
+  | { readonly kind: 'known'; readonly uids: readonly number[] }
+  | { readonly kind: 'forgotten' };
 
 export type TextCriterion =
   | { readonly kind: 'header'; readonly field: string; readonly value: string }

@@ -2,6 +2,7 @@ import { withinQuota } from './accounts.ts';
 import type { ChangeNotices } from './changes.ts';
 import type { SqlContents } from './content.ts';
 import { type Database, integerList } from './database.ts';
+import { readExpungedSince } from './expunged.ts';
 import { readPages } from './fetch-pages.ts';
 import { DELETED } from './flags.ts';
 import { type Keywords, NO_KEYWORDS } from './keywords.ts';
@@ -9,6 +10,7 @@ import type {
   AppendMessage,
   AppendResult,
   CopyResult,
+  ExpungedSince,
   ExpungeResult,
   FetchedMessage,
   FetchWants,
@@ -138,6 +140,10 @@ export class SqlMessages implements Messages {
       await scope.save();
       return { kind: 'expunged', uids: messages.map((m) => m.uid), modSeq: mailbox.highestModSeq };
     });
+  }
+
+  expungedSince(mailboxId: number, modSeq: number): Promise<ExpungedSince> {
+    return readExpungedSince(this.#database, mailboxId, modSeq);
   }
 
   async search(mailboxId: number, uids: ArrayLike<number>, texts: readonly TextCriterion[]): Promise<number[]> {

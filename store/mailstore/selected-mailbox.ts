@@ -41,6 +41,13 @@ export interface SelectedMailbox {
   /** UIDNEXT and HIGHESTMODSEQ of the state that was read last. */
   readonly uidNext: number;
   readonly highestModSeq: number;
+  /**
+   * The mod-sequence up to which the client was told everything, expunges included: what it may keep as HIGHESTMODSEQ
+   * (RFC 7162 §6). Lower than what it saw of flags while expunges wait to be told.
+   */
+  readonly toldModSeq: number;
+  /** Whether messages were expunged that `take()` has not been allowed to report yet. */
+  readonly expungesPending: boolean;
   /** Messages with this UID and above are \Recent in this session; Infinity when it claims none. */
   readonly recentFromUid: number;
 

@@ -90,7 +90,7 @@ describe('clients that are not ours', () => {
       expect(message.bodyStructure?.type).toBe('text/plain');
       expect(message.source?.equals(MESSAGE)).toBe(true);
       expect(message.size).toBe(MESSAGE.length);
-      expect([...(message.flags ?? [])].sort()).toEqual(['$Work', '\\Recent', '\\Seen']);
+      expect([...(message.flags ?? [])].sort()).toEqual(['$Work', '\\Seen']);
       expect(new Date(message.internalDate ?? 0).getTime()).toBe(1_700_000_000_000);
 
       expect(await client.search({ body: 'nirgends' })).toEqual([]);

@@ -21,7 +21,7 @@ export interface Partial {
 
 /** RFC 9051 §9 fetch-att as a value. */
 export type FetchAttribute =
-  | { readonly kind: 'flags' | 'uid' | 'internaldate' | 'size' | 'envelope' | 'body' | 'bodystructure' }
+  | { readonly kind: 'flags' | 'uid' | 'modseq' | 'internaldate' | 'size' | 'envelope' | 'body' | 'bodystructure' }
   | {
       readonly kind: 'section';
       readonly section: Section;
@@ -85,6 +85,10 @@ function readName(args: ArgumentReader): string {
 }
 
 function readFetchAttribute(args: ArgumentReader, name: string): FetchAttribute {
+  if (name === 'MODSEQ') {
+    args.require('CONDSTORE', 'fetch item MODSEQ');
+    return { kind: 'modseq' };
+  }
   const simple = SIMPLE[name];
   if (simple !== undefined) return simple;
   if ((name === 'BODY' || name === 'BODY.PEEK') && args.take('[')) {

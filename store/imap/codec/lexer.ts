@@ -216,6 +216,7 @@ export class ArgumentReader {
     const text = /^[\d:,*$]*/.exec(this.#text.slice(this.#at))?.[0] ?? '';
     const set = parseSequenceSet(text);
     if (set === undefined) this.fail('bad sequence set');
+    if (set.saved) this.require('SEARCHRES', 'sequence set $');
     this.#at += text.length;
     return set;
   }

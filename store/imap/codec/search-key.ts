@@ -1,5 +1,6 @@
 import { readDate } from './date-time.ts';
 import type { ArgumentReader } from './lexer.ts';
+import { readSearchReturn, type SearchReturn } from './search-return.ts';
 import type { SequenceSet } from './sequence-set.ts';
 
 export type DateRelation = 'before' | 'on' | 'since';
@@ -23,12 +24,20 @@ export type SearchKey =
       readonly day: number;
     }
   | { readonly kind: 'size'; readonly relation: 'larger' | 'smaller'; readonly bytes: number }
+  /** RFC 5032: INTERNALDATE lies within so many seconds before now, or further back. */
+  | { readonly kind: 'within'; readonly relation: 'older' | 'younger'; readonly seconds: number }
+  /** RFC 7162 §3.1.5: the mod-sequence is this or a higher one. */
+  | { readonly kind: 'modseq'; readonly modSeq: number }
+  /** RFC 6203 §3: the key may be matched loosely. */
+  | { readonly kind: 'fuzzy'; readonly key: SearchKey }
   | { readonly kind: 'not'; readonly key: SearchKey }
   | { readonly kind: 'or'; readonly left: SearchKey; readonly right: SearchKey }
   | { readonly kind: 'and'; readonly keys: readonly SearchKey[] };
 
 /** Arguments of SEARCH (and of UID SEARCH). */
 export interface SearchProgram {
+  /** What RETURN (…) asks for; undefined without it. */
+  readonly returns: SearchReturn | undefined;
   /** Upper-cased; undefined is US-ASCII (or UTF-8 under IMAP4rev2). */
   readonly charset: string | undefined;
   readonly key: SearchKey;
@@ -53,19 +62,41 @@ const DATES: Record<string, readonly ['internal' | 'sent', DateRelation]> = {
   SENTSINCE: ['sent', 'since'],
 };
 
-/** What follows `SEARCH `: an optional charset, then one key or more, all of which must match. */
+/** What follows `SEARCH `: what to return and a charset, both optional, then the keys. */
 export function readSearchProgram(args: ArgumentReader): SearchProgram {
+  const returns = readSearchReturn(args);
   let charset: string | undefined;
   if (args.take('CHARSET ')) {
     charset = args.astring().toUpperCase();
     args.space();
   }
+  return { returns, charset, key: readSearchKeys(args) };
+}
+
+/** One key or more up to the end, all of which must match. */
+export function readSearchKeys(args: ArgumentReader): SearchKey {
   const keys = [readSearchKey(args)];
   while (!args.atEnd) {
     args.space();
     keys.push(readSearchKey(args));
   }
-  return { charset, key: keys.length === 1 && keys[0] !== undefined ? keys[0] : { kind: 'and', keys } };
+  return keys.length === 1 && keys[0] !== undefined ? keys[0] : { kind: 'and', keys };
+}
+
+/** Whether any part of the key satisfies the test. */
+export function someKey(key: SearchKey, test: (key: SearchKey) => boolean): boolean {
+  if (test(key)) return true;
+  switch (key.kind) {
+    case 'and':
+      return key.keys.some((each) => someKey(each, test));
+    case 'or':
+      return someKey(key.left, test) || someKey(key.right, test);
+    case 'not':
+    case 'fuzzy':
+      return someKey(key.key, test);
+    default:
+      return false;
+  }
 }
 
 function readSearchKey(args: ArgumentReader): SearchKey {
@@ -113,6 +144,16 @@ function readNamedKey(args: ArgumentReader, name: string): SearchKey {
       return { kind: 'uid', set: args.sequenceSet() };
     case 'NOT':
       return { kind: 'not', key: readSearchKey(args) };
+    case 'OLDER':
+    case 'YOUNGER':
+      args.require('WITHIN', `search key ${name}`);
+      return { kind: 'within', relation: name === 'OLDER' ? 'older' : 'younger', seconds: args.nzNumber() };
+    case 'MODSEQ':
+      args.require('CONDSTORE', 'search key MODSEQ');
+      return { kind: 'modseq', modSeq: readSearchModSeq(args) };
+    case 'FUZZY':
+      args.require('SEARCH=FUZZY', 'search key FUZZY');
+      return { kind: 'fuzzy', key: readSearchKey(args) };
     case 'HEADER': {
       const field = args.astring();
       args.space();
@@ -126,4 +167,16 @@ function readNamedKey(args: ArgumentReader, name: string): SearchKey {
     default:
       return args.fail(`unknown search key ${name}`);
   }
+}
+
+/** RFC 7162 §3.1.5: `["/flags/\\Seen" all] 620162338`; all flags share a mod-sequence, so that the entry says nothing. */
+function readSearchModSeq(args: ArgumentReader): number {
+  if (args.peek() === '"') {
+    args.string();
+    args.space();
+    const type = args.keyword();
+    if (type !== 'PRIV' && type !== 'SHARED' && type !== 'ALL') args.fail('expected priv, shared or all');
+    args.space();
+  }
+  return args.number64();
 }

@@ -94,3 +94,19 @@ export function formatSequenceSet(numbers: Iterable<number>): string {
   close();
   return pieces.join(',');
 }
+
+/** `1:3,5` for ascending ranges that do not touch. The empty string for none. */
+export function formatRanges(ranges: readonly NumberRange[]): string {
+  return ranges.map(({ first, last }) => (first === last ? String(first) : `${first}:${last}`)).join(',');
+}
+
+/** Ascending numbers as ascending ranges that do not touch. */
+export function rangesOf(numbers: Iterable<number>): NumberRange[] {
+  const out: { first: number; last: number }[] = [];
+  for (const value of numbers) {
+    const before = out[out.length - 1];
+    if (before !== undefined && value === before.last + 1) before.last = value;
+    else out.push({ first: value, last: value });
+  }
+  return out;
+}

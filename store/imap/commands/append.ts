@@ -38,9 +38,12 @@ export const append: Command<Arguments> = {
       internalDateMs = readDateTime(args);
       args.space();
     }
+    // RFC 6855 §4: `UTF8 (~{310}…)` says that the header is in UTF-8; it is stored as it is either way.
+    const utf8 = args.offers('UTF8=ACCEPT') && args.take('UTF8 (');
     const { bytes, binary } = args.literal();
+    if (utf8) args.expect(')');
     // RFC 9051 §4.3: NUL only in literal8, which comes with BINARY (RFC 3516).
-    if (binary) args.fail('literal8 needs BINARY, which is not offered');
+    if (binary && !utf8) args.fail('literal8 needs BINARY, which is not offered');
     if (bytes.includes(0)) args.fail('NUL in a message');
     return { mailbox, flags, internalDateMs, message: bytes };
   },

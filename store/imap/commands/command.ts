@@ -12,7 +12,9 @@ export interface Command<Arguments> {
   readonly name: string;
   readonly states: readonly State[];
   /** Whether EXPUNGE may be told before the tagged response: not where the client counts messages (RFC 9051 §7.5.1). */
-  readonly expunges: boolean;
+  readonly expunges: boolean | ((args: Arguments) => boolean);
+  /** Whether it names messages by sequence number: refused once the client enabled UIDONLY (RFC 9586 §3). */
+  readonly counts?: boolean | ((args: Arguments) => boolean);
   /** Asks the database for changes afterwards, whatever the change feed said: NOOP. */
   readonly refreshes?: boolean;
   /** The capability that brings the command; it is unknown when that is switched off. */

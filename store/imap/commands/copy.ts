@@ -17,6 +17,7 @@ function transferring(how: 'COPY' | 'MOVE', uid: boolean): Command<Arguments> {
     states: SELECTED,
     // A COPY by sequence number leaves the numbers alone; MOVE tells them as they go (RFC 6851 §3.3).
     expunges: uid || how === 'MOVE',
+    counts: !uid,
     refreshes: true,
     ...(how === 'MOVE' ? { capability: 'MOVE' } : {}),
     read(args: ArgumentReader) {
@@ -30,13 +31,15 @@ function transferring(how: 'COPY' | 'MOVE', uid: boolean): Command<Arguments> {
       if (how === 'MOVE' && readOnly) return no('READ-ONLY', 'The mailbox was opened read-only');
       const target = await findMailbox(session, octets);
       if (target === undefined) return tryCreate();
-      const uids = uidsOf(view, sequenceRanges(view, set, uid));
+      const uids = uidsOf(view, sequenceRanges(session.selected, set, uid));
       if (uids.length === 0) return ok(`${how} completed`);
       const { messages } = session.mailstore;
       const { quota } = session.signedIn;
-      const result = await (how === 'COPY'
-        ? messages.copy(view.mailboxId, uids, target.id, quota)
-        : messages.move(view.mailboxId, uids, target.id, quota));
+      const result = await session.whileWorking(
+        how === 'COPY'
+          ? messages.copy(view.mailboxId, uids, target.id, quota)
+          : messages.move(view.mailboxId, uids, target.id, quota),
+      );
       if (result.kind === 'no-such-mailbox') return tryCreate();
       if (result.kind === 'over-quota') return overQuota();
       if (result.sourceUids.length === 0) return ok(`${how} completed`, 'EXPUNGEISSUED');
@@ -45,7 +48,9 @@ function transferring(how: 'COPY' | 'MOVE', uid: boolean): Command<Arguments> {
       if (how === 'COPY') return ok('COPY completed', copyUid);
       // RFC 6851 §4.3: before the EXPUNGE responses, so that a client still knows the old UIDs.
       session.out.line(`* OK [${copyUid}] Moved`);
-      return ok('MOVE completed');
+      // RFC 7162 §3.2.8: the source's mod-sequence after the move.
+      const modSeq = session.condstore ? result.sourceModSeq : undefined;
+      return ok('MOVE completed', modSeq === undefined ? undefined : `HIGHESTMODSEQ ${modSeq}`);
     },
   };
 }

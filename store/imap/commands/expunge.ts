@@ -1,9 +1,18 @@
+import type { ExpungeResult } from '../../mailstore/mailstore.ts';
 import type { ArgumentReader } from '../codec/lexer.ts';
 import type { SequenceSet } from '../codec/sequence-set.ts';
-import { no, ok } from '../completion.ts';
+import { type Completion, no, ok } from '../completion.ts';
 import { noSuchMailbox } from '../mailbox-argument.ts';
 import { sequenceRanges, uidsOf } from '../message-set.ts';
+import type { Session } from '../session.ts';
 import { type Command, noArguments, SELECTED } from './command.ts';
+
+/** RFC 7162 §3.2.7: who keeps mod-sequences learns the one of the expunge; all before it is told before. */
+function completionOf(session: Session, result: ExpungeResult): Completion {
+  if (result.kind !== 'expunged') return noSuchMailbox();
+  const tell = session.condstore && result.uids.length > 0;
+  return ok('EXPUNGE completed', tell ? `HIGHESTMODSEQ ${result.modSeq}` : undefined);
+}
 
 /** RFC 9051 §6.4.3. */
 export const expunge: Command<undefined> = {
@@ -15,8 +24,7 @@ export const expunge: Command<undefined> = {
   async act(session) {
     const { view, readOnly } = session.selected;
     if (readOnly) return no('READ-ONLY', 'The mailbox was opened read-only');
-    const result = await session.mailstore.messages.expunge(view.mailboxId);
-    return result.kind === 'expunged' ? ok('EXPUNGE completed') : noSuchMailbox();
+    return completionOf(session, await session.whileWorking(session.mailstore.messages.expunge(view.mailboxId)));
   },
 };
 
@@ -34,9 +42,8 @@ export const uidExpunge: Command<SequenceSet> = {
   async act(session, set) {
     const { view, readOnly } = session.selected;
     if (readOnly) return no('READ-ONLY', 'The mailbox was opened read-only');
-    const uids = uidsOf(view, sequenceRanges(view, set, true));
+    const uids = uidsOf(view, sequenceRanges(session.selected, set, true));
     if (uids.length === 0) return ok('EXPUNGE completed');
-    const result = await session.mailstore.messages.expunge(view.mailboxId, uids);
-    return result.kind === 'expunged' ? ok('EXPUNGE completed') : noSuchMailbox();
+    return completionOf(session, await session.whileWorking(session.mailstore.messages.expunge(view.mailboxId, uids)));
   },
 };

@@ -1,12 +1,16 @@
 import { SEEN } from '../../mailstore/flags.ts';
+import type { SelectedMailbox } from '../../mailstore/mailstore.ts';
 import { type FetchAttribute, readFetchAttributes } from '../codec/fetch-attribute.ts';
+import { type FetchModifiers, readFetchModifiers } from '../codec/fetch-modifier.ts';
 import type { ArgumentReader } from '../codec/lexer.ts';
-import type { NumberRange, SequenceSet } from '../codec/sequence-set.ts';
-import { ok } from '../completion.ts';
+import { partOf } from '../codec/partial-range.ts';
+import { type NumberRange, rangesOf, resolveRanges, type SequenceSet } from '../codec/sequence-set.ts';
+import { bad, ok } from '../completion.ts';
 import { writeFetchRows } from '../fetch-rows.ts';
-import { writeFlags } from '../message-data.ts';
+import { beginMessage, writeFlags, writeModSeq } from '../message-data.ts';
 import { numbersOf, sequenceRanges, uidsOf } from '../message-set.ts';
 import type { Session } from '../session.ts';
+import { writeVanishedEarlier } from '../vanished.ts';
 import { type Command, SELECTED } from './command.ts';
 
 /** Rows written between two looks at the socket. */
@@ -15,7 +19,11 @@ const ROWS_A_TURN = 1000;
 interface Arguments {
   readonly set: SequenceSet;
   readonly attributes: readonly FetchAttribute[];
+  readonly modifiers: FetchModifiers;
 }
+
+/** Items that the view answers. */
+const IN_VIEW: ReadonlySet<FetchAttribute['kind']> = new Set(['flags', 'uid', 'modseq']);
 
 /** RFC 9051 §6.4.5 FETCH, §6.4.9 UID FETCH. */
 function fetching(uid: boolean): Command<Arguments> {
@@ -23,18 +31,26 @@ function fetching(uid: boolean): Command<Arguments> {
     name: uid ? 'UID FETCH' : 'FETCH',
     states: SELECTED,
     expunges: uid,
+    counts: !uid,
     read(args: ArgumentReader) {
       args.space();
       const set = args.sequenceSet();
       args.space();
       const attributes = readFetchAttributes(args);
-      const withUid = uid && !attributes.some((a) => a.kind === 'uid');
-      return { set, attributes: withUid ? [{ kind: 'uid' }, ...attributes] : attributes };
+      return { set, attributes, modifiers: readFetchModifiers(args, uid) };
     },
-    async act(session, { set, attributes }) {
+    async act(session, { set, attributes: asked, modifiers }) {
       const { view } = session.selected;
-      const ranges = sequenceRanges(view, set, uid);
-      if (attributes.every((a) => a.kind === 'flags' || a.kind === 'uid')) {
+      const { changedSince } = modifiers;
+      if (modifiers.vanished && !session.qresync) return bad('Enable QRESYNC first');
+      if (changedSince !== undefined || asked.some((a) => a.kind === 'modseq')) session.enableCondstore();
+      const attributes = withImplied(session, asked, uid, changedSince !== undefined);
+      if (changedSince !== undefined) await view.refresh();
+      if (modifiers.vanished && changedSince !== undefined) {
+        await writeVanishedEarlier(session, changedSince, resolveRanges(set, view.uidNext - 1));
+      }
+      const ranges = narrowed(view, sequenceRanges(session.selected, set, uid), modifiers);
+      if (attributes.every((a) => IN_VIEW.has(a.kind))) {
         await writeFlagRows(session, ranges, attributes);
         return ok('FETCH completed');
       }
@@ -48,6 +64,34 @@ function fetching(uid: boolean): Command<Arguments> {
   };
 }
 
+/** RFC 9051 §6.4.9: UID FETCH answers with UIDs; CHANGEDSINCE with mod-sequences (RFC 7162 §3.1.4.1). */
+function withImplied(
+  session: Session,
+  asked: readonly FetchAttribute[],
+  uid: boolean,
+  modSeq: boolean,
+): readonly FetchAttribute[] {
+  const attributes = [...asked];
+  // RFC 9586 §3.3: a UIDFETCH response begins with the UID.
+  if (uid && !session.uidOnly && !asked.some((a) => a.kind === 'uid')) attributes.unshift({ kind: 'uid' });
+  if (modSeq && !asked.some((a) => a.kind === 'modseq')) attributes.push({ kind: 'modseq' });
+  return attributes;
+}
+
+/** RFC 9394 §3.4: first the places, then what of them changed. */
+function narrowed(
+  view: SelectedMailbox,
+  ranges: readonly NumberRange[],
+  { partial, changedSince }: FetchModifiers,
+): readonly NumberRange[] {
+  if (partial === undefined && changedSince === undefined) return ranges;
+  const all = [...numbersOf(ranges)];
+  const kept = partial === undefined ? all : partOf(all, partial);
+  if (changedSince === undefined) return rangesOf(kept);
+  const { modSeqs } = view.columns;
+  return rangesOf(kept.filter((sequence) => (modSeqs[sequence - 1] ?? 0) > changedSince));
+}
+
 /** Flags and UIDs alone come from the view: no question to the database. */
 async function writeFlagRows(
   session: Session,
@@ -58,11 +102,13 @@ async function writeFlagRows(
   const { view } = session.selected;
   let row = 0;
   for (const sequence of numbersOf(ranges)) {
-    out.text('* ').number(sequence).text(' FETCH (');
+    beginMessage(session, sequence);
     for (const [index, attribute] of attributes.entries()) {
       if (index > 0) out.text(' ');
       if (attribute.kind === 'uid') {
         out.text('UID ').number(view.uidAt(sequence) ?? 0);
+      } else if (attribute.kind === 'modseq') {
+        writeModSeq(out, view, sequence);
       } else {
         out.text('FLAGS ');
         writeFlags(out, view, sequence);

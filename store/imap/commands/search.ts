@@ -1,35 +1,31 @@
 import type { ArgumentReader } from '../codec/lexer.ts';
-import { readSearchProgram, type SearchProgram } from '../codec/search-key.ts';
-import { no, ok } from '../completion.ts';
-import { search as evaluate } from '../search-evaluation.ts';
+import { readSearchProgram, type SearchProgram, someKey } from '../codec/search-key.ts';
+import { ok } from '../completion.ts';
+import { answer, charsetFault, find, follow, keep } from '../searching.ts';
 import { type Command, SELECTED } from './command.ts';
 
-const CHARSETS: ReadonlySet<string> = new Set(['US-ASCII', 'UTF-8']);
-const ROWS_A_TURN = 4000;
-
-/** RFC 9051 §6.4.4 SEARCH, §6.4.9 UID SEARCH, answered as IMAP4rev1 asks (RFC 3501 §7.2.5). */
+/**
+ * RFC 9051 §6.4.4 SEARCH, §6.4.9 UID SEARCH. Answered by SEARCH under IMAP4rev1 (RFC 3501 §7.2.5), by ESEARCH under
+ * IMAP4rev2 and where the client says what to return.
+ */
 function searching(uid: boolean): Command<SearchProgram> {
   return {
     name: uid ? 'UID SEARCH' : 'SEARCH',
     states: SELECTED,
-    expunges: uid,
+    // RFC 7162 §3.2.10: no expunge while a search counts messages.
+    expunges: ({ key }) => uid && !someKey(key, ({ kind }) => kind === 'sequence'),
+    counts: ({ key }) => !uid || someKey(key, ({ kind }) => kind === 'sequence'),
     read(args: ArgumentReader) {
       args.space();
       return readSearchProgram(args);
     },
-    async act(session, { charset, key }) {
-      if (charset !== undefined && !CHARSETS.has(charset)) {
-        return no(`BADCHARSET (${[...CHARSETS].join(' ')})`, 'Charset not supported');
-      }
-      const { view } = session.selected;
-      const found = await evaluate(session.mailstore, view, key);
-      const { out } = session;
-      out.text('* SEARCH');
-      for (const [row, sequence] of found.entries()) {
-        out.text(' ').number(uid ? (view.uidAt(sequence) ?? 0) : sequence);
-        if (row % ROWS_A_TURN === ROWS_A_TURN - 1) await session.flow();
-      }
-      out.text('\r\n');
+    async act(session, program) {
+      const refused = charsetFault(session, program) ?? follow.refused(session, program);
+      if (refused !== undefined) return refused;
+      const found = await find(session, session.selected, program.key);
+      keep(session, program, found);
+      await answer(session, 'SEARCH', program, found, uid);
+      follow.begin(session, program, found, uid);
       return ok('SEARCH completed');
     },
   };

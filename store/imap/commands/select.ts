@@ -1,32 +1,50 @@
 import { SEEN } from '../../mailstore/flags.ts';
 import type { ArgumentReader } from '../codec/lexer.ts';
-import { ok } from '../completion.ts';
-import { findMailbox, noSuchMailbox } from '../mailbox-argument.ts';
+import { SEPARATOR } from '../codec/mailbox-pattern.ts';
+import { readSelectParameters, type SelectParameters } from '../codec/select-parameters.ts';
+import { bad, ok } from '../completion.ts';
+import { findMailbox, noSuchMailbox, writeName } from '../mailbox-argument.ts';
+import { resynchronise } from '../resynchronise.ts';
 import type { Selected } from '../state.ts';
 import { recentCount, SYSTEM_FLAGS_TEXT, writeFlagsLine } from '../updates.ts';
 import { type Command, SIGNED_IN } from './command.ts';
 
-/** RFC 9051 §6.3.2 SELECT, §6.3.3 EXAMINE. */
-function opening(name: 'SELECT' | 'EXAMINE'): Command<string> {
+interface Arguments extends SelectParameters {
+  readonly mailbox: string;
+}
+
+/** RFC 9051 §6.3.2 SELECT, §6.3.3 EXAMINE; CONDSTORE and QRESYNC: RFC 7162 §3.1.8, §3.2.5. */
+function opening(name: 'SELECT' | 'EXAMINE'): Command<Arguments> {
   const readOnly = name === 'EXAMINE';
   return {
     name,
     states: SIGNED_IN,
     expunges: false,
+    // RFC 9586 §3.2: sequence numbers to compare with have no place there.
+    counts: ({ resynchronisation }) => resynchronisation?.matches !== undefined,
     read(args: ArgumentReader) {
       args.space();
-      return args.astring();
+      const mailbox = args.astring();
+      return { mailbox, ...readSelectParameters(args) };
     },
-    async act(session, octets) {
+    async act(session, { mailbox: octets, condstore, resynchronisation }) {
+      // RFC 7162 §3.2.5: only after ENABLE, so that the client is sure to understand VANISHED.
+      if (resynchronisation !== undefined && !session.qresync) return bad('Enable QRESYNC first');
+      const { out } = session;
       // A SELECT that fails leaves no mailbox selected (RFC 9051 §6.3.2).
+      if (session.state === 'selected') out.line('* OK [CLOSED] The mailbox before is closed');
       session.unselect();
+      if (condstore) session.enableCondstore();
       const mailbox = await findMailbox(session, octets);
-      const view = mailbox && (await session.mailstore.mailboxes.open(mailbox.id, { claimRecent: !readOnly }));
+      const claimRecent = !readOnly && !session.rev2;
+      const view = mailbox && (await session.mailstore.mailboxes.open(mailbox.id, { claimRecent }));
       if (mailbox === undefined || view === undefined) return noSuchMailbox();
       const selected: Selected = {
         view,
         name: mailbox.name,
         readOnly,
+        saved: [],
+        contexts: new Map(),
         stale: false,
         wake: undefined,
         stopWatching: session.mailstore.changes.watch(mailbox.id, () => {
@@ -36,18 +54,27 @@ function opening(name: 'SELECT' | 'EXAMINE'): Command<string> {
       };
       session.select(selected);
       writeFlagsLine(session, selected);
-      const { out } = session;
       out.line(
         readOnly
           ? '* OK [PERMANENTFLAGS ()] Read-only'
           : `* OK [PERMANENTFLAGS (${[SYSTEM_FLAGS_TEXT, ...view.keywords(), '\\*'].join(' ')})] Flags are kept`,
       );
       out.line(`* ${view.exists} EXISTS`);
-      out.line(`* ${recentCount(selected)} RECENT`);
-      const unseen = firstUnseen(selected);
-      if (unseen > 0) out.line(`* OK [UNSEEN ${unseen}] First unseen message`);
+      if (session.rev2) {
+        // RFC 9051 §6.3.2: the name as it is kept; RECENT and UNSEEN are of IMAP4rev1.
+        out.text(`* LIST () "${SEPARATOR}" `);
+        writeName(session, out, mailbox.name);
+        out.text('\r\n');
+      } else {
+        out.line(`* ${recentCount(selected)} RECENT`);
+        const unseen = session.uidOnly ? 0 : firstUnseen(selected);
+        if (unseen > 0) out.line(`* OK [UNSEEN ${unseen}] First unseen message`);
+      }
       out.line(`* OK [UIDVALIDITY ${view.uidValidity}] UIDs are valid`);
       out.line(`* OK [UIDNEXT ${view.uidNext}] Predicted next UID`);
+      // RFC 7162 §3.1.2.1. What the client is told here is the state that it sees, whatever others do meanwhile.
+      if (session.offers('CONDSTORE')) out.line(`* OK [HIGHESTMODSEQ ${view.toldModSeq}] Highest mod-sequence`);
+      if (resynchronisation?.uidValidity === view.uidValidity) await resynchronise(session, resynchronisation);
       return ok(`${name} completed`, readOnly ? 'READ-ONLY' : 'READ-WRITE');
     },
   };

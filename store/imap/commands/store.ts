@@ -1,10 +1,10 @@
 import type { FlagChange } from '../../mailstore/mailstore.ts';
 import type { ArgumentReader } from '../codec/lexer.ts';
-import type { SequenceSet } from '../codec/sequence-set.ts';
+import { formatSequenceSet, type SequenceSet } from '../codec/sequence-set.ts';
 import { no, ok } from '../completion.ts';
 import { toFlagSet } from '../flag-argument.ts';
 import { noSuchMailbox } from '../mailbox-argument.ts';
-import { writeFlags } from '../message-data.ts';
+import { writeFlagUpdate } from '../message-data.ts';
 import { numbersOf, sequenceRanges, uidsOf } from '../message-set.ts';
 import { type Command, SELECTED } from './command.ts';
 
@@ -16,52 +16,62 @@ interface Arguments {
   readonly silent: boolean;
 }
 
-/** RFC 9051 §6.4.6 STORE, §6.4.9 UID STORE. */
+/** RFC 9051 §6.4.6 STORE, §6.4.9 UID STORE; UNCHANGEDSINCE: RFC 7162 §3.1.3. */
 function storing(uid: boolean): Command<Arguments> {
   return {
     name: uid ? 'UID STORE' : 'STORE',
     states: SELECTED,
     expunges: uid,
+    counts: !uid,
     read(args: ArgumentReader) {
       args.space();
       const set = args.sequenceSet();
       args.space();
+      const unchangedSince = readUnchangedSince(args);
       const how = args.take('+') ? 'add' : args.take('-') ? 'remove' : 'set';
       const item = args.keyword();
       if (item !== 'FLAGS' && item !== 'FLAGS.SILENT') args.fail('expected FLAGS');
       args.space();
-      return { set, change: { how, flags: readFlags(args) }, silent: item === 'FLAGS.SILENT' };
+      return { set, change: { how, flags: readFlags(args), unchangedSince }, silent: item === 'FLAGS.SILENT' };
     },
     async act(session, { set, change, silent }) {
       const { view, readOnly } = session.selected;
       if (readOnly) return no('READ-ONLY', 'The mailbox was opened read-only');
-      const ranges = sequenceRanges(view, set, uid);
+      if (change.unchangedSince !== undefined) session.enableCondstore();
+      const ranges = sequenceRanges(session.selected, set, uid);
       const uids = uidsOf(view, ranges);
       if (uids.length === 0) return ok('STORE completed');
-      const result = await session.mailstore.messages.storeFlags(view.mailboxId, uids, change);
+      const result = await session.whileWorking(session.mailstore.messages.storeFlags(view.mailboxId, uids, change));
       if (result.kind === 'no-such-mailbox') return noSuchMailbox();
       if (result.kind === 'too-many-keywords') return no('LIMIT', 'Too many keywords in the mailbox');
       view.ignoreFlagsOf(result.modSeq);
       await view.refresh();
-      if (silent) return ok('STORE completed');
-      const { out } = session;
+      const modified = new Set(result.modified);
+      const changed = new Set(result.changed);
       let row = 0;
       for (const sequence of numbersOf(ranges)) {
-        out.text('* ').number(sequence).text(' FETCH (');
-        if (uid)
-          out
-            .text('UID ')
-            .number(view.uidAt(sequence) ?? 0)
-            .text(' ');
-        out.text('FLAGS ');
-        writeFlags(out, view, sequence);
-        out.text(')\r\n');
+        const known = view.uidAt(sequence) ?? 0;
+        if (modified.has(known)) continue;
+        if (!silent) writeFlagUpdate(session, sequence, { uid });
+        // RFC 7162 §3.1.3: the new mod-sequence is told even where the client asked for silence.
+        else if (session.condstore && changed.has(known)) writeFlagUpdate(session, sequence, { uid, what: 'modseq' });
         row += 1;
         if (row % ROWS_A_TURN === 0) await session.flow();
       }
-      return ok('STORE completed');
+      if (modified.size === 0) return ok('STORE completed');
+      const left = result.modified.map((known) => (uid ? known : view.sequenceOf(known))).filter((n) => n > 0);
+      return ok('Conditional STORE left some alone', `MODIFIED ${formatSequenceSet(left)}`);
     },
   };
+}
+
+/** `(UNCHANGEDSINCE 12121230045) ` (RFC 7162 §3.1.3). */
+function readUnchangedSince(args: ArgumentReader): number | undefined {
+  if (args.peek() !== '(' || !args.offers('CONDSTORE')) return undefined;
+  args.expect('(UNCHANGEDSINCE ');
+  const modSeq = args.number64();
+  args.expect(') ');
+  return modSeq;
 }
 
 /** A list in parentheses, or flags with spaces between them (RFC 9051 §9 store-att-flags). */

@@ -1,5 +1,6 @@
 import { append } from './append.ts';
 import { authenticate } from './authenticate.ts';
+import { cancelUpdate } from './cancel-update.ts';
 import { capability } from './capability.ts';
 import { close, unselect } from './close.ts';
 import type { AnyCommand } from './command.ts';
@@ -32,7 +33,7 @@ const COMMANDS: ReadonlyMap<string, AnyCommand> = new Map(
     ...[enable, namespace, select, examine, create, deleteMailbox, rename, subscribe, unsubscribe],
     ...[list, lsub, status, append, idle],
     ...[check, close, unselect, expunge, uidExpunge, search, uidSearch, fetch, uidFetch, store, uidStore],
-    ...[copy, uidCopy, move, uidMove],
+    ...[copy, uidCopy, move, uidMove, cancelUpdate],
   ].map((command): [string, AnyCommand] => [command.name, command as AnyCommand]),
 );
 
