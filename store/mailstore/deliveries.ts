@@ -83,10 +83,6 @@ export class SqlDeliveries implements Deliveries {
     const work = (): Promise<DeliverResult[]> =>
       inTransaction(this.#database, async (transaction) => {
         const scope = new WriteScope(transaction, this.#notices);
-        await scope.lockAccounts(
-          batch.map((d) => d.account.id),
-          { skipLocked },
-        );
         return new BatchDelivery(scope, this.#keywords, batch, skipLocked).run();
       });
     try {
@@ -104,6 +100,7 @@ class BatchDelivery {
   readonly #scope: WriteScope;
   readonly #keywords: Keywords;
   readonly #batch: readonly Delivery[];
+  readonly #skipLocked: boolean;
   readonly #whenMissing: DeliverResult;
   readonly #records: SqlValue[][] = [];
   readonly #outgoing: SqlValue[][] = [];
@@ -113,21 +110,13 @@ class BatchDelivery {
     this.#scope = scope;
     this.#keywords = keywords;
     this.#batch = batch;
+    this.#skipLocked = skipLocked;
     this.#whenMissing = skipLocked ? { kind: 'locked' } : { kind: 'fault', cause: new Error('the account is gone') };
   }
 
   async run(): Promise<DeliverResult[] | Abandon<DeliverResult[]>> {
     const { transaction } = this.#scope;
-    const locked = this.#batch.filter((d) => this.#scope.account(d.account.id) !== undefined);
-    if (locked.length === 0) return new Abandon(this.#batch.map(() => this.#whenMissing));
-    // Names change only under the account's lock, so what is found now stays true to the end of the transaction.
-    const [records, mailboxes, threads] = await transaction.rowSets([
-      recordsOf(locked.map((d) => d.key)),
-      this.#scope.mailboxesByName(mailboxesFor(locked)),
-      threadsOf(locked.map((d) => ({ accountId: d.account.id, content: d.content }))),
-    ]);
-    const known = recordedOf(records ?? []);
-    this.#keepMailboxes(mailboxes ?? []);
+    const { known, threads } = await this.#lockAndRead();
     const inserts = new MessageInserts(this.#scope, threads);
     const results: DeliverResult[] = [];
     for (const delivery of this.#batch) results.push(await this.#deliver(delivery, known, inserts));
@@ -214,6 +203,38 @@ class BatchDelivery {
     return { kind: 'delivered', reply: delivery.reply, emailId: emailIdText(emailNo), messages };
   }
 
+  /**
+   * Locks the accounts, and then reads what the deliveries need, all in one round trip. Only when somebody else holds one of the
+   * accounts they are locked first, as far as they are free: mailboxes are locked under their account's lock alone.
+   */
+  async #lockAndRead(): Promise<{ known: Map<string, KnownDelivery>; threads: readonly Row[] }> {
+    const scope = this.#scope;
+    const ids = this.#batch.map((d) => d.account.id);
+    let sets: Row[][];
+    try {
+      const lock = scope.accountsById(ids, this.#skipLocked ? 'no-wait' : 'wait');
+      sets = await scope.transaction.rowSets([lock, ...this.#reads(this.#batch)]);
+      scope.keepAccounts(sets.shift() ?? []);
+    } catch (fault) {
+      if (!this.#skipLocked || !isLockedByOthers(fault)) throw fault;
+      await scope.lockAccounts(ids, 'skip-locked');
+      const locked = this.#batch.filter((d) => scope.account(d.account.id) !== undefined);
+      sets = locked.length === 0 ? [] : await scope.transaction.rowSets(this.#reads(locked));
+    }
+    const [records, mailboxes, threads] = sets;
+    this.#keepMailboxes(mailboxes ?? []);
+    return { known: recordedOf(records ?? []), threads: threads ?? [] };
+  }
+
+  /** Names change only under the account's lock, so what is found stays true to the end of the transaction. */
+  #reads(deliveries: readonly Delivery[]): SqlQuery[] {
+    return [
+      recordsOf(deliveries.map((d) => d.key)),
+      this.#scope.mailboxesByName(mailboxesFor(deliveries)),
+      threadsOf(deliveries.map((d) => ({ accountId: d.account.id, content: d.content }))),
+    ];
+  }
+
   #keepMailboxes(rows: readonly Row[]): void {
     this.#scope.keepMailboxes(rows);
     for (const row of rows) {
@@ -235,6 +256,12 @@ class BatchDelivery {
     if (inbox === undefined) throw new Error(`account ${accountId} has no INBOX`);
     return inbox;
   }
+}
+
+/** NOWAIT on a locked row: 1205 on MariaDB, 3572 on MySQL. The transaction goes on. */
+function isLockedByOthers(fault: unknown): boolean {
+  const { errno } = fault as { errno?: number };
+  return errno === 1205 || errno === 3572;
 }
 
 function keyText(key: DeliveryKey): string {

@@ -26,6 +26,15 @@ export interface LockedMailbox {
   bytes: number;
 }
 
+/** What happens to an account that somebody else has locked: it is waited for, left out, or ends the statement by a fault. */
+export type AccountLock = 'wait' | 'skip-locked' | 'no-wait';
+
+const ACCOUNT_LOCKS: Readonly<Record<AccountLock, string>> = {
+  wait: '',
+  'skip-locked': ' SKIP LOCKED',
+  'no-wait': ' NOWAIT',
+};
+
 const ACCOUNT_COLUMNS = 'id, modseq, next_email_no, next_uidvalidity, bytes, n_msgs';
 const MAILBOX_COLUMNS =
   'id, owner_id, name, uidvalidity, uidnext, highestmodseq, n_msgs, n_unseen, n_deleted, bytes, deleted_at';
@@ -50,19 +59,23 @@ export class WriteScope {
     this.#notices = notices;
   }
 
-  /** Locks account rows in order of id. With `skipLocked` those that somebody else holds are missing afterwards. */
-  async lockAccounts(ids: readonly number[], options: { readonly skipLocked?: boolean } = {}): Promise<void> {
+  /** Locks account rows in order of id. With `skip-locked` those that somebody else holds are missing afterwards. */
+  async lockAccounts(ids: readonly number[], mode: AccountLock = 'wait'): Promise<void> {
+    const { sql, values } = this.accountsById(ids, mode);
+    this.keepAccounts(await this.transaction.rows(sql, values));
+  }
+
+  /** The same, to be run with other queries: what it returns goes to {@link WriteScope.keepAccounts}. */
+  accountsById(ids: readonly number[], mode: AccountLock): SqlQuery {
     const sorted = [...new Set(ids)].sort((a, b) => a - b);
-    const suffix = options.skipLocked === true ? ' SKIP LOCKED' : '';
-    const rows =
-      sorted.length === 1
-        ? await this.transaction.rows(`SELECT ${ACCOUNT_COLUMNS} FROM account WHERE id = ? FOR UPDATE${suffix}`, [
-            sorted[0] as number,
-          ])
-        : await this.transaction.rowsOnce(
-            `SELECT ${ACCOUNT_COLUMNS} FROM account FORCE INDEX (PRIMARY) WHERE id IN (${integerList(sorted)})
-             ORDER BY id FOR UPDATE${suffix}`,
-          );
+    const select = `SELECT ${ACCOUNT_COLUMNS} FROM account`;
+    const lock = `FOR UPDATE${ACCOUNT_LOCKS[mode]}`;
+    if (sorted.length === 1) return { sql: `${select} WHERE id = ? ${lock}`, values: [sorted[0] as number] };
+    const where = `FORCE INDEX (PRIMARY) WHERE id IN (${integerList(sorted)})`;
+    return { sql: `${select} ${where} ORDER BY id ${lock}`, values: [] };
+  }
+
+  keepAccounts(rows: readonly Row[]): void {
     for (const [id, modSeq, nextEmailNo, nextUidValidity, bytes, messages] of rows as number[][]) {
       this.#accounts.set(id as number, {
         id: id as number,
