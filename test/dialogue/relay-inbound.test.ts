@@ -145,7 +145,7 @@ beforeEach(async () => {
   atData = () => OK;
   if (store === undefined) await startStore();
   for (const folder of ['active', 'held']) {
-    for (const name of await readdir(join(spoolPath, folder))) await rm(join(spoolPath, folder, name));
+    for (const name of await readdir(join(spoolPath, folder))) await rm(join(spoolPath, folder, name), { force: true });
   }
 });
 

@@ -89,7 +89,8 @@ afterAll(async () => {
   rmSync(state, { recursive: true, force: true });
 });
 
-test('the trace of the message shows both tiers, and the table every account', () => {
+test('the trace of the message shows both tiers, and the table every account', async () => {
+  await expect.poll(demo.output, { timeout: 30_000 }).toMatch(/^Everything answers after/m);
   const out = demo.output();
   expect(out).toMatch(/ relay +accepted /);
   expect(out).toMatch(/ store +delivered +.*to user1@domain1\.example/);

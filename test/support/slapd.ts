@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -74,6 +74,8 @@ export async function startSlapd(options: SlapdOptions = {}): Promise<Slapd> {
     },
     pause() {
       child.kill('SIGSTOP');
+      // The signal reaches every thread a moment later; until then an answer may still come.
+      while (!isStopped(child.pid)) Atomics.wait(NAP, 0, 0, 1);
     },
     resume() {
       child.kill('SIGCONT');
@@ -182,4 +184,13 @@ async function freePort(): Promise<number> {
   const { port } = server.address() as AddressInfo;
   await new Promise<void>((done) => server.close(() => done()));
   return port;
+}
+
+const NAP = new Int32Array(new SharedArrayBuffer(4));
+
+/** Whether every thread of the process is in the state "stopped" (proc(5)). */
+function isStopped(pid: number | undefined): boolean {
+  return readdirSync(`/proc/${pid}/task`).every((task) =>
+    /\) [Tt] /.test(readFileSync(`/proc/${pid}/task/${task}/stat`, 'utf8')),
+  );
 }
