@@ -1,4 +1,8 @@
+import { parseEncoding } from '@postern/shared/message/content-fields.ts';
+import { headerValue, readHeader } from '@postern/shared/message/header.ts';
 import { type PartOffsets, partRange, scanMessage } from '@postern/shared/message/mime-structure.ts';
+import { findPart } from '@postern/shared/message/part-range.ts';
+import { decodeTransfer } from '@postern/shared/message/transfer-encoding.ts';
 import type { FetchedMessage, Mailstore } from '../mailstore/mailstore.ts';
 import type { Section } from './codec/fetch-attribute.ts';
 
@@ -38,6 +42,30 @@ export function storedBody(mailstore: Mailstore, message: FetchedMessage): BodyS
       return (await mailstore.messages.structure(message.contentId))?.root;
     },
   };
+}
+
+/** The transfer encoding of a part is not known, so that it cannot be taken off (RFC 3516 §4.3). */
+export class UnknownTransferEncoding extends Error {
+  override readonly name = 'UnknownTransferEncoding';
+}
+
+/**
+ * A part without its transfer encoding (RFC 3516 §4.3); undefined if the message has no such part. The message itself, and
+ * parts that hold others, have none to take off.
+ */
+export async function decodedPart(source: BodySource, section: Section): Promise<Buffer | undefined> {
+  if (section.part.length === 0) return source.read(0, source.sizeBytes);
+  const root = await source.parts();
+  const part = root && findPart(root, section.part);
+  if (part === undefined) return undefined;
+  const body = await source.read(part.bodyStart, part.bodyEnd);
+  if (part.kind !== 'leaf') return body;
+  const header = await source.read(part.headerStart, part.bodyStart);
+  const { fields } = readHeader(header, 0, header.length);
+  const named = headerValue(header, fields, 'content-transfer-encoding', 1000);
+  const decoded = decodeTransfer(body, (named === undefined ? undefined : parseEncoding(named)) ?? '7bit');
+  if (decoded === undefined) throw new UnknownTransferEncoding();
+  return decoded;
 }
 
 /** Where a section lies in the message; undefined if it has no such section. HEADER.FIELDS lies where HEADER does. */

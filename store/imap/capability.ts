@@ -4,6 +4,7 @@ import type { StoreConfig } from '../config.ts';
 const ALWAYS = ['IMAP4rev1', 'IMAP4rev2', 'LITERAL+', 'SASL-IR', 'ID', 'ENABLE', 'IDLE'] as const;
 // RFC 3501, 9051, 7888, 4959, 2971, 5161, 2177 · 2342, 3348, 4315, 6851, 3691, 6154, 5258, 5819
 // 7162, 7162, 6855, 4731, 5182, 5032, 9394, 6203, 5267, 9586, 9585
+// 6154, 8438, 3516, 3502, 4469, 8508, 8474, 8514, 8970, 9208, 4978, 8437
 const SIGNED_IN = [
   'NAMESPACE',
   'CHILDREN',
@@ -24,6 +25,20 @@ const SIGNED_IN = [
   'CONTEXT=SEARCH',
   'UIDONLY',
   'INPROGRESS',
+  'CREATE-SPECIAL-USE',
+  'STATUS=SIZE',
+  'BINARY',
+  'MULTIAPPEND',
+  'CATENATE',
+  'REPLACE',
+  'OBJECTID',
+  'SAVEDATE',
+  'PREVIEW',
+  'QUOTA',
+  'QUOTA=RES-STORAGE',
+  'QUOTA=RES-MESSAGE',
+  'COMPRESS=DEFLATE',
+  'UNAUTHENTICATE',
 ] as const;
 
 /** What decides over capabilities, beside the configuration. */
@@ -41,17 +56,22 @@ export function capabilities(config: StoreConfig['imap'], state: CapabilityState
   const list: string[] = [...ALWAYS];
   if (state.account !== undefined) {
     list.push(...SIGNED_IN);
+    // RFC 7889 §2.
+    list.push(`APPENDLIMIT=${config.maxLiteralBytes}`);
   } else {
     if (!state.encrypted && state.tlsAvailable) list.push('STARTTLS');
     // RFC 9051 §6.2.1: LOGINDISABLED where a password would cross the network in clear.
     list.push(state.passwordsAllowed ? 'AUTH=PLAIN' : 'LOGINDISABLED');
   }
+  // RFC 7888 §5: never both.
+  if (!capabilityOn(config, 'LITERAL+', state.account)) list.push('LITERAL-');
   return list.filter((name) => capabilityOn(config, name, state.account));
 }
 
 /** Whether a capability is on; names are compared without regard to case. */
 export function capabilityOn(config: StoreConfig['imap'], name: string, account: string | undefined): boolean {
   const off = account === undefined ? undefined : config.capabilitiesOffFor[account.toLowerCase()];
-  const isOff = (each: string): boolean => each.toUpperCase() === name.toUpperCase();
+  const plain = name.toUpperCase().replace(/^APPENDLIMIT=.*/, 'APPENDLIMIT');
+  const isOff = (each: string): boolean => each.toUpperCase() === plain;
   return !config.capabilitiesOff.some(isOff) && off?.some(isOff) !== true;
 }

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { type SecureContext, TLSSocket } from 'node:tls';
 import { CommandFramer, type Frame, type FramerLimits } from './codec/command.ts';
 import { ResponseWriter, recyclePiece } from './codec/response.ts';
+import { Compression } from './compression.ts';
 
 /** The peer is gone, or did not take our bytes in time: the session ends without another word. */
 export class ConnectionGone extends Error {
@@ -20,6 +21,9 @@ export class Connection {
   readonly #framer: CommandFramer;
   #socket: Socket;
   #gone = false;
+  #compression: Compression | undefined;
+  /** Called when the socket closes while the one writer of the session waits. */
+  #onceClosed: (() => void) | undefined;
   #wakeReader: (() => void) | undefined;
   readonly #closeListeners: (() => void)[] = [];
   readonly #writeTimeoutMs: number;
@@ -60,8 +64,17 @@ export class Connection {
   }
 
   readonly #receive = (chunk: Buffer): void => {
+    if (this.#compression === undefined) this.#take(chunk);
+    else if (!this.#compression.push(chunk)) this.#socket.pause();
+  };
+
+  /** Octets of the protocol, whatever layers they came through. */
+  readonly #take = (chunk: Buffer): void => {
     this.#framer.push(chunk);
-    if (this.#framer.bufferedBytes > READ_AHEAD_BYTES) this.#socket.pause();
+    if (this.#framer.bufferedBytes > READ_AHEAD_BYTES) {
+      this.#compression?.pauseInput();
+      this.#socket.pause();
+    }
     this.#wake();
   };
 
@@ -69,6 +82,7 @@ export class Connection {
     if (this.#gone) return;
     this.#gone = true;
     this.#wake();
+    this.#onceClosed?.();
     for (const listener of this.#closeListeners) listener();
   };
 
@@ -84,13 +98,19 @@ export class Connection {
   }
 
   /**
-   * Waits for the next frame. `timeout` after so many milliseconds without any bytes; rejects with
-   * {@link ConnectionGone} when the peer left.
+   * Waits for the next frame. `timeout` after so many milliseconds without any bytes, `interrupted` when `interrupt` fires
+   * first; rejects with {@link ConnectionGone} when the peer left.
    */
-  async frame(timeoutMs: number): Promise<Frame | 'timeout'> {
+  async frame(timeoutMs: number, interrupt?: (fire: () => void) => void): Promise<Frame | 'timeout' | 'interrupted'> {
+    let interrupted = false;
+    interrupt?.(() => {
+      interrupted = true;
+      this.#wake();
+    });
     for (;;) {
       const frame = this.#framer.next();
       if (frame !== undefined) return frame;
+      if (interrupted) return 'interrupted';
       if ((await this.#moreInput(timeoutMs)) === 'timeout') return 'timeout';
     }
   }
@@ -127,18 +147,69 @@ export class Connection {
         if (this.#gone && this.#framer.bufferedBytes === 0) reject(new ConnectionGone());
         else resolve('input');
       };
+      this.#compression?.resumeInput();
       this.#socket.resume();
     });
   }
 
   /** Hands what is written to the socket, and waits while the peer is slow. With `all` false only whole pieces. */
   async flow(all = false): Promise<void> {
+    if (this.#compression !== undefined) return this.#flowCompressed(this.#compression, all);
     let full = false;
     for (const { piece, length } of this.out.takeFilled(all)) {
       if (this.#socket.destroyed) throw new ConnectionGone();
       full = !this.#socket.write(piece.subarray(0, length), () => recyclePiece(piece));
     }
     if (full) await this.#drained();
+  }
+
+  async #flowCompressed(compression: Compression, all: boolean): Promise<void> {
+    const pieces = this.out.takeFilled(all);
+    if (pieces.length === 0) return;
+    if (this.#socket.destroyed) throw new ConnectionGone();
+    const timer = setTimeout(this.destroy, this.#writeTimeoutMs);
+    const gone = new Promise<never>((_, reject) => {
+      this.#onceClosed = () => reject(new ConnectionGone());
+    });
+    gone.catch(() => undefined);
+    try {
+      for (const { piece, length } of pieces) {
+        await Promise.race([compression.write(piece.subarray(0, length)), gone]);
+        recyclePiece(piece);
+      }
+      if (all) await Promise.race([compression.flush(), gone]);
+    } finally {
+      clearTimeout(timer);
+      this.#onceClosed = undefined;
+    }
+  }
+
+  /** RFC 4978: both directions are deflated from the next octet on. Call it after the tagged OK was handed over. */
+  async startCompression(): Promise<void> {
+    await this.flow(true);
+    const socket = this.#socket;
+    const compression = new Compression({
+      received: this.#take,
+      send: (chunk) => socket.write(chunk),
+      broken: this.destroy,
+    });
+    socket.on('drain', () => {
+      compression.resumeOutput();
+    });
+    this.#compression = compression;
+    const early = this.#framer.takeRest();
+    if (early.length > 0) compression.push(early);
+  }
+
+  get compressed(): boolean {
+    return this.#compression !== undefined;
+  }
+
+  /** RFC 8437 §4: the layer ends behind the tagged OK of UNAUTHENTICATE. */
+  async stopCompression(): Promise<void> {
+    await this.flow(true);
+    this.#compression?.destroy();
+    this.#compression = undefined;
   }
 
   #drained(): Promise<void> {
@@ -191,6 +262,7 @@ export class Connection {
     } catch (error) {
       if (!(error instanceof ConnectionGone)) throw error;
     }
+    this.#compression?.destroy();
     this.#socket.end();
     setTimeout(() => this.#socket.destroy(), 2000).unref();
   }

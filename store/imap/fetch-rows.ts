@@ -1,5 +1,5 @@
 import type { FetchedMessage } from '../mailstore/mailstore.ts';
-import { type BodySource, MAX_WHOLE_BYTES, sectionRange, storedBody, wholeBody } from './body-source.ts';
+import { type BodySource, decodedPart, MAX_WHOLE_BYTES, sectionRange, storedBody, wholeBody } from './body-source.ts';
 import { bodyFromBodyStructure } from './codec/body-from-bodystructure.ts';
 import { formatDateTime } from './codec/date-time.ts';
 import type { FetchAttribute } from './codec/fetch-attribute.ts';
@@ -14,7 +14,10 @@ const BODIES_BYTES = 4_194_304;
 const STREAM_BYTES = 262_144;
 const META_PAGE = 200;
 
-type SectionAttribute = FetchAttribute & { readonly kind: 'section' };
+type SectionAttribute = FetchAttribute & { readonly kind: 'section' | 'binary' | 'binary-size' };
+
+const readsBody = (a: FetchAttribute): a is SectionAttribute =>
+  a.kind === 'section' || a.kind === 'binary' || a.kind === 'binary-size';
 
 /** A section ready to be written: its octets, or where they are read while they are written. */
 type Value =
@@ -35,11 +38,13 @@ export async function writeFetchRows(
   flagsAlso: ReadonlySet<number>,
 ): Promise<number> {
   const { view } = session.selected;
-  const sections = attributes.filter((a): a is SectionAttribute => a.kind === 'section');
+  const sections = attributes.filter(readsBody);
   const structure = attributes.some((a) => a.kind === 'bodystructure' || a.kind === 'body');
   const pages = session.mailstore.messages.fetch(view.mailboxId, uids, {
     envelope: attributes.some((a) => a.kind === 'envelope'),
     bodyStructure: structure,
+    threadId: attributes.some((a) => a.kind === 'threadid'),
+    preview: attributes.some((a) => a.kind === 'preview'),
     ...(sections.length > 0 ? { pageSize: META_PAGE } : {}),
   });
   let written = 0;
@@ -94,6 +99,14 @@ async function* withBodies(
 
 async function sectionValue(attribute: SectionAttribute, source: BodySource): Promise<Value> {
   const { section, partial } = attribute;
+  if (attribute.kind !== 'section') {
+    const decoded = await decodedPart(source, section);
+    if (decoded === undefined) return { kind: 'nil' };
+    return {
+      kind: 'bytes',
+      bytes: partial ? decoded.subarray(partial.offset, partial.offset + partial.count) : decoded,
+    };
+  }
   const range = await sectionRange(source, section);
   if (range === undefined) return { kind: 'nil' };
   if (section.fields.length > 0) {
@@ -151,6 +164,29 @@ async function writeRow(
       case 'body':
         out.text('BODY ').bytes(bodyFromBodyStructure(message.bodyStructure ?? Buffer.from('NIL')));
         break;
+      case 'emailid':
+        out.text(`EMAILID (${message.emailId})`);
+        break;
+      case 'threadid':
+        out.text(message.threadId === undefined ? 'THREADID NIL' : `THREADID (${message.threadId})`);
+        break;
+      case 'savedate':
+        out.text(`SAVEDATE "${formatDateTime(message.saveDateMs)}"`);
+        break;
+      case 'preview':
+        out.text('PREVIEW ');
+        writePreview(session, message.preview ?? '');
+        break;
+      case 'binary':
+        out.text(attribute.label).text(' ');
+        writeBinary(session, values.get(attribute));
+        break;
+      case 'binary-size': {
+        const value = values.get(attribute);
+        out.text(attribute.label).text(' ');
+        out.number(value?.kind === 'bytes' ? value.bytes.length : 0);
+        break;
+      }
       case 'section':
         out.text(attribute.label).text(' ');
         await writeValue(session, values.get(attribute) ?? { kind: 'nil' });
@@ -167,6 +203,20 @@ async function writeRow(
     }
   }
   out.text(')\r\n');
+}
+
+/** RFC 8970 §3.3: UTF-8, whatever the session has enabled; a literal holds it for all. */
+function writePreview(session: Session, preview: string): void {
+  if (/^[\x20-\x7e]*$/.test(preview)) session.out.string(preview);
+  else if (session.utf8) session.out.utf8String(preview);
+  else session.out.literal(Buffer.from(preview));
+}
+
+/** RFC 3516 §4.3: literal8 where there is a NUL, so that a client need not look for one. */
+function writeBinary({ out }: Session, value: Value | undefined): void {
+  if (value?.kind !== 'bytes') out.text('NIL');
+  else if (value.bytes.includes(0)) out.literal8(value.bytes);
+  else out.literal(value.bytes);
 }
 
 async function writeValue(session: Session, value: Value): Promise<void> {

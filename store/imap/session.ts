@@ -5,7 +5,7 @@ import { MailstoreUnavailable } from '../awaited-mailstore.ts';
 import type { StoreConfig } from '../config.ts';
 import { CommitOutcomeUnknown, type Mailstore, type StoredAccount } from '../mailstore/mailstore.ts';
 import { capabilities, capabilityOn } from './capability.ts';
-import type { Frame, Segment } from './codec/command.ts';
+import type { Frame, RefusedWhy, Segment } from './codec/command.ts';
 import { ArgumentReader, CommandSyntaxError } from './codec/lexer.ts';
 import type { ResponseWriter } from './codec/response.ts';
 import type { AnyCommand } from './commands/command.ts';
@@ -19,7 +19,14 @@ import type { Selected, SignedIn, State } from './state.ts';
 import { writeChanges } from './updates.ts';
 
 /** Limits before sign-in: enough for a login, not for filling memory. */
-export const UNAUTHENTICATED_LIMITS = { maxLineBytes: 8192, maxArgumentBytes: 1024, maxAppendBytes: 1024 } as const;
+export const UNAUTHENTICATED_LIMITS = {
+  maxLineBytes: 8192,
+  maxArgumentBytes: 1024,
+  maxAppendBytes: 1024,
+  maxNonSynchronizingBytes: 1024,
+} as const;
+/** RFC 7888 §5. */
+const LITERAL_MINUS_BYTES = 4096;
 const MAX_LINE_BYTES = 65_536;
 const MAX_ARGUMENT_BYTES = 65_536;
 /** Bad commands in a row after which a client is taken for something that speaks another protocol. */
@@ -54,6 +61,7 @@ export class Session {
   #ended = false;
   #tag = '*';
   #leaving = false;
+  #loginDeadlineMs = 0;
   #afterResponse: (() => Promise<void>) | undefined;
 
   constructor(id: string, client: string, services: SessionServices, connection: Connection, log: Log) {
@@ -167,8 +175,20 @@ export class Session {
       maxLineBytes: MAX_LINE_BYTES,
       maxArgumentBytes: MAX_ARGUMENT_BYTES,
       maxAppendBytes: this.services.config.maxLiteralBytes,
+      maxNonSynchronizingBytes: this.offers('LITERAL+') ? Number.MAX_SAFE_INTEGER : LITERAL_MINUS_BYTES,
     });
     return true;
+  }
+
+  /** RFC 8437: back to "not authenticated", with nothing left of who was signed in. TLS stays, and so does what ID told. */
+  unauthenticate(): void {
+    this.unselect();
+    this.enabled.clear();
+    if (this.#signedIn !== undefined) this.services.dismiss(this.#signedIn.account.id);
+    this.#signedIn = undefined;
+    this.#loginDeadlineMs = performance.now() + this.services.config.loginTimeoutMs;
+    Object.assign(this.connection.limits, UNAUTHENTICATED_LIMITS);
+    if (this.connection.compressed) this.afterResponse(() => this.connection.stopCompression());
   }
 
   /** Makes the mailbox the selected one; the one before is left. */
@@ -264,13 +284,14 @@ export class Session {
 
   async #loop(): Promise<void> {
     const { config } = this.services;
-    const loginDeadline = performance.now() + config.loginTimeoutMs;
+    this.#loginDeadlineMs = performance.now() + config.loginTimeoutMs;
     let badInARow = 0;
     for (;;) {
       const signedIn = this.#signedIn !== undefined;
       const frame = await this.connection.frame(
-        signedIn ? config.autologoutMs : Math.max(1, loginDeadline - performance.now()),
+        signedIn ? config.autologoutMs : Math.max(1, this.#loginDeadlineMs - performance.now()),
       );
+      if (frame === 'interrupted') continue;
       if (frame === 'timeout') throw new Goodbye(signedIn ? 'Autologout; idle for too long' : 'Sign-in took too long');
       if (frame.kind === 'lost') throw new Goodbye('Literal too big to skip', 'TOOBIG');
       if (frame.kind === 'literal') {
@@ -302,9 +323,11 @@ export class Session {
     this.#heldLiteralBytes = 0;
   }
 
-  #refuse(tag: string, why: 'line-too-long' | 'literal-too-big'): Completion {
+  #refuse(tag: string, why: RefusedWhy): Completion {
     // RFC 9051 §4.3 and RFC 7889 §5: TOOBIG tells a client that trying again is of no use.
-    const completion = why === 'line-too-long' ? bad('Command line too long') : no('TOOBIG', 'Literal too big');
+    let completion = no('TOOBIG', 'Literal too big');
+    if (why === 'line-too-long') completion = bad('Command line too long');
+    if (why === 'not-synchronizing') completion = { status: 'BAD', code: 'TOOBIG', text: 'Literal must wait for +' };
     this.out.line(`${tag} ${formatCompletion(completion)}`);
     return completion;
   }

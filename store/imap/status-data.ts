@@ -3,14 +3,37 @@ import type { ArgumentReader } from './codec/lexer.ts';
 import { writeName } from './mailbox-argument.ts';
 import type { Session } from './session.ts';
 
+/** What an item needs beside the counters. */
+interface StatusSource {
+  readonly session: Session;
+  readonly counters: MailboxStatus;
+  readonly deletedBytes: number;
+}
+
+interface StatusValue {
+  /** The capability that brings the item. */
+  readonly capability?: string;
+  value(source: StatusSource): number | string;
+}
+
 const VALUES = {
-  MESSAGES: (s: MailboxStatus): number => s.messages,
-  RECENT: (s: MailboxStatus): number => s.recent,
-  UIDNEXT: (s: MailboxStatus): number => s.uidNext,
-  UIDVALIDITY: (s: MailboxStatus): number => s.uidValidity,
-  UNSEEN: (s: MailboxStatus): number => s.unseen,
-  HIGHESTMODSEQ: (s: MailboxStatus): number => s.highestModSeq,
-} as const;
+  MESSAGES: { value: ({ counters }) => counters.messages },
+  RECENT: { value: ({ counters }) => counters.recent },
+  UIDNEXT: { value: ({ counters }) => counters.uidNext },
+  UIDVALIDITY: { value: ({ counters }) => counters.uidValidity },
+  UNSEEN: { value: ({ counters }) => counters.unseen },
+  // RFC 7162 §3.1.7.
+  HIGHESTMODSEQ: { capability: 'CONDSTORE', value: ({ counters }) => counters.highestModSeq },
+  // RFC 8438; RFC 9208 §4.2.1; RFC 8474 §4.4; RFC 7889 §3.1.
+  SIZE: { capability: 'STATUS=SIZE', value: ({ counters }) => counters.sizeBytes },
+  DELETED: { value: ({ counters }) => counters.deleted },
+  'DELETED-STORAGE': {
+    capability: 'QUOTA=RES-STORAGE',
+    value: ({ deletedBytes }) => Math.ceil(deletedBytes / 1024),
+  },
+  MAILBOXID: { capability: 'OBJECTID', value: ({ counters }) => `(M${counters.id})` },
+  APPENDLIMIT: { capability: 'APPENDLIMIT', value: ({ session }) => session.services.config.maxLiteralBytes },
+} as const satisfies Record<string, StatusValue>;
 
 /** RFC 9051 §9 status-att. */
 export type StatusItem = keyof typeof VALUES;
@@ -21,22 +44,26 @@ const isStatusItem = (name: string): name is StatusItem => Object.hasOwn(VALUES,
 export function readStatusItems(args: ArgumentReader): StatusItem[] {
   return args.list((): StatusItem => {
     const name = args.keyword();
-    // RFC 7162 §3.1.7
-    if (name === 'HIGHESTMODSEQ') args.require('CONDSTORE', `status item ${name}`);
-    return isStatusItem(name) ? name : args.fail(`unknown status item ${name}`);
+    if (!isStatusItem(name)) return args.fail(`unknown status item ${name}`);
+    const { capability }: StatusValue = VALUES[name];
+    if (capability !== undefined) args.require(capability, `status item ${name}`);
+    return name;
   }, true);
 }
 
 /** RFC 9051 §7.3.4. */
-export function writeStatus(
+export async function writeStatus(
   session: Session,
   mailbox: string,
   counters: MailboxStatus,
   items: readonly StatusItem[],
-): void {
+): Promise<void> {
   if (items.includes('HIGHESTMODSEQ')) session.enableCondstore();
+  const counted = items.includes('DELETED-STORAGE') && counters.deleted > 0;
+  const deletedBytes = counted ? await session.mailstore.mailboxes.deletedBytes(counters.id) : 0;
+  const values = items.map((item) => `${item} ${VALUES[item].value({ session, counters, deletedBytes })}`);
   const { out } = session;
   out.text('* STATUS ');
   writeName(session, out, mailbox);
-  out.line(` (${items.map((item) => `${item} ${VALUES[item](counters)}`).join(' ')})`);
+  out.line(` (${values.join(' ')})`);
 }

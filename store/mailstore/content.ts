@@ -4,6 +4,7 @@ import { BodyWrites, CHUNK_BYTES } from './body-writes.ts';
 import type { Database } from './database.ts';
 import type { Contents, StoredContent, StoredStructure } from './mailstore.ts';
 import { prepareTexts } from './prepared-texts.ts';
+import { storablePreview } from './preview.ts';
 
 /** The bodies: original bytes, whole, each once. */
 export class SqlContents implements Contents {
@@ -29,6 +30,13 @@ export class SqlContents implements Contents {
     const [row] = await this.#database.rows('SELECT size, header_bytes, parts FROM content WHERE id = ?', [contentId]);
     if (row === undefined) return undefined;
     return { sizeBytes: row[0] as number, headerBytes: row[1] as number, root: unpackParts(row[2] as Buffer) };
+  }
+
+  /** The preview of a body that was stored without one; kept from now on. */
+  async makePreview(contentId: Buffer): Promise<string> {
+    const preview = storablePreview(scanMessage(await this.read(contentId)));
+    await this.#database.change('UPDATE content SET preview = ? WHERE id = ?', [preview, contentId]);
+    return preview;
   }
 
   /** Octets `start` to `end` of a body. Rejects when the body is not there: a referenced one always is. */

@@ -49,7 +49,9 @@ async function readPage(
   columns.push(want.envelope === true ? 'c.envelope' : 'NULL');
   columns.push(want.bodyStructure === true ? 'c.bodystructure' : 'NULL');
   columns.push(want.headerFields === true ? 'c.header_fields' : 'NULL');
+  columns.push(want.preview === true ? 't.preview' : 'NULL');
   const joins = [
+    want.preview === true ? 'LEFT JOIN content t ON t.id = m.content_id' : '',
     texts ? 'LEFT JOIN message_cache c ON c.mailbox_id = m.mailbox_id AND c.uid = m.uid' : '',
     want.threadId === true
       ? `JOIN mailbox b ON b.id = m.mailbox_id
@@ -73,7 +75,9 @@ async function readPage(
     kept.map(async (row) => {
       const id = row[4] as Buffer;
       const body = bodies && (bodies.get(id.toString('latin1')) ?? (await contents.read(id)));
-      return messageOf(row, want, again?.get(row[0] as number), body);
+      const preview =
+        want.preview === true ? ((row[11] as string | null) ?? (await contents.makePreview(id))) : undefined;
+      return messageOf(row, want, again?.get(row[0] as number), body, preview);
     }),
   );
 }
@@ -83,6 +87,7 @@ function messageOf(
   want: FetchWants,
   again: PreparedRow | undefined,
   body: Buffer | undefined,
+  preview: string | undefined,
 ): FetchedMessage {
   return {
     uid: row[0] as number,
@@ -96,5 +101,6 @@ function messageOf(
     bodyStructure: want.bodyStructure === true ? (again?.bodyStructure ?? (row[9] as Buffer)) : undefined,
     headerFields: want.headerFields === true ? (again?.headerFields ?? (row[10] as Buffer)) : undefined,
     body,
+    preview,
   };
 }

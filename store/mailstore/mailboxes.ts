@@ -1,5 +1,6 @@
 import type { ChangeNotices } from './changes.ts';
 import { type Database, integerList, type Row } from './database.ts';
+import { DELETED } from './flags.ts';
 import { canonicalMailboxName, checkMailboxName, mailboxNameHash, SEPARATOR } from './mailbox-name.ts';
 import { insertMailbox, insertMissingParents } from './mailbox-rows.ts';
 import type { MailboxViews } from './mailbox-views.ts';
@@ -184,6 +185,14 @@ export class SqlMailboxes implements Mailboxes {
       }),
     );
     return mailboxIds.map((id) => byId.get(id));
+  }
+
+  async deletedBytes(mailboxId: number): Promise<number> {
+    const [row] = await this.#database.rows(
+      `SELECT COALESCE(SUM(size), 0) FROM message WHERE mailbox_id = ? AND (flags & ${DELETED}) <> 0`,
+      [mailboxId],
+    );
+    return Number(row?.[0] ?? 0);
   }
 
   open(mailboxId: number, options: OpenOptions): Promise<SelectedMailbox | undefined> {

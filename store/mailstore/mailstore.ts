@@ -234,6 +234,8 @@ export interface Mailboxes {
   rename(accountId: number, from: string, to: string): Promise<RenameMailboxResult>;
   /** Counters of many mailboxes in one query, in the order of the ids; undefined for one that is gone. */
   status(mailboxIds: readonly number[]): Promise<(MailboxStatus | undefined)[]>;
+  /** Octets of the messages that are \Deleted (RFC 9208 §4.2 DELETED-STORAGE). */
+  deletedBytes(mailboxId: number): Promise<number>;
   /** Opens a mailbox for a session: SELECT or EXAMINE. Undefined when it is gone. Close it. */
   open(mailboxId: number, options: OpenOptions): Promise<SelectedMailbox | undefined>;
 }
@@ -295,6 +297,17 @@ export interface Messages {
   /** Appends all in one transaction (MULTIAPPEND, RFC 3502): all or none. */
   append(mailboxId: number, messages: readonly AppendMessage[], quota: QuotaLimits): Promise<AppendResult>;
   /**
+   * REPLACE (RFC 8508): appends to one mailbox and removes from another (or the same), both or nothing. The quota is asked for
+   * what the account grows by.
+   */
+  replace(
+    mailboxId: number,
+    uid: number,
+    toMailboxId: number,
+    message: AppendMessage,
+    quota: QuotaLimits,
+  ): Promise<AppendResult | { readonly kind: 'replaced-is-gone' }>;
+  /**
    * STORE. `unchangedSince` (RFC 7162 §3.1.3) leaves out messages with a higher mod-sequence and names them. Messages
    * whose flags stay what they were keep their mod-sequence.
    */
@@ -325,6 +338,8 @@ export interface FetchWants {
   /** All octets of each message: read with the page, for BODY[] of many. */
   readonly body?: boolean;
   readonly threadId?: boolean;
+  /** RFC 8970. */
+  readonly preview?: boolean;
   readonly pageSize?: number;
 }
 
@@ -346,6 +361,8 @@ export interface FetchedMessage {
   readonly bodyStructure: Buffer | undefined;
   readonly headerFields: Buffer | undefined;
   readonly body: Buffer | undefined;
+  /** The beginning of what a reader sees; empty when there is no text. */
+  readonly preview: string | undefined;
 }
 
 /** Structure of a message: offsets into its original bytes (`partRange` of shared/message answers from `root`). */

@@ -57,31 +57,65 @@ export class SqlMessages implements Messages {
 
   append(mailboxId: number, messages: readonly AppendMessage[], quota: QuotaLimits): Promise<AppendResult> {
     return this.#locked<AppendResult>([mailboxId], async (scope, mailbox) => {
-      const account = scope.account(mailbox.ownerId);
-      if (account === undefined) throw new Error('the account of a mailbox is not locked');
       const more = {
         bytes: messages.reduce((sum, m) => sum + m.content.sizeBytes, 0),
         messages: messages.length,
       };
-      if (!withinQuota({ bytes: account.bytes, messages: account.messages }, more, quota)) {
-        return new Abandon({ kind: 'over-quota' });
-      }
-      const inserts = new MessageInserts(scope);
-      const uids: number[] = [];
-      for (const { content, flags, internalDate } of messages) {
-        const names = flags.keywords;
-        const bits =
-          names.length === 0
-            ? NO_KEYWORDS
-            : await this.#keywords.bitsOf(scope.transaction, mailbox.ownerId, names, true);
-        if (bits === undefined) return new Abandon({ kind: 'too-many-keywords' });
-        const into: NewMessage = { mailbox, flags: flags.system, keywords: bits };
-        uids.push(...inserts.add(account, content, internalDate.getTime(), [into]).uids);
-      }
-      await inserts.flush();
-      await scope.save();
-      return { kind: 'appended', uidValidity: mailbox.uidValidity, uids, modSeq: mailbox.highestModSeq };
+      const result = await this.#insert(scope, mailbox, messages, more, quota);
+      if (!(result instanceof Abandon)) await scope.save();
+      return result;
     });
+  }
+
+  replace(
+    mailboxId: number,
+    uid: number,
+    toMailboxId: number,
+    message: AppendMessage,
+    quota: QuotaLimits,
+  ): Promise<AppendResult | { readonly kind: 'replaced-is-gone' }> {
+    return this.#locked<AppendResult | { readonly kind: 'replaced-is-gone' }>(
+      [mailboxId, toMailboxId],
+      async (scope, from, to) => {
+        const [replaced] = await readCounted(scope, from.id, [uid]);
+        if (replaced === undefined) return new Abandon({ kind: 'replaced-is-gone' });
+        const freed = from.ownerId === to.ownerId ? replaced.sizeBytes : 0;
+        const more = { bytes: message.content.sizeBytes - freed, messages: freed > 0 ? 0 : 1 };
+        const result = await this.#insert(scope, to, [message], more, quota);
+        if (result instanceof Abandon) return result;
+        await removeMessages(scope, from, [replaced], 'expunge', '');
+        await scope.save();
+        return result;
+      },
+    );
+  }
+
+  /** Adds messages to a mailbox that is locked; `more` is what the account grows by. */
+  async #insert(
+    scope: WriteScope,
+    mailbox: LockedMailbox,
+    messages: readonly AppendMessage[],
+    more: { readonly bytes: number; readonly messages: number },
+    quota: QuotaLimits,
+  ): Promise<AppendResult | Abandon<AppendResult>> {
+    const account = scope.account(mailbox.ownerId);
+    if (account === undefined) throw new Error('the account of a mailbox is not locked');
+    const grows = more.bytes > 0 || more.messages > 0;
+    if (grows && !withinQuota({ bytes: account.bytes, messages: account.messages }, more, quota)) {
+      return new Abandon<AppendResult>({ kind: 'over-quota' });
+    }
+    const inserts = new MessageInserts(scope);
+    const uids: number[] = [];
+    for (const { content, flags, internalDate } of messages) {
+      const names = flags.keywords;
+      const bits =
+        names.length === 0 ? NO_KEYWORDS : await this.#keywords.bitsOf(scope.transaction, mailbox.ownerId, names, true);
+      if (bits === undefined) return new Abandon<AppendResult>({ kind: 'too-many-keywords' });
+      const into: NewMessage = { mailbox, flags: flags.system, keywords: bits };
+      uids.push(...inserts.add(account, content, internalDate.getTime(), [into]).uids);
+    }
+    await inserts.flush();
+    return { kind: 'appended', uidValidity: mailbox.uidValidity, uids, modSeq: mailbox.highestModSeq };
   }
 
   storeFlags(mailboxId: number, uids: ArrayLike<number>, change: FlagChange): Promise<StoreFlagsResult> {

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { CommandFramer, type Frame } from './command.ts';
 import { ArgumentReader, CommandSyntaxError } from './lexer.ts';
 
-const LIMITS = { maxLineBytes: 200, maxArgumentBytes: 50, maxAppendBytes: 1000 };
+const LIMITS = { maxLineBytes: 200, maxArgumentBytes: 50, maxAppendBytes: 1000, maxNonSynchronizingBytes: 1_000_000 };
 
 /** All frames of the bytes, given in chunks that end at the cuts. */
 function frames(bytes: Buffer, cuts: readonly number[] = []): Frame[] {

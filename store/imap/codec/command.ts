@@ -13,6 +13,9 @@ export interface Segment {
   readonly literal?: Literal | undefined;
 }
 
+/** Which limit a command broke. `not-synchronizing`: a literal that had to wait for `+` (RFC 7888 §5). */
+export type RefusedWhy = 'line-too-long' | 'literal-too-big' | 'not-synchronizing';
+
 /** What the framer found in the bytes received so far. */
 export type Frame =
   /** A whole command, ready for its {@link ArgumentReader}. */
@@ -20,7 +23,7 @@ export type Frame =
   /** A literal begins. If `synchronizing`, the client waits for `+` (RFC 9051 §4.3, RFC 7888). */
   | { readonly kind: 'literal'; readonly bytes: number; readonly synchronizing: boolean }
   /** The command broke a limit; it was consumed to its end, so that the next byte begins the next command. */
-  | { readonly kind: 'refused'; readonly tag: string; readonly why: 'line-too-long' | 'literal-too-big' }
+  | { readonly kind: 'refused'; readonly tag: string; readonly why: RefusedWhy }
   /** The connection cannot be kept in step: only BYE is left (RFC 7888 §4). */
   | { readonly kind: 'lost' };
 
@@ -32,6 +35,8 @@ export interface FramerLimits {
   maxArgumentBytes: number;
   /** Octets of all literals of one APPEND. */
   maxAppendBytes: number;
+  /** Octets of one non-synchronizing literal (RFC 7888 §5: 4096 with LITERAL-, none where both are off). */
+  maxNonSynchronizingBytes: number;
 }
 
 const LF = 0x0a;
@@ -52,7 +57,7 @@ export class CommandFramer {
   #literalBytes = 0;
   #literal: { size: number; binary: boolean; text: string; got: Buffer[]; gotBytes: number } | undefined;
   #skip = 0;
-  #refused: { tag: string; why: 'line-too-long' | 'literal-too-big' } | undefined;
+  #refused: { tag: string; why: RefusedWhy } | undefined;
   /** The beginning of an overlong line, whose middle was dropped: enough to tell its tag. */
   #droppedHead: string | undefined;
   #lost = false;
@@ -77,6 +82,13 @@ export class CommandFramer {
     this.#chunks = [];
     this.#bufferedBytes = 0;
     this.#scanned = 0;
+  }
+
+  /** What was received and not consumed, taken out: it belongs to a layer that begins now. */
+  takeRest(): Buffer {
+    const rest = Buffer.concat(this.#chunks);
+    this.discard();
+    return rest;
   }
 
   /** The next frame, or undefined when more bytes are needed. */
@@ -128,6 +140,7 @@ export class CommandFramer {
     const synchronizing = marker[3] === '';
     const limit = this.#literalLimit(line);
     if (this.#literalBytes + size > limit) this.#refuse(line, 'literal-too-big');
+    if (!synchronizing && size > this.limits.maxNonSynchronizingBytes) this.#refuse(line, 'not-synchronizing');
     if (this.#refused !== undefined) {
       // RFC 7888 §4: a synchronizing literal is refused in place of the `+`; the client does not send it.
       if (synchronizing) return this.#finishRefusal();
@@ -151,10 +164,12 @@ export class CommandFramer {
 
   #literalLimit(line: string): number {
     const start = this.#segments[0]?.text ?? line;
-    return /^[^ ]+ append /i.test(start) ? this.limits.maxAppendBytes : this.limits.maxArgumentBytes;
+    return /^[^ ]+ (?:append|(?:uid )?replace) /i.test(start)
+      ? this.limits.maxAppendBytes
+      : this.limits.maxArgumentBytes;
   }
 
-  #refuse(line: string, why: 'line-too-long' | 'literal-too-big'): void {
+  #refuse(line: string, why: RefusedWhy): void {
     if (this.#refused !== undefined) return;
     this.#refused = { tag: tagOf(this.#segments[0]?.text ?? line) ?? '*', why };
     this.#segments = [];

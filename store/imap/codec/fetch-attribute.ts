@@ -22,6 +22,16 @@ export interface Partial {
 /** RFC 9051 §9 fetch-att as a value. */
 export type FetchAttribute =
   | { readonly kind: 'flags' | 'uid' | 'modseq' | 'internaldate' | 'size' | 'envelope' | 'body' | 'bodystructure' }
+  /** RFC 8474, RFC 8514, RFC 8970. */
+  | { readonly kind: 'emailid' | 'threadid' | 'savedate' | 'preview' }
+  /** RFC 3516: the part without its transfer encoding, or the size of that. */
+  | {
+      readonly kind: 'binary' | 'binary-size';
+      readonly section: Section;
+      readonly peek: boolean;
+      readonly partial: Partial | undefined;
+      readonly label: string;
+    }
   | {
       readonly kind: 'section';
       readonly section: Section;
@@ -105,10 +115,39 @@ function readFetchAttribute(args: ArgumentReader, name: string): FetchAttribute 
     };
   }
   if (name === 'BODY') return { kind: 'body' };
+  if (name.startsWith('BINARY') && args.offers('BINARY') && args.take('[')) return readBinary(args, name);
+  if ((name === 'EMAILID' || name === 'THREADID') && args.offers('OBJECTID')) {
+    return { kind: name === 'EMAILID' ? 'emailid' : 'threadid' };
+  }
+  if (name === 'SAVEDATE' && args.offers('SAVEDATE')) return { kind: 'savedate' };
+  if (name === 'PREVIEW' && args.offers('PREVIEW')) {
+    // RFC 8970 §4.1: LAZY allows NIL where a preview takes time; here none does.
+    args.take(' (LAZY)');
+    return { kind: 'preview' };
+  }
   return args.fail(`unknown fetch item ${name}`);
 }
 
-function readSection(args: ArgumentReader): Section {
+/** RFC 3516 §7: `BINARY[1.2]<0.100>`, `BINARY.SIZE[1.2]`; numbers alone name the part. */
+function readBinary(args: ArgumentReader, name: string): FetchAttribute {
+  const size = name === 'BINARY.SIZE';
+  if (!size && name !== 'BINARY' && name !== 'BINARY.PEEK') args.fail(`unknown fetch item ${name}`);
+  const section = readSection(args);
+  if (section.text !== undefined) args.fail('bad section');
+  args.expect(']');
+  const partial = size ? undefined : readPartial(args);
+  const origin = partial === undefined ? '' : `<${partial.offset}>`;
+  return {
+    kind: size ? 'binary-size' : 'binary',
+    section,
+    peek: name !== 'BINARY',
+    partial,
+    label: `${size ? name : 'BINARY'}[${formatSection(section)}]${origin}`,
+  };
+}
+
+/** What stands between the brackets of BODY[…]. */
+export function readSection(args: ArgumentReader): Section {
   const part: number[] = [];
   if (args.peek() === ']') return { part, text: undefined, fields: [] };
   while (/\d/.test(args.peek())) {

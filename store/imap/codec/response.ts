@@ -134,6 +134,11 @@ export class ResponseWriter {
     return this.text('{').number(bytes.length).text('}\r\n').bytes(bytes);
   }
 
+  /** RFC 3516 §4.3: the form that NUL may stand in. */
+  literal8(bytes: Uint8Array): this {
+    return this.text('~{').number(bytes.length).text('}\r\n').bytes(bytes);
+  }
+
   /** A string given as latin1 octets: quoted where that is possible, else a literal. */
   string(octets: string): this {
     if (octets.length <= 1000 && /^[\x20-\x7e]*$/.test(octets)) {

@@ -1,11 +1,12 @@
 import { SEEN } from '../../mailstore/flags.ts';
 import type { SelectedMailbox } from '../../mailstore/mailstore.ts';
+import { UnknownTransferEncoding } from '../body-source.ts';
 import { type FetchAttribute, readFetchAttributes } from '../codec/fetch-attribute.ts';
 import { type FetchModifiers, readFetchModifiers } from '../codec/fetch-modifier.ts';
 import type { ArgumentReader } from '../codec/lexer.ts';
 import { partOf } from '../codec/partial-range.ts';
 import { type NumberRange, rangesOf, resolveRanges, type SequenceSet } from '../codec/sequence-set.ts';
-import { bad, ok } from '../completion.ts';
+import { bad, no, ok } from '../completion.ts';
 import { writeFetchRows } from '../fetch-rows.ts';
 import { beginMessage, writeFlags, writeModSeq } from '../message-data.ts';
 import { numbersOf, sequenceRanges, uidsOf } from '../message-set.ts';
@@ -57,7 +58,13 @@ function fetching(uid: boolean): Command<Arguments> {
       const uids = uidsOf(view, ranges);
       if (uids.length === 0) return ok('FETCH completed');
       const seen = await markSeen(session, uids, attributes);
-      const written = await writeFetchRows(session, uids, attributes, seen);
+      let written: number;
+      try {
+        written = await writeFetchRows(session, uids, attributes, seen);
+      } catch (error) {
+        if (!(error instanceof UnknownTransferEncoding)) throw error;
+        return no('UNKNOWN-CTE', 'A part has a transfer encoding that is not known');
+      }
       // RFC 5530 §3: tells why there are fewer responses than messages.
       return ok('FETCH completed', written < uids.length ? 'EXPUNGEISSUED' : undefined);
     },
@@ -127,7 +134,8 @@ async function markSeen(
   attributes: readonly FetchAttribute[],
 ): Promise<ReadonlySet<number>> {
   const { view, readOnly } = session.selected;
-  if (readOnly || attributes.every((a) => a.kind !== 'section' || a.peek)) return new Set();
+  const marks = attributes.some((a) => (a.kind === 'section' || a.kind === 'binary') && !a.peek);
+  if (readOnly || !marks) return new Set();
   const { flags } = view.columns;
   const unseen = uids.filter((uid) => ((flags[view.sequenceOf(uid) - 1] ?? SEEN) & SEEN) === 0);
   if (unseen.length === 0) return new Set();

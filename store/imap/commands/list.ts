@@ -132,7 +132,7 @@ async function writeStatuses(
   const counters = await session.mailstore.mailboxes.status(shown.map((mailbox) => mailbox.id));
   for (const [index, mailbox] of shown.entries()) {
     const status = counters[index];
-    if (status !== undefined) writeStatus(session, mailbox.name, status, items);
+    if (status !== undefined) await writeStatus(session, mailbox.name, status, items);
     await session.flow();
   }
 }

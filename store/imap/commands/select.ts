@@ -71,6 +71,8 @@ function opening(name: 'SELECT' | 'EXAMINE'): Command<Arguments> {
         if (unseen > 0) out.line(`* OK [UNSEEN ${unseen}] First unseen message`);
       }
       out.line(`* OK [UIDVALIDITY ${view.uidValidity}] UIDs are valid`);
+      // RFC 8474 §4.3.
+      if (session.offers('OBJECTID')) out.line(`* OK [MAILBOXID (M${view.mailboxId})] Never given to another mailbox`);
       out.line(`* OK [UIDNEXT ${view.uidNext}] Predicted next UID`);
       // RFC 7162 §3.1.2.1. What the client is told here is the state that it sees, whatever others do meanwhile.
       if (session.offers('CONDSTORE')) out.line(`* OK [HIGHESTMODSEQ ${view.toldModSeq}] Highest mod-sequence`);

@@ -19,7 +19,7 @@ export const status: Command<{ readonly mailbox: string; readonly items: readonl
     const mailbox = await findMailbox(session, octets);
     const [counters] = mailbox === undefined ? [] : await session.mailstore.mailboxes.status([mailbox.id]);
     if (mailbox === undefined || counters === undefined) return noSuchMailbox();
-    writeStatus(session, mailbox.name, counters, items);
+    await writeStatus(session, mailbox.name, counters, items);
     return ok('STATUS completed');
   },
 };

@@ -4,6 +4,7 @@ import { cancelUpdate } from './cancel-update.ts';
 import { capability } from './capability.ts';
 import { close, unselect } from './close.ts';
 import type { AnyCommand } from './command.ts';
+import { compress } from './compress.ts';
 import { copy, move, uidCopy, uidMove } from './copy.ts';
 import { create } from './create.ts';
 import { deleteMailbox } from './delete.ts';
@@ -18,20 +19,24 @@ import { logout } from './logout.ts';
 import { lsub } from './lsub.ts';
 import { namespace } from './namespace.ts';
 import { check, noop } from './noop.ts';
+import { getQuota, getQuotaRoot } from './quota.ts';
 import { rename } from './rename.ts';
+import { replace, uidReplace } from './replace.ts';
 import { search, uidSearch } from './search.ts';
 import { examine, select } from './select.ts';
 import { starttls } from './starttls.ts';
 import { status } from './status.ts';
 import { store, uidStore } from './store.ts';
 import { subscribe, unsubscribe } from './subscribe.ts';
+import { unauthenticate } from './unauthenticate.ts';
 
 const COMMANDS: ReadonlyMap<string, AnyCommand> = new Map(
   [
     ...[capability, noop, logout, id],
     ...[starttls, authenticate, login],
     ...[enable, namespace, select, examine, create, deleteMailbox, rename, subscribe, unsubscribe],
-    ...[list, lsub, status, append, idle],
+    ...[list, lsub, status, append, replace, uidReplace, idle],
+    ...[getQuota, getQuotaRoot, compress, unauthenticate],
     ...[check, close, unselect, expunge, uidExpunge, search, uidSearch, fetch, uidFetch, store, uidStore],
     ...[copy, uidCopy, move, uidMove, cancelUpdate],
   ].map((command): [string, AnyCommand] => [command.name, command as AnyCommand]),

@@ -1,0 +1,76 @@
+import { type AppendItem, readAppendItem } from '../codec/append-data.ts';
+import type { ArgumentReader } from '../codec/lexer.ts';
+import type { SequenceSet } from '../codec/sequence-set.ts';
+import { formatSequenceSet } from '../codec/sequence-set.ts';
+import { bad, no, ok } from '../completion.ts';
+import { toFlagSet } from '../flag-argument.ts';
+import { findMailbox, overQuota, tryCreate } from '../mailbox-argument.ts';
+import { assembleMessages } from '../message-assembly.ts';
+import { type Command, SELECTED } from './command.ts';
+
+interface Arguments {
+  /** One number or `*`. */
+  readonly set: SequenceSet;
+  readonly mailbox: string;
+  readonly item: AppendItem;
+}
+
+/** RFC 8508: the new message comes and the old one goes in one transaction. */
+function replacing(uid: boolean): Command<Arguments> {
+  return {
+    name: uid ? 'UID REPLACE' : 'REPLACE',
+    states: SELECTED,
+    expunges: true,
+    refreshes: true,
+    capability: 'REPLACE',
+    read(args: ArgumentReader) {
+      args.space();
+      const set = args.sequenceSet();
+      const [only] = set.ranges;
+      if (set.ranges.length !== 1 || only === undefined || only.first !== only.last) args.fail('expected one message');
+      args.space();
+      const mailbox = args.astring();
+      args.space();
+      return { set, mailbox, item: readAppendItem(args, toFlagSet) };
+    },
+    async act(session, { set, mailbox: octets, item }) {
+      const { view, readOnly } = session.selected;
+      if (readOnly) return no('READ-ONLY', 'The mailbox was opened read-only');
+      const number = set.ranges[0]?.first ?? 0;
+      const sequence = number === Number.POSITIVE_INFINITY ? view.exists : uid ? view.sequenceOf(number) : number;
+      const replacedUid = view.uidAt(sequence);
+      if (replacedUid === undefined) return uid ? no('NONEXISTENT', 'No such message') : bad('No such message');
+      const target = await findMailbox(session, octets);
+      if (target === undefined) return tryCreate();
+      let freedBytes = 0;
+      for await (const [message] of session.mailstore.messages.fetch(view.mailboxId, [replacedUid], {})) {
+        freedBytes = message?.sizeBytes ?? 0;
+      }
+      const { quota, account } = session.signedIn;
+      const assembled = await assembleMessages(session, [item], { accountId: account.id, quota, freedBytes });
+      if (assembled.kind === 'refused') return assembled.completion;
+      const [message] = assembled.messages;
+      if (message === undefined) return bad('No message');
+      const result = await session.mailstore.messages.replace(view.mailboxId, replacedUid, target.id, message, quota);
+      switch (result.kind) {
+        case 'appended': {
+          // RFC 8508 §3.2: before EXPUNGE, so that a client knows the new message when the old one goes.
+          const code = `APPENDUID ${result.uidValidity} ${formatSequenceSet(result.uids)}`;
+          session.out.line(`* OK [${code}] Replacement message ready`);
+          return ok('REPLACE completed');
+        }
+        case 'replaced-is-gone':
+          return no('EXPUNGEISSUED', 'Another session removed the message');
+        case 'no-such-mailbox':
+          return tryCreate();
+        case 'over-quota':
+          return overQuota();
+        case 'too-many-keywords':
+          return no('LIMIT', 'Too many keywords in the mailbox');
+      }
+    },
+  };
+}
+
+export const replace = replacing(false);
+export const uidReplace = replacing(true);

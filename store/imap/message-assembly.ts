@@ -1,0 +1,89 @@
+import { NO_FLAGS } from '../mailstore/flags.ts';
+import type { AppendMessage, MailboxInfo, QuotaLimits } from '../mailstore/mailstore.ts';
+import { sectionRange, storedBody } from './body-source.ts';
+import type { AppendItem } from './codec/append-data.ts';
+import { selectHeaderFields } from './codec/header-fields.ts';
+import { type MessageUrl, parseMessageUrl } from './codec/imap-url.ts';
+import { type Completion, no } from './completion.ts';
+import { overQuota } from './mailbox-argument.ts';
+import type { Session } from './session.ts';
+
+export type AssembledMessages =
+  | { readonly kind: 'assembled'; readonly messages: readonly AppendMessage[] }
+  | { readonly kind: 'refused'; readonly completion: Completion };
+
+const refused = (completion: Completion): AssembledMessages => ({ kind: 'refused', completion });
+
+/**
+ * Puts the messages of an APPEND together (CATENATE, RFC 4469), checks size and quota, and makes their bodies durable.
+ * Nothing of a refused APPEND is in any mailbox.
+ *
+ * @param quota of the account that will hold them, and what a replaced message gives back
+ */
+export async function assembleMessages(
+  session: Session,
+  items: readonly AppendItem[],
+  holder: { readonly accountId: number; readonly quota: QuotaLimits; readonly freedBytes?: number },
+): Promise<AssembledMessages> {
+  const { accounts, contents } = session.mailstore;
+  const { maxLiteralBytes } = session.services.config;
+  const bodies: Buffer[] = [];
+  for (const { parts } of items) {
+    const pieces: Buffer[] = [];
+    let bytes = 0;
+    for (const part of parts) {
+      const piece = part.kind === 'text' ? part.bytes : await octetsOfUrl(session, part.url, maxLiteralBytes - bytes);
+      if (piece === 'too-big') return refused(no('TOOBIG', 'The message would be too big'));
+      if (piece === undefined) return refused(badUrl(part.kind === 'url' ? part.url : ''));
+      pieces.push(piece);
+      bytes += piece.length;
+    }
+    if (bytes > maxLiteralBytes) return refused(no('TOOBIG', 'The message would be too big'));
+    // RFC 3502 §6.3.11: an empty message is an error, by which a client may take its APPEND back.
+    if (bytes === 0) return refused(no('CANNOT', 'An empty message is not stored'));
+    bodies.push(pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : Buffer.concat(pieces));
+  }
+  // Asked before bodies are written, so that an account over its quota fills no table; decided under the lock.
+  const more = bodies.reduce((sum, body) => sum + body.length, 0) - (holder.freedBytes ?? 0);
+  const grows = holder.freedBytes === undefined || more > 0;
+  if (grows && !(await accounts.fits(holder.accountId, Math.max(1, more), holder.quota))) return refused(overQuota());
+  const messages: AppendMessage[] = [];
+  for (const [index, { flags, internalDateMs }] of items.entries()) {
+    const content = await contents.put(bodies[index] ?? Buffer.alloc(0));
+    messages.push({ content, flags: flags ?? NO_FLAGS, internalDate: new Date(internalDateMs ?? Date.now()) });
+  }
+  return { kind: 'assembled', messages };
+}
+
+/** RFC 4469 §4.1: the URL comes back in the response, but for octets that a response code cannot hold. */
+function badUrl(url: string): Completion {
+  return no(`BADURL ${url.replace(/[^\x20-\x5b\x5e-\x7e]/g, '?').slice(0, 500)}`, 'No such message or part');
+}
+
+async function octetsOfUrl(session: Session, text: string, room: number): Promise<Buffer | 'too-big' | undefined> {
+  const url = parseMessageUrl(text);
+  const mailbox = url && (await mailboxOf(session, url));
+  if (url === undefined || mailbox === undefined) return undefined;
+  if (url.uidValidity !== undefined && url.uidValidity !== mailbox.uidValidity) return undefined;
+  for await (const [message] of session.mailstore.messages.fetch(mailbox.id, [url.uid], {})) {
+    if (message === undefined) return undefined;
+    const source = storedBody(session.mailstore, message);
+    const range = await sectionRange(source, url.section);
+    if (range === undefined) return undefined;
+    if (url.section.fields.length > 0) {
+      const header = await source.read(range.start, range.end);
+      const fields = selectHeaderFields(header, url.section.fields, url.section.text === 'HEADER.FIELDS.NOT');
+      return url.partial ? fields.subarray(url.partial.offset, url.partial.offset + url.partial.count) : fields;
+    }
+    const start = Math.min(range.start + (url.partial?.offset ?? 0), range.end);
+    const end = Math.min(start + (url.partial?.count ?? Number.MAX_SAFE_INTEGER), range.end);
+    return end - start > room ? 'too-big' : source.read(start, end);
+  }
+  return undefined;
+}
+
+async function mailboxOf(session: Session, url: MessageUrl): Promise<MailboxInfo | undefined> {
+  const { mailboxes } = session.mailstore;
+  if (url.mailbox !== undefined) return mailboxes.find(session.signedIn.account.id, url.mailbox);
+  return session.state === 'selected' ? mailboxes.find(session.signedIn.account.id, session.selected.name) : undefined;
+}
