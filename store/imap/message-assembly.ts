@@ -1,4 +1,4 @@
-import { NO_FLAGS } from '../mailstore/flags.ts';
+import { type FlagSet, NO_FLAGS } from '../mailstore/flags.ts';
 import type { AppendMessage, MailboxInfo, QuotaLimits } from '../mailstore/mailstore.ts';
 import { sectionRange, storedBody } from './body-source.ts';
 import type { AppendItem } from './codec/append-data.ts';
@@ -22,7 +22,7 @@ const refused = (completion: Completion): AssembledMessages => ({ kind: 'refused
  */
 export async function assembleMessages(
   session: Session,
-  items: readonly AppendItem[],
+  items: readonly AppendItem<FlagSet>[],
   holder: { readonly accountId: number; readonly quota: QuotaLimits; readonly freedBytes?: number },
 ): Promise<AssembledMessages> {
   const { accounts, contents } = session.mailstore;

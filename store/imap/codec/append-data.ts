@@ -1,4 +1,3 @@
-import type { FlagSet } from '../../mailstore/flags.ts';
 import { readDateTime } from './date-time.ts';
 import type { ArgumentReader } from './lexer.ts';
 
@@ -8,10 +7,10 @@ export type AppendPart =
   /** As the client wrote it. */
   | { readonly kind: 'url'; readonly url: string };
 
-/** One message of APPEND (RFC 4466 §6 append-message). */
-export interface AppendItem {
-  /** As the client named them; undefined for none. */
-  readonly flags: FlagSet | undefined;
+/** One message of APPEND (RFC 4466 §6 append-message); `Flags` is whatever the caller makes of their names. */
+export interface AppendItem<Flags> {
+  /** Undefined for none. */
+  readonly flags: Flags | undefined;
   readonly internalDateMs: number | undefined;
   readonly parts: readonly AppendPart[];
 }
@@ -20,11 +19,11 @@ export interface AppendItem {
 const MAX_PARTS = 1000;
 
 /** `[(flags)] ["date"] data`, behind its space; `toFlags` turns names into flags. */
-export function readAppendItem(
+export function readAppendItem<Flags>(
   args: ArgumentReader,
-  toFlags: (args: ArgumentReader, names: readonly string[]) => FlagSet,
-): AppendItem {
-  let flags: FlagSet | undefined;
+  toFlags: (args: ArgumentReader, names: readonly string[]) => Flags,
+): AppendItem<Flags> {
+  let flags: Flags | undefined;
   if (args.peek() === '(') {
     flags = toFlags(
       args,

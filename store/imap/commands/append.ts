@@ -1,3 +1,4 @@
+import type { FlagSet } from '../../mailstore/flags.ts';
 import { type AppendItem, readAppendItem } from '../codec/append-data.ts';
 import type { ArgumentReader } from '../codec/lexer.ts';
 import { formatSequenceSet } from '../codec/sequence-set.ts';
@@ -9,7 +10,7 @@ import { type Command, SIGNED_IN } from './command.ts';
 
 interface Arguments {
   readonly mailbox: string;
-  readonly items: readonly AppendItem[];
+  readonly items: readonly AppendItem<FlagSet>[];
 }
 
 /** RFC 9051 §6.3.12, with APPENDUID (RFC 4315 §3), MULTIAPPEND (RFC 3502), CATENATE (RFC 4469), BINARY (RFC 3516 §4.4). */
@@ -21,7 +22,7 @@ export const append: Command<Arguments> = {
   read(args: ArgumentReader) {
     args.space();
     const mailbox = args.astring();
-    const items: AppendItem[] = [];
+    const items: AppendItem<FlagSet>[] = [];
     do {
       args.space();
       items.push(readAppendItem(args, toFlagSet));

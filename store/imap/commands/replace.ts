@@ -1,3 +1,4 @@
+import type { FlagSet } from '../../mailstore/flags.ts';
 import { type AppendItem, readAppendItem } from '../codec/append-data.ts';
 import type { ArgumentReader } from '../codec/lexer.ts';
 import type { SequenceSet } from '../codec/sequence-set.ts';
@@ -12,7 +13,7 @@ interface Arguments {
   /** One number or `*`. */
   readonly set: SequenceSet;
   readonly mailbox: string;
-  readonly item: AppendItem;
+  readonly item: AppendItem<FlagSet>;
 }
 
 /** RFC 8508: the new message comes and the old one goes in one transaction. */
