@@ -2,6 +2,7 @@ import { directorySettings } from '@postern/shared/directory/settings.ts';
 import { legAddress, port } from '@postern/shared/runtime/config.ts';
 import { tlsIdentity } from '@postern/shared/runtime/tls.ts';
 import { z } from 'zod';
+import { legFaults } from './legs.ts';
 
 const logSettings = z
   .strictObject({
@@ -13,8 +14,7 @@ const logSettings = z
   })
   .prefault({});
 
-/** Everything that can be set in gateway.yaml. Each setting is declared here once; docs/settings.md is generated from it. */
-export const relayConfigSchema = z.strictObject({
+const relaySettings = z.strictObject({
   hostname: z.string().describe('Name of this gateway in greetings, Received headers and Authentication-Results.'),
   smtp: z.strictObject({
     listen: z
@@ -22,7 +22,35 @@ export const relayConfigSchema = z.strictObject({
       .min(1)
       .describe('Where mail from the Internet arrives: the public leg.'),
     tls: tlsIdentity().describe('Certificate of the public name, offered by STARTTLS.'),
+    proxies: z
+      .array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()]))
+      .default([])
+      .describe('Load balancers that tell the client by the PROXY protocol (v1 or v2); nobody else is believed.'),
   }),
+  workers: z
+    .int()
+    .min(1)
+    .max(64)
+    .default(1)
+    .describe(
+      'Processes that take mail; with more than one, another owns the spool. Limits are shared out among them.',
+    ),
+  metrics: z
+    .strictObject({ listen: z.strictObject({ address: legAddress(), port: port().default(9125) }) })
+    .optional()
+    .describe('Prometheus’ `/metrics`, `/healthz` and `/readyz` by HTTP, on the private leg.'),
+  admin: z
+    .strictObject({
+      listen: z.strictObject({ address: legAddress(), port: port().default(9126) }),
+      tls: tlsIdentity().describe('Certificate that administrators see.'),
+      clientCa: z.string().describe('PEM file of the CA that signs administrators’ certificates.'),
+      clients: z
+        .array(z.string())
+        .min(1)
+        .describe('Names (common name or DNS name) of the certificates that may administer.'),
+    })
+    .optional()
+    .describe('Queue and trace by HTTPS with a client certificate, on the private leg.'),
   innerAddress: legAddress().describe('Address of the private leg: every connection inwards leaves from it.'),
   store: z.strictObject({
     lmtp: z.strictObject({
@@ -85,6 +113,23 @@ export const relayConfigSchema = z.strictObject({
       maxHeaderCount: z.int().default(1_000).describe('Most header fields of one message.'),
       maxHeaderBytes: z.int().default(1_048_576).describe('Largest header section.'),
       maxConnections: z.int().default(2_000).describe('Most sessions at a time.'),
+      maxConnectionsPerAddress: z.int().min(1).default(100).describe('Most sessions at a time from one address.'),
+      greetingWaitMs: z
+        .int()
+        .min(0)
+        .default(500)
+        .describe('Pause before strangers are greeted; who talks in it gets 554. Who passed is remembered for a day.'),
+      idleTimeoutMs: z
+        .int()
+        .min(1_000)
+        .default(300_000)
+        .describe('Silence, and time without a whole command, after which a session ends (RFC 5321 §4.5.3.2.7).'),
+      sessionTimeoutMs: z.int().min(1_000).default(3_600_000).describe('Longest session without an accepted message.'),
+      spillBytes: z
+        .int()
+        .min(65_536)
+        .default(1_048_576)
+        .describe('Larger messages wait in a nameless file of the spool until they are complete.'),
       finalReplyMs: z.int().default(120_000).describe('Time after the final dot within which the answer is given.'),
       messageMemoryBytes: z
         .int()
@@ -93,6 +138,11 @@ export const relayConfigSchema = z.strictObject({
     })
     .prefault({}),
   log: logSettings,
+});
+
+/** Everything that can be set in gateway.yaml. Each setting is declared here once; docs/settings.md is generated from it. */
+export const relayConfigSchema = relaySettings.superRefine((config, context) => {
+  for (const { path, message } of legFaults(config)) context.addIssue({ code: 'custom', path: [...path], message });
 });
 
 export type RelayConfig = z.infer<typeof relayConfigSchema>;

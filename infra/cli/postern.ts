@@ -2,11 +2,11 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { findJourneys } from '../trace/journey.ts';
-import { type LogLine, readLog } from '../trace/log-lines.ts';
+import { findJourneys } from '@postern/shared/trace/journey.ts';
+import { type LogLine, readLog } from '@postern/shared/trace/log-lines.ts';
 import { renderJourney } from '../trace/render-journey.ts';
 
-const USAGE = `usage: postern trace <message id | queue id | address> [--log FILE]… [--state DIR] [--json]
+const USAGE = `usage: postern trace <message id | queue id | address | client's IP address> [--log FILE]… [--state DIR] [--json]
 
 Prints the way of a message through gateway and store, from their logs.
   --log FILE    a log to read; may be given several times (default: relay.log and store.log below DIR/log)

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
-import { findJourneys } from '../trace/journey.ts';
-import { readLog } from '../trace/log-lines.ts';
+import { findJourneys } from '@postern/shared/trace/journey.ts';
+import { readLog } from '@postern/shared/trace/log-lines.ts';
 import { renderJourney } from '../trace/render-journey.ts';
 import { DEMO_ACCOUNTS } from './accounts.ts';
 import { certificateLine, keepDemoCertificates } from './certificates.ts';

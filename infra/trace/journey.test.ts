@@ -1,6 +1,6 @@
+import { findJourneys } from '@postern/shared/trace/journey.ts';
+import { type LogLine, parseLogLine } from '@postern/shared/trace/log-lines.ts';
 import { expect, test } from 'vitest';
-import { findJourneys } from './journey.ts';
-import { type LogLine, parseLogLine } from './log-lines.ts';
 import { renderJourney } from './render-journey.ts';
 
 const A = 'a'.repeat(32);
@@ -102,6 +102,28 @@ test('a recipient that was refused is found by address, though no transaction ca
   const [journey] = await findJourneys('X@d.example', refusedAlone);
   expect(journey?.deliveryId).toBeUndefined();
   expect(renderJourney(journey!)).toContain('550 5.1.1 No such user');
+});
+
+test('a client’s IP address finds all that its sessions did, in both tiers, and nobody else’s', async () => {
+  async function* more(): AsyncGenerator<LogLine> {
+    yield* read();
+    const other = { time: at(8), tier: 'relay', event: 'connected', session: 's2', client: '2001:db8::2' };
+    const early = {
+      time: at(9),
+      tier: 'relay',
+      event: 'refused',
+      session: 's3',
+      client: '192.0.2.1',
+      stage: 'connect',
+    };
+    for (const record of [other, early]) yield parseLogLine(JSON.stringify(record))!;
+  }
+  const [first, second, ...rest] = await findJourneys('192.0.2.1', more);
+  expect(first?.deliveryId).toBe(A);
+  expect(first?.lines.map((l) => l.tier)).toContain('store');
+  expect(second?.lines.map((l) => l.session)).toEqual(['s3']);
+  expect(rest).toEqual([]);
+  expect((await findJourneys('2001:DB8::2', more)).map((j) => j.deliveryId)).toEqual([B]);
 });
 
 test('the sender’s address finds each of its messages', async () => {

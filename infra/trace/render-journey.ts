@@ -1,6 +1,6 @@
+import type { Journey } from '@postern/shared/trace/journey.ts';
+import type { LogLine } from '@postern/shared/trace/log-lines.ts';
 import { renderTable } from '../demo/table.ts';
-import type { Journey } from './journey.ts';
-import type { LogLine } from './log-lines.ts';
 
 /** With time, tier and event a row is about 120 characters wide. */
 const WHAT_WIDTH = 52;

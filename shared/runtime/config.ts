@@ -38,9 +38,14 @@ export const legAddress = () =>
   z
     .union([z.ipv4(), z.ipv6()])
     .refine(
-      (address) => address !== '0.0.0.0' && address !== '::',
-      'a wildcard is refused: name the address of one leg',
+      (address) => !isWildcard(address),
+      'a wildcard is refused, because it would listen on every leg: name the address of one',
     );
+
+/** `0.0.0.0`, `::` and every other way to write all zeros, `::ffff:0.0.0.0` too. */
+function isWildcard(address: string): boolean {
+  return /^[0:.]+$/.test(address.replace(/^(?:0*:)*:?ffff:(?=[0:.]+$)/i, '')) && !/[1-9]/.test(address);
+}
 
 /**
  * Reads one YAML file and checks it against its declaration.

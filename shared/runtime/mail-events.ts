@@ -11,9 +11,24 @@ export interface MailIds {
   readonly messageId?: string | undefined;
 }
 
+/** Sees each event as it is written: for metrics, so that they and the log never differ. */
+export type MailEventObserver = (event: string, fields: Readonly<Record<string, unknown>>) => void;
+
+let observe: MailEventObserver = () => undefined;
+
+/** Sets the one observer of this process. */
+export function observeMailEvents(observer: MailEventObserver): void {
+  observe = observer;
+}
+
+function write(log: Log, level: 'info' | 'warn' | 'error', event: string, e: object): void {
+  log[level]({ event, ...e });
+  observe(event, { ...e });
+}
+
 /** A peer connected. */
 export function connected(log: Log, e: MailIds & { service: string; client: string; clientPort?: number }): void {
-  log.info({ event: 'connected', ...e });
+  write(log, 'info', 'connected', e);
 }
 
 /** Something was refused: `stage` is connect, helo, mail, rcpt, data, content, auth; `reply` is what the peer heard. */
@@ -29,7 +44,7 @@ export function refused(
     to?: string | undefined;
   },
 ): void {
-  log.info({ event: 'refused', ...e });
+  write(log, 'info', 'refused', e);
 }
 
 /** A transaction was answered 250: the promise of invariant 1 was given. */
@@ -37,7 +52,7 @@ export function accepted(
   log: Log,
   e: MailIds & { service: string; client?: string; from: string; to: readonly string[]; bytes: number; tookMs: number },
 ): void {
-  log.info({ event: 'accepted', ...e });
+  write(log, 'info', 'accepted', e);
 }
 
 /** The message was made durable in the relay's spool. */
@@ -45,7 +60,7 @@ export function spooled(
   log: Log,
   e: MailIds & { from: string; to: readonly string[]; bytes: number; cause: string },
 ): void {
-  log.info({ event: 'spooled', ...e });
+  write(log, 'info', 'spooled', e);
 }
 
 /** One recipient's copy reached its end: `mailbox` in the store, `next` on a hop. */
@@ -64,7 +79,7 @@ export function delivered(
     duplicate?: boolean | undefined;
   },
 ): void {
-  log.info({ event: 'delivered', ...e });
+  write(log, 'info', 'delivered', e);
 }
 
 /** One recipient's copy has to wait. */
@@ -72,12 +87,12 @@ export function deferred(
   log: Log,
   e: MailIds & { from: string; to: string; reply: string; cause?: string | undefined; nextTryAt?: string | undefined },
 ): void {
-  log.warn({ event: 'deferred', ...e });
+  write(log, 'warn', 'deferred', e);
 }
 
 /** Alarm: a delivery id came again with other bytes. One of the two messages is not what its sender made. */
 export function deliveryIdConflict(log: Log, e: MailIds & { from: string; to: string; reply: string }): void {
-  log.error({ event: 'delivery-id-conflict', ...e });
+  write(log, 'error', 'delivery-id-conflict', e);
 }
 
 /** One recipient was refused for good after acceptance. */
@@ -85,22 +100,22 @@ export function bounced(
   log: Log,
   e: MailIds & { from: string; to: string; reply: string; cause?: string | undefined; dsn: boolean },
 ): void {
-  log.warn({ event: 'bounced', ...e });
+  write(log, 'warn', 'bounced', e);
 }
 
 /** A user signed in (or not); `why` is for the log alone. */
 export function signedIn(log: Log, e: { session?: string; service: string; client: string; user: string }): void {
-  log.info({ event: 'signed-in', ...e });
+  write(log, 'info', 'signed-in', e);
 }
 
 export function signInRefused(
   log: Log,
   e: { session?: string; service: string; client: string; user: string; why: string },
 ): void {
-  log.info({ event: 'sign-in-refused', ...e });
+  write(log, 'info', 'sign-in-refused', e);
 }
 
 /** A copy is kept in the spool's held folder until an administrator decides about it. */
 export function held(log: Log, e: MailIds & { from: string; to: readonly string[]; cause: string }): void {
-  log.warn({ event: 'held', ...e });
+  write(log, 'warn', 'held', e);
 }

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import type { HardenedConnection } from './listener/connection.ts';
-import { HardenedServer } from './listener/server.ts';
+import { checkTls, HardenedServer } from './listener/server.ts';
 import type { Listener, ListenerOptions } from './listener/session.ts';
 
 export type * from './listener/session.ts';
@@ -23,7 +23,9 @@ export async function startListener(options: ListenerOptions): Promise<Listener>
     get connections() {
       return server.connections.size;
     },
+    checkTls,
     updateTls: (tls) => server.updateTls(tls),
+    update: (settings) => server.update(settings),
     close: (graceMs = DEFAULT_GRACE_MS) => closeServer(server, graceMs),
   };
 }

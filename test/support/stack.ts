@@ -10,8 +10,8 @@ import { writeSecret } from '@postern/infra/demo/secrets.ts';
 import { messageOf } from '@postern/infra/demo/sentence.ts';
 import { directoryPart, relayPart, type SettingsChanges, storePart } from '@postern/infra/demo/stack-parts.ts';
 import type { RunningPart } from '@postern/infra/demo/supervisor.ts';
-import { findJourneys, type Journey } from '@postern/infra/trace/journey.ts';
-import { readLog } from '@postern/infra/trace/log-lines.ts';
+import { findJourneys, type Journey } from '@postern/shared/trace/journey.ts';
+import { readLog } from '@postern/shared/trace/log-lines.ts';
 import { startTestDatabase, type TestDatabase } from './mariadb.ts';
 import { type Slapd, startSlapd } from './slapd.ts';
 

@@ -49,11 +49,11 @@ interface InHand {
 export class Forward {
   readonly #store: StoreLink;
   readonly #spool: Spool;
-  readonly #queue: QueueRunner;
+  readonly #queue: Pick<QueueRunner, 'added'>;
   readonly #log: Log;
   readonly #options: ForwardOptions;
 
-  constructor(store: StoreLink, spool: Spool, queue: QueueRunner, log: Log, options: ForwardOptions) {
+  constructor(store: StoreLink, spool: Spool, queue: Pick<QueueRunner, 'added'>, log: Log, options: ForwardOptions) {
     this.#store = store;
     this.#spool = spool;
     this.#queue = queue;

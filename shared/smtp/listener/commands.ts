@@ -104,7 +104,7 @@ function mail(c: HardenedConnection, line: string): Reply | Promise<Reply> {
   const parsed = parseMail(line, context(c, false));
   if (!parsed.ok) return refuse(c, 'mail', parsed.reply);
   const { reversePath, parameters } = parsed.value;
-  return Promise.resolve(c.server.settings.handlers.onMail(c.peer, reversePath, parameters)).then((answer) => {
+  return Promise.resolve(c.handlers.onMail(c.peer, reversePath, parameters)).then((answer) => {
     if (isPositive(answer)) c.transaction = new Transaction(reversePath, parameters);
     return answer;
   });
@@ -122,7 +122,7 @@ function recipient(c: HardenedConnection, line: string): Reply | Promise<Reply> 
   const parsed = parseRecipient(line, context(c, transaction.parameters.smtpUtf8));
   if (!parsed.ok) return refuse(c, 'rcpt', parsed.reply);
   const to = parsed.value;
-  return Promise.resolve(c.server.settings.handlers.onRecipient(c.peer, to, transaction.envelope())).then((answer) => {
+  return Promise.resolve(c.handlers.onRecipient(c.peer, to, transaction.envelope())).then((answer) => {
     if (isPositive(answer) && c.transaction === transaction) transaction.recipients.push(to);
     return answer;
   });

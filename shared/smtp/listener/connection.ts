@@ -9,7 +9,7 @@ import { MessageIntake } from './message-intake.ts';
 import { describeTls, sessionOf } from './peer.ts';
 import { ReplyWriter } from './reply-writer.ts';
 import type { HardenedServer } from './server.ts';
-import type { RefusalStage, SessionTls, SmtpSession } from './session.ts';
+import type { RefusalStage, SessionTls, SmtpHandlers, SmtpSession } from './session.ts';
 import { type LineViolation, type StreamSink, StrictStream } from './strict-stream.ts';
 import type { Transaction } from './transaction.ts';
 
@@ -24,6 +24,8 @@ const BARE_LINE_END = 'Lines must end in CRLF';
 export class HardenedConnection extends SMTPConnection implements StreamSink {
   readonly server: HardenedServer;
   readonly peer: SmtpSession;
+  /** A session lives by the handlers that it began with, even when the listener gets others. */
+  readonly handlers: SmtpHandlers;
   transaction: Transaction | undefined;
   readonly intake = new MessageIntake(this);
   readonly say = new ReplyWriter(this);
@@ -44,12 +46,14 @@ export class HardenedConnection extends SMTPConnection implements StreamSink {
     // The UUID comes from a cache of random octets; asking for octets costs ten times as much.
     super(server, socket, { ...ends, id: randomUUID().replaceAll('-', '').slice(0, 16) });
     this.server = server;
+    this.handlers = server.settings.handlers;
     this.peer = sessionOf(this);
   }
 
   /** The library's way to begin, without its reverse look-up and its 100 ms for everybody. */
   override init(): void {
     this._setListeners(() => {
+      this.guard('open', () => this.handlers.onOpen?.(this.peer));
       const refusal = this.server.admit(this.remoteAddress);
       if (refusal !== undefined) {
         this.refused('connect', refusal, 'too many connections');
@@ -71,7 +75,7 @@ export class HardenedConnection extends SMTPConnection implements StreamSink {
     this._handlerPending = true;
     let refusal: Reply | undefined;
     try {
-      refusal = await this.server.settings.handlers.onConnect?.(this.peer);
+      refusal = await this.handlers.onConnect?.(this.peer);
     } catch (error) {
       this.fault('connect', error);
       refusal = reply(421, '4.3.0', 'Local error, try again later');
@@ -126,7 +130,7 @@ export class HardenedConnection extends SMTPConnection implements StreamSink {
     this.#gone = true;
     this.server.leave(this.remoteAddress);
     this.resetTransaction();
-    this.guard('close', () => this.server.settings.handlers.onClose?.(this.peer));
+    this.guard('close', () => this.handlers.onClose?.(this.peer));
   }
 
   /** SMTPUTF8 of the transaction in hand, or of the message being judged. */
@@ -298,11 +302,11 @@ export class HardenedConnection extends SMTPConnection implements StreamSink {
     if (this.transaction === undefined) return;
     this.transaction.reception?.close();
     this.transaction = undefined;
-    this.guard('reset', () => this.server.settings.handlers.onReset?.(this.peer));
+    this.guard('reset', () => this.handlers.onReset?.(this.peer));
   }
 
   refused(stage: RefusalStage, r: Reply, cause: string): void {
-    this.guard('refused', () => this.server.settings.handlers.onRefused?.(this.peer, stage, r, cause));
+    this.guard('refused', () => this.handlers.onRefused?.(this.peer, stage, r, cause));
   }
 
   /** Ends the session now if no transaction is in hand; else after its reply. */

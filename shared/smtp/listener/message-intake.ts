@@ -115,7 +115,7 @@ export class MessageIntake {
         connection.refused('data', refusal, message);
         replies = this.#perRecipient(refusal, transaction);
       } else {
-        const answer = await server.settings.handlers.onData(connection.peer, transaction.envelope(), message);
+        const answer = await connection.handlers.onData(connection.peer, transaction.envelope(), message);
         replies = this.#checkReplies(answer, transaction);
       }
     } catch (error) {

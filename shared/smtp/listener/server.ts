@@ -9,15 +9,15 @@ import { PatientClients } from './greeting-wait.ts';
 import { limitsFor } from './limits.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import { isListed, networkList, readProxyHeader } from './proxied-socket.ts';
-import type { ListenerLimits, ListenerOptions, ListenerTls } from './session.ts';
+import type { ListenerLimits, ListenerOptions, ListenerUpdate, TlsFiles } from './session.ts';
 
 /** What the library takes from a PROXY header; the connection has an id of its own. */
 type ProxiedEnds = SMTPConnectionOptions & { id: string };
 
 /** The library's server, with connections of our own kind. */
 export class HardenedServer extends SMTPServer {
-  readonly settings: ListenerOptions;
-  readonly limits: ListenerLimits;
+  settings: ListenerOptions;
+  limits: ListenerLimits;
   readonly lmtp: boolean;
   readonly memory: MemoryBudget;
   readonly extraKeywords: ReadonlySet<string>;
@@ -123,20 +123,27 @@ export class HardenedServer extends SMTPServer {
     ];
   }
 
-  updateTls(tls: Pick<ListenerTls, 'cert' | 'key' | 'clientCa'>): void {
+  /** See Listener.update. */
+  update({ tls, handlers, limits }: ListenerUpdate): void {
+    this.updateTls(tls);
+    this.settings = { ...this.settings, handlers };
+    this.limits = limitsFor(this.settings.protocol, tls.clientCa !== undefined, { ...this.settings.limits, ...limits });
+  }
+
+  updateTls(tls: TlsFiles): void {
     checkTls(tls);
     this.updateSecureContext(tlsSettings(tls));
   }
 }
 
-function tlsSettings(tls: Pick<ListenerTls, 'cert' | 'key' | 'clientCa'>) {
+function tlsSettings(tls: TlsFiles) {
   const { cert, key, clientCa } = tls;
   if (clientCa === undefined) return { cert, key };
   return { cert, key, ca: clientCa, requestCert: true, rejectUnauthorized: true };
 }
 
 /** The library would fall back to a key that everybody knows: rather no service than that. */
-function checkTls(tls: Pick<ListenerTls, 'cert' | 'key' | 'clientCa'>): void {
+export function checkTls(tls: TlsFiles): void {
   if (tls.cert.trim() === '' || tls.key.trim() === '')
     throw new Error('TLS is asked for, but there is no certificate or key');
   createSecureContext({ ...tlsSettings(tls), minVersion: MIN_TLS_VERSION });

@@ -72,6 +72,8 @@ type Awaitable<T> = T | Promise<T>;
  * refuse. A handler that throws is logged and answered 451 4.3.0; the session goes on.
  */
 export interface SmtpHandlers {
+  /** A connection was accepted; {@link onClose} follows each of these. */
+  onOpen?(session: SmtpSession): void;
   /** Before the greeting. A reply refuses the client (554, or 421) and ends the connection; undefined greets it. */
   onConnect?(session: SmtpSession): Awaitable<Reply | undefined>;
   onMail(session: SmtpSession, reversePath: string, parameters: MailParameters): Awaitable<Reply>;
@@ -168,14 +170,30 @@ export interface ListenerOptions {
   readonly proxies?: readonly string[] | undefined;
 }
 
+/** What can be exchanged of a certificate while the listener runs. */
+export type TlsFiles = Pick<ListenerTls, 'cert' | 'key' | 'clientCa'>;
+
+export interface ListenerUpdate {
+  readonly tls: TlsFiles;
+  readonly handlers: SmtpHandlers;
+  readonly limits: Partial<ListenerLimits>;
+}
+
 /** A listener that answers. */
 export interface Listener {
   readonly address: string;
   readonly port: number;
   /** Connections open now. */
   readonly connections: number;
+  /** Throws when a certificate would not load. */
+  checkTls(tls: TlsFiles): void;
   /** Takes a new certificate for connections to come; throws, and keeps the old one, if the new one does not load. */
-  updateTls(tls: Pick<ListenerTls, 'cert' | 'key' | 'clientCa'>): void;
+  updateTls(tls: TlsFiles): void;
+  /**
+   * Takes new settings: the certificate and handlers for connections to come, limits for all but memory at once. Throws, and
+   * changes nothing, when the certificate does not load.
+   */
+  update(settings: ListenerUpdate): void;
   /** Stops accepting, lets transactions in DATA end within the grace, answers the others 421, closes. */
   close(graceMs?: number): Promise<void>;
 }

@@ -1,11 +1,13 @@
-import { isDeliveryId } from '@postern/shared/delivery/delivery-id.ts';
+import { isIP } from 'node:net';
+import { isDeliveryId } from '../delivery/delivery-id.ts';
 import type { LogLine } from './log-lines.ts';
 
 /** What is looked for. A message id is compared with and without its angle brackets. */
 export type Query =
   | { readonly kind: 'delivery'; readonly deliveryId: string }
   | { readonly kind: 'message'; readonly messageId: string }
-  | { readonly kind: 'address'; readonly address: string };
+  | { readonly kind: 'address'; readonly address: string }
+  | { readonly kind: 'client'; readonly client: string };
 
 /** The way of one transaction through the tiers, in order of time; or a session that was refused before it had an id. */
 export interface Journey {
@@ -16,10 +18,11 @@ export interface Journey {
   readonly lines: readonly LogLine[];
 }
 
-/** Reads what a person typed: 32 hex digits are a queue id; `<…>` is a message id; the rest decides by its looks. */
+/** Reads what a person typed: 32 hex digits are a queue id; `<…>` is a message id; an IP address is a client; the rest decides by its looks. */
 export function parseQuery(text: string, asAddress = false): Query {
   const trimmed = text.trim();
   if (isDeliveryId(trimmed.toLowerCase())) return { kind: 'delivery', deliveryId: trimmed.toLowerCase() };
+  if (isIP(trimmed) !== 0) return { kind: 'client', client: trimmed.toLowerCase() };
   if (asAddress) return { kind: 'address', address: trimmed.toLowerCase() };
   if (trimmed.startsWith('<')) return { kind: 'message', messageId: bare(trimmed) };
   return { kind: 'message', messageId: trimmed };
@@ -65,8 +68,10 @@ interface Seeds {
 
 async function seeds(query: Query, read: () => AsyncIterable<LogLine>): Promise<Seeds> {
   const deliveries = new Set<string>();
+  const ofClient = new Set<string>();
   const carried = new Map<string, Set<string>>();
   for await (const line of read()) {
+    if (query.kind === 'client' && line.session !== undefined && matches(query, line)) ofClient.add(line.session);
     if (line.deliveryId === undefined) continue;
     if (matches(query, line)) deliveries.add(line.deliveryId);
     if (line.session !== undefined) {
@@ -74,6 +79,8 @@ async function seeds(query: Query, read: () => AsyncIterable<LogLine>): Promise<
       carried.set(line.session, ids.add(line.deliveryId));
     }
   }
+  // A client's address stands where its session was opened: all that the session carried is meant.
+  for (const session of ofClient) for (const id of carried.get(session) ?? []) deliveries.add(id);
   const sessions = new Map<string, Set<string>>();
   for (const [session, ids] of carried) {
     const mine = new Set([...ids].filter((id) => deliveries.has(id)));
@@ -85,6 +92,7 @@ async function seeds(query: Query, read: () => AsyncIterable<LogLine>): Promise<
 function matches(query: Query, line: LogLine): boolean {
   if (query.kind === 'delivery') return line.deliveryId === query.deliveryId;
   if (query.kind === 'message') return line.messageId !== undefined && bare(line.messageId) === query.messageId;
+  if (query.kind === 'client') return line.fields.client === query.client;
   return [line.from, ...line.to].some((address) => address?.toLowerCase() === query.address);
 }
 

@@ -1,0 +1,55 @@
+import { readFileSync } from 'node:fs';
+import { createSecureContext } from 'node:tls';
+import { MIN_TLS_VERSION, readTlsIdentity } from '@postern/shared/runtime/tls.ts';
+import { type ClientPool, createClientPool } from '@postern/shared/smtp/client-pool.ts';
+import type { RelayConfig } from './config.ts';
+
+/** TCP, TLS and greeting of the store together: it is near, and a message is waiting in its transaction. */
+const STORE_CONNECT_MS = 5_000;
+const STORE_COMMAND_MS = 30_000;
+const SMART_HOST_CONNECTIONS = 4;
+
+/** The way inwards: LMTP over TLS, from the private leg, with our client certificate (invariant 5). */
+export function storePool(config: RelayConfig): ClientPool {
+  const { lmtp, tls, ca, connections } = config.store;
+  const identity = { ...readTlsIdentity(tls), ca: readFileSync(ca, 'utf8') };
+  // Says now, and not at the first message, that a certificate and its key do not fit.
+  createSecureContext({ ...identity, minVersion: MIN_TLS_VERSION });
+  return createClientPool({
+    client: {
+      host: lmtp.host,
+      port: lmtp.port,
+      localAddress: config.innerAddress,
+      protocol: 'lmtp',
+      heloName: config.hostname,
+      tls: { mode: 'implicit', ...identity, serverName: lmtp.serverName },
+      timeouts: {
+        connectMs: STORE_CONNECT_MS,
+        commandMs: STORE_COMMAND_MS,
+        finalReplyMs: config.limits.finalReplyMs,
+      },
+    },
+    maxConnections: connections,
+  });
+}
+
+/** The way out, from the public leg; undefined when mail does not leave. */
+export function smartHostPool(config: RelayConfig): ClientPool | undefined {
+  const smartHost = config.outbound?.smartHost;
+  if (config.outbound === undefined || smartHost === undefined) return undefined;
+  return createClientPool({
+    client: {
+      host: smartHost.host,
+      port: smartHost.port,
+      localAddress: config.outbound.localAddress,
+      protocol: 'smtp',
+      heloName: config.hostname,
+      tls: {
+        mode: smartHost.tls,
+        ca: smartHost.ca === undefined ? undefined : readFileSync(smartHost.ca, 'utf8'),
+        serverName: smartHost.serverName,
+      },
+    },
+    maxConnections: SMART_HOST_CONNECTIONS,
+  });
+}

@@ -1,0 +1,96 @@
+import { cachedDirectory } from '@postern/shared/directory/cached-directory.ts';
+import { openLdapDirectory } from '@postern/shared/directory/ldap-directory.ts';
+import type { Log } from '@postern/shared/runtime/log.ts';
+import type { SmtpHandlers } from '@postern/shared/smtp/listener.ts';
+import type { RelayConfig } from '../config.ts';
+import type { QueueRunner } from '../spool/queue-runner.ts';
+import type { Spool } from '../spool/spool.ts';
+import type { StoreLink } from '../store-link.ts';
+import { Forward } from './forward.ts';
+import { Recipients } from './recipients.ts';
+import { inboundHandlers } from './session.ts';
+
+/** What outlives a change of settings. */
+export interface InboundParts {
+  readonly spool: Spool;
+  readonly store: StoreLink;
+  readonly queue: Pick<QueueRunner, 'added'>;
+  /** There is a smart host for outside targets of aliases. */
+  readonly mailLeaves: boolean;
+}
+
+/** The way of mail inwards, under settings that can be replaced while it runs. */
+export interface Inbound {
+  /** For sessions to come; a session keeps those that it began with. */
+  readonly handlers: SmtpHandlers;
+  /** New settings for sessions to come. What the old ones opened is closed with the last session that has them. */
+  replace(config: RelayConfig): void;
+  close(): Promise<void>;
+}
+
+/** One set of settings, and the sessions that live by it. */
+interface Generation {
+  readonly handlers: SmtpHandlers;
+  sessions: number;
+  retired: boolean;
+  readonly close: () => Promise<void>;
+}
+
+export function openInbound(config: RelayConfig, parts: InboundParts, log: Log): Inbound {
+  const living = new Set<Generation>();
+  const open = (settings: RelayConfig): Generation => {
+    const generation = openGeneration(settings, parts, log, () => end(generation));
+    living.add(generation);
+    return generation;
+  };
+  const end = (generation: Generation): void => {
+    if (!generation.retired || generation.sessions > 0 || !living.delete(generation)) return;
+    generation.close().catch((error: unknown) => log.error({ event: 'close-failed', part: 'directory', err: error }));
+  };
+  let current = open(config);
+  return {
+    get handlers() {
+      return current.handlers;
+    },
+    replace(settings) {
+      const old = current;
+      current = open(settings);
+      old.retired = true;
+      end(old);
+    },
+    async close() {
+      await Promise.all([...living].map((generation) => generation.close()));
+    },
+  };
+}
+
+function openGeneration(config: RelayConfig, parts: InboundParts, log: Log, onIdle: () => void): Generation {
+  const { limits } = config;
+  const directorySettings = { localAddress: config.innerAddress, ...config.directory };
+  const directory = cachedDirectory(openLdapDirectory(directorySettings, log), config.directory);
+  const recipients = new Recipients(
+    directory,
+    parts.store,
+    { ...limits, defaultDomain: config.directory.defaultDomain },
+    parts.mailLeaves,
+  );
+  const forward = new Forward(parts.store, parts.spool, parts.queue, log, { ...limits, hostname: config.hostname });
+  const handlers = inboundHandlers(recipients, forward, log);
+  const generation: Generation = {
+    handlers: {
+      ...handlers,
+      onOpen() {
+        generation.sessions++;
+      },
+      onClose(session) {
+        generation.sessions--;
+        handlers.onClose?.(session);
+        onIdle();
+      },
+    },
+    sessions: 0,
+    retired: false,
+    close: () => directory.close(),
+  };
+  return generation;
+}
