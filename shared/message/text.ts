@@ -33,10 +33,10 @@ export function foldCase(text: string): string {
   return text.normalize('NFC').toLowerCase().replaceAll('ς', 'σ').normalize('NFC');
 }
 
-/** All text of a message, ready to be searched. */
-export function searchableText(scan: ScannedMessage): SearchableText {
-  const budget = { octets: MAX_SEARCHABLE_OCTETS, truncated: false };
-  const headers = headerText(scan.bytes, scan.root, { octets: MAX_SEARCHABLE_OCTETS, truncated: false });
+/** All text of a message, ready to be searched; of very long ones the first `maxOctets` of header and body each. */
+export function searchableText(scan: ScannedMessage, maxOctets = MAX_SEARCHABLE_OCTETS): SearchableText {
+  const budget = { octets: maxOctets, truncated: false };
+  const headers = headerText(scan.bytes, scan.root, { octets: maxOctets, truncated: false });
   const pieces: string[] = [];
   collectText(scan.bytes, scan.root, pieces, budget);
   return {

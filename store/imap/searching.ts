@@ -13,10 +13,15 @@ const LOOSE_SCORE = 50;
 const STRICT_SCORE = 100;
 
 /** The answer to a charset that is not known here, or that the client gave up the right to name. */
-export function charsetFault(session: Session, { charset }: SearchProgram): Completion | undefined {
+export function charsetFault(
+  session: Session,
+  { charset }: SearchProgram,
+  options: { readonly mandatory?: boolean } = {},
+): Completion | undefined {
   if (charset === undefined) return undefined;
-  // RFC 6855 §3: after ENABLE UTF8=ACCEPT there is one charset.
-  if (session.enabled.has('UTF8=ACCEPT')) return bad('No CHARSET once UTF8=ACCEPT is enabled');
+  // RFC 6855 §3: after ENABLE UTF8=ACCEPT there is one charset; SORT and THREAD must name one all the same.
+  if (options.mandatory !== true && session.enabled.has('UTF8=ACCEPT'))
+    return bad('No CHARSET once UTF8=ACCEPT is enabled');
   if (!CHARSETS.has(charset)) return no(`BADCHARSET (${[...CHARSETS].join(' ')})`, 'Charset not supported');
   return undefined;
 }

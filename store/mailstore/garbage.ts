@@ -55,6 +55,11 @@ async function forgetExpunged(database: Database, before: number): Promise<numbe
           modSeq,
           mailboxId,
         ]);
+        await transaction.change(
+          `DELETE k FROM message_keys k JOIN expunged e ON e.mailbox_id = k.mailbox_id AND e.uid = k.uid
+           WHERE e.mailbox_id = ? AND e.modseq <= ?`,
+          [mailboxId, modSeq],
+        );
         const { affectedRows } = await transaction.change('DELETE FROM expunged WHERE mailbox_id = ? AND modseq <= ?', [
           mailboxId,
           modSeq,
@@ -89,6 +94,7 @@ async function emptyDeletedMailboxes(database: Database, before: number): Promis
       }),
     );
     await database.change('DELETE FROM expunged WHERE mailbox_id = ?', [id]);
+    await database.change('DELETE FROM message_keys WHERE mailbox_id = ?', [id]);
     await database.change('DELETE FROM mailbox WHERE id = ? AND deleted_at < ?', [id, before]);
   }
 }

@@ -15,12 +15,15 @@ import type {
   FetchedMessage,
   FetchWants,
   FlagChange,
+  KeyWants,
+  MessageKeys,
   Messages,
   QuotaLimits,
   StoredStructure,
   StoreFlagsResult,
   TextCriterion,
 } from './mailstore.ts';
+import { readKeys } from './message-keys.ts';
 import { MessageInserts, type NewMessage } from './message-rows.ts';
 import { searchTexts } from './search.ts';
 import { storeFlags } from './store-flags.ts';
@@ -184,6 +187,10 @@ export class SqlMessages implements Messages {
     const accountId = await this.#ownerOf(mailboxId);
     if (accountId === undefined) return [];
     return searchTexts(this.#database, this.#contents, accountId, mailboxId, uids, texts);
+  }
+
+  keys(mailboxId: number, uids: ArrayLike<number>, want: KeyWants): Promise<MessageKeys[]> {
+    return readKeys(this.#database, this.#contents, mailboxId, uids, want);
   }
 
   async #ownerOf(mailboxId: number): Promise<number | undefined> {

@@ -24,10 +24,12 @@ import { rename } from './rename.ts';
 import { replace, uidReplace } from './replace.ts';
 import { search, uidSearch } from './search.ts';
 import { examine, select } from './select.ts';
+import { sort, uidSort } from './sort.ts';
 import { starttls } from './starttls.ts';
 import { status } from './status.ts';
 import { store, uidStore } from './store.ts';
 import { subscribe, unsubscribe } from './subscribe.ts';
+import { thread, uidThread } from './thread.ts';
 import { unauthenticate } from './unauthenticate.ts';
 
 const COMMANDS: ReadonlyMap<string, AnyCommand> = new Map(
@@ -38,7 +40,7 @@ const COMMANDS: ReadonlyMap<string, AnyCommand> = new Map(
     ...[list, lsub, status, append, replace, uidReplace, idle],
     ...[getQuota, getQuotaRoot, compress, unauthenticate],
     ...[check, close, unselect, expunge, uidExpunge, search, uidSearch, fetch, uidFetch, store, uidStore],
-    ...[copy, uidCopy, move, uidMove, cancelUpdate],
+    ...[copy, uidCopy, move, uidMove, cancelUpdate, sort, uidSort, thread, uidThread],
   ].map((command): [string, AnyCommand] => [command.name, command as AnyCommand]),
 );
 

@@ -1,0 +1,120 @@
+import type { SqlContents } from './content.ts';
+import { type Database, insertRows, integerList, type SqlValue } from './database.ts';
+import { readPages } from './fetch-pages.ts';
+import { KEY_COLUMNS, KEYS_VERSION, keyRow, unpackIds, unpackSortKeys } from './key-texts.ts';
+import type { KeyTexts, KeyWants, MessageKeys } from './mailstore.ts';
+import { uidPages } from './uid-ranges.ts';
+
+/** Messages whose keys are made together. */
+const MAKE_PAGE = 500;
+/** Narrow rows: a whole mailbox in few statements. */
+const READ_PAGE = 50_000;
+
+const NO_TEXTS: KeyTexts = {
+  baseSubject: '',
+  isReplyOrForward: false,
+  from: '',
+  to: '',
+  cc: '',
+  displayFrom: '',
+  displayTo: '',
+};
+
+/**
+ * Makes the keys of messages that have none yet. UIDs become visible in ascending order and keys are made in that order, so
+ * that whatever lies at or below the highest UID with keys has keys; several nodes may do it at once.
+ */
+export async function ensureKeys(database: Database, contents: SqlContents, mailboxId: number): Promise<void> {
+  const [made] = await database.rows('SELECT MAX(uid) FROM message_keys WHERE mailbox_id = ? AND version = ?', [
+    mailboxId,
+    KEYS_VERSION,
+  ]);
+  const missing = await database.rows('SELECT uid FROM message WHERE mailbox_id = ? AND uid > ? ORDER BY uid', [
+    mailboxId,
+    (made?.[0] ?? 0) as number,
+  ]);
+  if (missing.length === 0) return;
+  if ((made?.[0] ?? null) === null) {
+    await database.change('DELETE FROM message_keys WHERE mailbox_id = ? AND version <> ?', [mailboxId, KEYS_VERSION]);
+  }
+  const uids = missing.map(([uid]) => uid as number);
+  const want = { headerFields: true, pageSize: MAKE_PAGE };
+  for await (const page of readPages(database, contents, mailboxId, uids, want)) {
+    const rows = page.map(({ uid, internalDateMs, headerFields }): SqlValue[] => {
+      const row = keyRow(headerFields ?? Buffer.alloc(0));
+      const sentAt = row.sentAtMs ?? internalDateMs;
+      return [mailboxId, KEYS_VERSION, uid, sentAt, ...row.searched, row.sortKeys, row.threadIds];
+    });
+    await insertRows(
+      database,
+      `INSERT IGNORE INTO message_keys
+       (mailbox_id, version, uid, sent_at, ${Object.values(KEY_COLUMNS).join(', ')}, sort_keys, thread_ids)`,
+      rows,
+    );
+  }
+}
+
+/** What SORT and THREAD compare of these messages. */
+export async function readKeys(
+  database: Database,
+  contents: SqlContents,
+  mailboxId: number,
+  uids: ArrayLike<number>,
+  want: KeyWants,
+): Promise<MessageKeys[]> {
+  await ensureKeys(database, contents, mailboxId);
+  const columns = [
+    'k.uid',
+    'k.sent_at',
+    want.arrival === true ? 'm.internal_date, m.size' : '0, 0',
+    want.texts === true ? 'k.sort_keys' : 'NULL',
+    want.ids === true ? 'k.thread_ids' : 'NULL',
+  ].join(', ');
+  const joined = want.arrival === true ? 'JOIN message m ON m.mailbox_id = k.mailbox_id AND m.uid = k.uid' : '';
+  const out: MessageKeys[] = [];
+  for (const page of uidPages(uids, READ_PAGE)) {
+    const rows = await database.rowsOnce(
+      `SELECT ${columns} FROM message_keys k ${joined} WHERE ${ofMailbox(mailboxId, page.condition)} ORDER BY k.uid`,
+    );
+    const wanted = page.exact ? undefined : new Set(page.uids);
+    type KeysRow = [number, number, number, number, Buffer | null, Buffer | null];
+    for (const [uid, sentAtMs, internalDateMs, sizeBytes, sortKeys, threadIds] of rows as KeysRow[]) {
+      if (wanted !== undefined && !wanted.has(uid)) continue;
+      const { id, references } = threadIds === null ? { id: undefined, references: [] } : unpackIds(threadIds);
+      const texts = sortKeys === null ? NO_TEXTS : unpackSortKeys(sortKeys);
+      out.push({ uid, sentAtMs, internalDateMs, sizeBytes, texts, id, references });
+    }
+  }
+  return out;
+}
+
+/** UIDs among these whose field (one of KEY_COLUMNS) holds the pattern of LIKE; null asks whether it is there at all. */
+export async function searchKeys(
+  database: Database,
+  contents: SqlContents,
+  mailboxId: number,
+  uids: ArrayLike<number>,
+  texts: readonly { readonly column: string; readonly pattern: Buffer | null }[],
+): Promise<number[]> {
+  await ensureKeys(database, contents, mailboxId);
+  const conditions = texts.map(({ column, pattern }) =>
+    pattern === null ? `k.${column} IS NOT NULL` : `k.${column} LIKE ?`,
+  );
+  const values = texts.flatMap(({ pattern }) => (pattern === null ? [] : [pattern]));
+  const found: number[] = [];
+  for (const page of uidPages(uids, READ_PAGE)) {
+    const rows = await database.rowsOnce(
+      `SELECT k.uid FROM message_keys k
+       WHERE ${ofMailbox(mailboxId, page.condition)} AND ${conditions.join(' AND ')} ORDER BY k.uid`,
+      values,
+    );
+    const wanted = page.exact ? undefined : new Set(page.uids);
+    for (const [uid] of rows as [number][]) if (wanted === undefined || wanted.has(uid)) found.push(uid);
+  }
+  return found;
+}
+
+function ofMailbox(mailboxId: number, uidCondition: string): string {
+  const condition = uidCondition.replaceAll('uid ', 'k.uid ');
+  return `k.mailbox_id = ${integerList([mailboxId])} AND k.version = ${KEYS_VERSION} AND ${condition}`;
+}
