@@ -1,13 +1,15 @@
 import { parseArgs } from 'node:util';
+import { benchImap } from './imap/imap.ts';
 import { benchInbound } from './inbound/inbound.ts';
 
 const USAGE = `usage: npm run bench -- PART [--quick] [--repeats N] [--only TEXT]
 
   inbound   SMTP to the durable message, beside Postfix and Dovecot
+  imap      IMAP command for command in a mailbox of 20,000 messages, beside Dovecot
 
   --quick     fewer loads and messages
-  --repeats   runs of each load a side (3; 2 with --quick)
-  --only      only loads whose name contains the text, e.g. "20 sessions, 5 KB"
+  --repeats   runs of each load a side
+  --only      only loads or commands whose name contains the text, e.g. "20 sessions, 5 KB"
 `;
 
 /** `npm run bench -- PART`: ours and a peer from Debian in turns; tables on the screen, figures and plot in var/bench. */
@@ -21,12 +23,17 @@ async function main(args: readonly string[]): Promise<number> {
       only: { type: 'string' },
     },
   });
-  const repeats = Number(values.repeats ?? (values.quick ? 2 : 3));
-  if (positionals.length !== 1 || positionals[0] !== 'inbound' || !Number.isInteger(repeats) || repeats < 1) {
+  const { quick, only } = values;
+  const repeats = values.repeats === undefined ? undefined : Number(values.repeats);
+  const [part, ...more] = positionals;
+  const wrong = more.length > 0 || (repeats !== undefined && !(Number.isInteger(repeats) && repeats > 0));
+  if (part === 'inbound' && !wrong) await benchInbound({ quick, repeats: repeats ?? (quick ? 2 : 3), only });
+  else if (part === 'imap' && !wrong) {
+    await benchImap({ messages: quick ? 5_000 : 20_000, repeats: repeats ?? (quick ? 3 : 5), only });
+  } else {
     process.stderr.write(USAGE);
     return 2;
   }
-  await benchInbound({ quick: values.quick, repeats, only: values.only });
   return 0;
 }
 

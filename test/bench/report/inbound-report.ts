@@ -1,11 +1,10 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
 import { cellName } from '../inbound/cells.ts';
 import type { CellResult } from '../inbound/inbound.ts';
 import type { RunResult } from '../inbound/load.ts';
 import type { Machine } from '../measure/machine.ts';
 import { median, spreadPercent } from '../measure/statistics.ts';
 import { barPlot } from './bar-plot.ts';
+import { saveResults } from './results-folder.ts';
 import { textTable } from './text-table.ts';
 
 export interface InboundReport {
@@ -15,20 +14,15 @@ export interface InboundReport {
   readonly results: readonly CellResult[];
 }
 
-const FOLDER = resolve(import.meta.dirname, '../../../var/bench');
-
 /** Prints the tables, and writes var/bench/inbound.json and inbound.svg. */
 export function reportInbound(report: InboundReport): void {
   console.log(`\n${speedTable(report.results)}\n\n${processorTable(report.results)}`);
-  mkdirSync(FOLDER, { recursive: true });
-  writeFileSync(join(FOLDER, 'inbound.json'), `${JSON.stringify(report, null, 1)}\n`);
   const bars = report.results.map(({ cell, ours, theirs }) => ({
     label: cellName(cell),
     ours: speed(ours),
     theirs: speed(theirs),
   }));
-  writeFileSync(join(FOLDER, 'inbound.svg'), barPlot('Messages per second until durable', bars));
-  console.log(`\nfigures: ${join('var', 'bench', 'inbound.json')}, plot: ${join('var', 'bench', 'inbound.svg')}`);
+  saveResults('inbound', report, barPlot('Messages per second until durable', bars));
 }
 
 const speed = (runs: readonly RunResult[]): number => median(runs.map((r) => r.messagesPerSecond));
