@@ -29,6 +29,10 @@ const DEBIAN = {
     ['/usr/bin/strace', 'strace'],
     ['/usr/bin/tcpdump', 'tcpdump'],
     ['/usr/bin/openssl', 'openssl'],
+    ['/usr/sbin/clamd', 'clamav-daemon'],
+    ['/usr/bin/rspamd', 'rspamd'],
+    ['/usr/lib/python3/dist-packages/dkim/__init__.py', 'python3-dkim'],
+    ['/usr/lib/python3/dist-packages/authres/__init__.py', 'python3-authres'],
   ],
   bench: [
     ['/usr/sbin/mariadbd', 'mariadb-server-core'],

@@ -37,6 +37,7 @@ const PARTS: readonly Part[] = [
   { name: 'mailstore', paths: ['test/mailstore/'] },
   { name: 'dialogue', paths: ['test/dialogue/'] },
   { name: 'journey', paths: ['test/journey/'] },
+  { name: 'policy', paths: ['test/policy/'] },
   { name: 'peers', paths: ['test/peers/'] },
   { name: 'faults', paths: ['test/faults/'] },
 ];

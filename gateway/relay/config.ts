@@ -2,6 +2,10 @@ import { directorySettings } from '@postern/shared/directory/settings.ts';
 import { legAddress, port } from '@postern/shared/runtime/config.ts';
 import { tlsIdentity } from '@postern/shared/runtime/tls.ts';
 import { z } from 'zod';
+import { dnsSettings } from './dns/settings.ts';
+import { contentSettings } from './inbound/content/settings.ts';
+import { authenticationSettings } from './inbound/policy/authentication-settings.ts';
+import { policySettings } from './inbound/policy/settings.ts';
 import { legFaults } from './legs.ts';
 
 const logSettings = z
@@ -63,6 +67,10 @@ const relaySettings = z.strictObject({
     connections: z.int().min(1).default(20).describe('Connections kept to the store.'),
   }),
   directory: directorySettings(),
+  dns: dnsSettings(),
+  policy: policySettings(),
+  authentication: authenticationSettings(),
+  content: contentSettings(),
   spool: z.strictObject({
     path: z.string().describe('Folder of messages that wait for the store; one file system, private to the process.'),
     retryMs: z

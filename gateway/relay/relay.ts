@@ -57,9 +57,14 @@ export async function startRelay(config: RelayConfig, log: Log, role: RelayRole 
     closings.push(() => store.close());
     const smartHost = smartHostPool(config);
     if (smartHost !== undefined) closings.push(() => smartHost.close());
+    const refusedLater = {
+      hostname: config.hostname,
+      quarantineAddress: config.content.quarantineAddress,
+      mailLeaves: smartHost !== undefined,
+    };
     let queue: QueueRunner | undefined;
     if (role !== 'worker') {
-      const runner = new QueueRunner(spool, store, smartHost, log, config.spool);
+      const runner = new QueueRunner(spool, store, smartHost, log, { ...config.spool, refusedLater });
       closings.push(() => runner.close());
       await runner.start();
       queue = runner;

@@ -26,6 +26,13 @@ function write(log: Log, level: 'info' | 'warn' | 'error', event: string, e: obj
   observe(event, { ...e });
 }
 
+/** What a rule of the gateway's policy said of a message or its sender, and why. */
+export interface PolicyNote {
+  readonly rule: string;
+  readonly verdict: string;
+  readonly reason?: string | undefined;
+}
+
 /** A peer connected. */
 export function connected(log: Log, e: MailIds & { service: string; client: string; clientPort?: number }): void {
   write(log, 'info', 'connected', e);
@@ -42,6 +49,8 @@ export function refused(
     cause?: string | undefined;
     from?: string | undefined;
     to?: string | undefined;
+    /** Which rule refused it, if one did; the last one is decisive. */
+    policy?: readonly PolicyNote[] | undefined;
   },
 ): void {
   write(log, 'info', 'refused', e);
@@ -50,7 +59,17 @@ export function refused(
 /** A transaction was answered 250: the promise of invariant 1 was given. */
 export function accepted(
   log: Log,
-  e: MailIds & { service: string; client?: string; from: string; to: readonly string[]; bytes: number; tookMs: number },
+  e: MailIds & {
+    service: string;
+    client?: string;
+    from: string;
+    to: readonly string[];
+    bytes: number;
+    tookMs: number;
+    policy?: readonly PolicyNote[] | undefined;
+    /** `junk` or `quarantine`, when it does not go to the INBOX. */
+    placement?: string | undefined;
+  },
 ): void {
   write(log, 'info', 'accepted', e);
 }
@@ -113,6 +132,14 @@ export function signInRefused(
   e: { session?: string; service: string; client: string; user: string; why: string },
 ): void {
   write(log, 'info', 'sign-in-refused', e);
+}
+
+/** What was refused after acceptance became a message of its own: a DSN, or a copy in the quarantine mailbox. */
+export function refusalHandled(
+  log: Log,
+  e: MailIds & { from: string; to: readonly string[]; by: 'dsn' | 'quarantine'; as: string },
+): void {
+  write(log, 'warn', 'refusal-handled', e);
 }
 
 /** A copy is kept in the spool's held folder until an administrator decides about it. */

@@ -1,3 +1,4 @@
+import type { Placement } from '../delivery/placement.ts';
 /** How the client protects a connection. `ca`, `cert` and `key` are PEM texts. */
 export interface ClientTls {
   /** `starttls` demands it: a server that does not offer it is not used. */
@@ -41,6 +42,8 @@ export type MessageData = Buffer | readonly Buffer[] | AsyncIterable<Buffer>;
 export interface SendOptions {
   /** Sent as XDELIVERYID when the server offers it. */
   readonly deliveryId?: string | undefined;
+  /** Sent as XPLACEMENT when the server offers it. */
+  readonly placement?: Placement | undefined;
   /** Octets of the content, for SIZE= when it is not a Buffer. */
   readonly size?: number | undefined;
 }

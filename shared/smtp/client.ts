@@ -4,7 +4,7 @@ import type { ClientOptions, ClientTimeouts, MessageData, ProbeOptions, SendOpti
 import { type Wire, WireLost, type WireReply } from './client-wire.ts';
 import { DotStuffing } from './dot-stuffing.ts';
 import type { Envelope } from './envelope.ts';
-import { mailCommand, recipientCommand } from './envelope-commands.ts';
+import { type MailExtras, mailCommand, recipientCommand } from './envelope-commands.ts';
 import { isPositive, type Reply, reply } from './reply.ts';
 
 export { ConnectFailure } from './client-connect.ts';
@@ -89,7 +89,7 @@ class Connection implements SmtpConnection {
       const accepted = await this.#mailAndRecipients(
         envelope,
         outcomes,
-        { size, deliveryId: options.deliveryId },
+        { size, deliveryId: options.deliveryId, placement: options.placement },
         'DATA',
       );
       const go = this.#note(await this.#wire.reply(this.#timeouts.commandMs));
@@ -156,7 +156,7 @@ class Connection implements SmtpConnection {
   async #mailAndRecipients(
     envelope: Envelope,
     outcomes: (Outcome | undefined)[],
-    parameters: { readonly size?: number | undefined; readonly deliveryId?: string | undefined },
+    parameters: MailExtras,
     last: 'DATA' | 'RSET',
   ): Promise<number[]> {
     const commands = [

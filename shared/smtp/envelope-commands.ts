@@ -1,4 +1,5 @@
 import { DELIVERY_ID_KEYWORD } from '../delivery/delivery-id.ts';
+import { PLACEMENT_KEYWORD, type Placement, placementText } from '../delivery/placement.ts';
 import type { Envelope, EnvelopeRecipient } from './envelope.ts';
 import { encodeXtext } from './xtext.ts';
 
@@ -6,6 +7,7 @@ import { encodeXtext } from './xtext.ts';
 export interface MailExtras {
   readonly size?: number | undefined;
   readonly deliveryId?: string | undefined;
+  readonly placement?: Placement | undefined;
 }
 
 /** The MAIL command for an envelope, without CRLF; parameters only where the server offers them. */
@@ -20,6 +22,9 @@ export function mailCommand(envelope: Envelope, capabilities: ReadonlyMap<string
   }
   if (extras.deliveryId !== undefined && capabilities.has(DELIVERY_ID_KEYWORD)) {
     line += ` ${DELIVERY_ID_KEYWORD}=${checked(extras.deliveryId)}`;
+  }
+  if (extras.placement !== undefined && capabilities.has(PLACEMENT_KEYWORD)) {
+    line += ` ${PLACEMENT_KEYWORD}=${placementText(extras.placement)}`;
   }
   return line;
 }

@@ -1,9 +1,11 @@
+import type { Placement } from '@postern/shared/delivery/placement.ts';
 import { type Reply, reply } from '@postern/shared/smtp/reply.ts';
 import { NO_FLAGS } from '../mailstore/flags.ts';
 import type {
   DeliveredMessage,
   DeliverResult,
   Delivery,
+  DeliveryTarget,
   Mailstore,
   QuotaLimits,
   StoredAccount,
@@ -20,6 +22,8 @@ export interface ArrivedMessage {
   /** SHA-256 of the bytes as the peer sent them, before our own trace headers. */
   readonly receivedSha256: Buffer;
   readonly receivedAt: Date;
+  /** Where the gateway's policy wants it; the INBOX when undefined. */
+  readonly placement?: Placement | undefined;
 }
 
 /** One recipient of it, found in the directory and in the store. */
@@ -108,12 +112,18 @@ export function deliveryFor(message: ArrivedMessage, recipient: LocalRecipient):
     account: recipient.account,
     content: message.content,
     sha256: message.receivedSha256,
-    into: [{ mailbox: 'INBOX', flags: NO_FLAGS }],
+    into: [targetOf(message.placement)],
     internalDate: message.receivedAt,
     quota: recipient.quota,
     outcome: 'delivered',
     reply: DELIVERY_REPLIES.delivered,
   };
+}
+
+/** RFC 6154 §2: Junk is the mailbox with that use, whatever the user calls it; the INBOX when there is none. */
+function targetOf(placement: Placement | undefined): DeliveryTarget {
+  if (placement === 'junk') return { mailbox: 'Junk', specialUse: '\\Junk', flags: NO_FLAGS };
+  return { mailbox: 'INBOX', flags: NO_FLAGS };
 }
 
 function outcomeOf(result: DeliverResult): LocalOutcome {

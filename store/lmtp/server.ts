@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { DELIVERY_ID_KEYWORD } from '@postern/shared/delivery/delivery-id.ts';
+import { PLACEMENT_KEYWORD } from '@postern/shared/delivery/placement.ts';
 import { MAX_HEADER_FIELDS } from '@postern/shared/message/header.ts';
 import { readTlsIdentity } from '@postern/shared/runtime/tls.ts';
 import { type Listener, type ListenerTls, startListener } from '@postern/shared/smtp/listener.ts';
@@ -28,7 +29,7 @@ export function startLmtpServer(service: LmtpService): Promise<Listener> {
       maxConnections: config.lmtp.maxConnections,
       messageMemoryBytes: config.lmtp.messageMemoryBytes,
     },
-    extraMailParameters: [DELIVERY_ID_KEYWORD],
+    extraMailParameters: [DELIVERY_ID_KEYWORD, PLACEMENT_KEYWORD],
   });
 }
 

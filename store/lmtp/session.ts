@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { DELIVERY_ID_KEYWORD, isDeliveryId, newDeliveryId } from '@postern/shared/delivery/delivery-id.ts';
+import { PLACEMENT_KEYWORD, type Placement, parsePlacement } from '@postern/shared/delivery/placement.ts';
 import type { Directory } from '@postern/shared/directory/directory.ts';
 import { headerValue, readHeader } from '@postern/shared/message/header.ts';
 import { receivedHeader, returnPathHeader, type TransmissionProtocol } from '@postern/shared/message/trace-header.ts';
@@ -34,6 +35,7 @@ interface SessionState {
   readonly peer: string;
   deliveryId: string;
   sizeBytes: number;
+  placement: Placement | undefined;
   /** Accepted recipients by lower-cased address. */
   recipients: Map<string, LocalRecipient>;
 }
@@ -43,6 +45,7 @@ const OK = reply(250, '2.1.0', 'Sender accepted');
 const RECIPIENT_OK = reply(250, '2.1.5', 'Recipient accepted');
 const NOT_A_PEER = reply(554, '5.7.1', 'This certificate may not deliver here');
 const BAD_DELIVERY_ID = reply(501, '5.5.4', `${DELIVERY_ID_KEYWORD} wants 32 lower-case hex digits`);
+const BAD_PLACEMENT = reply(501, '5.5.4', `${PLACEMENT_KEYWORD} wants JUNK`);
 const NO_SUCH_RECIPIENT = reply(503, '5.5.1', 'This recipient was not accepted');
 const DATABASE_AWAY = reply(451, '4.3.0', 'The store cannot take mail now, try again later');
 
@@ -70,7 +73,7 @@ export function lmtpHandlers(service: LmtpService): SmtpHandlers {
         const name = session.tls?.peer?.commonName ?? 'none';
         return refuse(session, 'connect', NOT_A_PEER, `certificate ${name} is not among lmtp.peers`);
       }
-      states.set(session, { peer, deliveryId: '', sizeBytes: 0, recipients: new Map() });
+      states.set(session, { peer, deliveryId: '', sizeBytes: 0, placement: undefined, recipients: new Map() });
       return undefined;
     },
 
@@ -82,6 +85,11 @@ export function lmtpHandlers(service: LmtpService): SmtpHandlers {
       }
       // Without an id of the peer's own nothing can be recognised again; ours serves the log alone.
       state.deliveryId = given ?? newDeliveryId();
+      const placement = parameters.extra.get(PLACEMENT_KEYWORD);
+      state.placement = placement === undefined ? undefined : parsePlacement(placement);
+      if (placement !== undefined && state.placement === undefined) {
+        return refuse(session, 'mail', BAD_PLACEMENT, 'unknown placement');
+      }
       state.sizeBytes = parameters.size ?? 0;
       state.recipients = new Map();
       return OK;
@@ -158,7 +166,8 @@ async function deliverToAll(
     const bytes = Buffer.concat([traceHeader(config.hostname, session, state, envelope, receivedAt), message.content]);
     const content = await within(config.delivery.deadlineMs, 'writing the body', service.mailstore.contents.put(bytes));
     const receivedSha256 = createHash('sha256').update(message.content).digest();
-    const arrived = { peer: state.peer, deliveryId: state.deliveryId, content, receivedSha256, receivedAt };
+    const { peer, deliveryId, placement } = state;
+    const arrived = { peer, deliveryId, placement, content, receivedSha256, receivedAt };
     await Promise.all(
       recipients.map(async ([key, recipient]) => {
         outcomes.set(key, await service.delivery.deliver(arrived, recipient));

@@ -13,6 +13,7 @@ import type {
   DeliverResult,
   Delivery,
   DeliveryKey,
+  DeliveryTarget,
   RecordedDelivery,
 } from './mailstore.ts';
 import { emailIdText, MessageInserts, type NewMessage, threadsOf } from './message-rows.ts';
@@ -105,6 +106,8 @@ class BatchDelivery {
   readonly #records: SqlValue[][] = [];
   readonly #outgoing: SqlValue[][] = [];
   readonly #mailboxes = new Map<string, LockedMailbox>();
+  /** Names of mailboxes with a use that a delivery asks for, by account and use. */
+  readonly #named = new Map<string, string>();
 
   constructor(scope: WriteScope, keywords: Keywords, batch: readonly Delivery[], skipLocked: boolean) {
     this.#scope = scope;
@@ -163,7 +166,7 @@ class BatchDelivery {
           ? NO_KEYWORDS
           : await this.#keywords.bitsOf(this.#scope.transaction, account.id, keywords, true);
       into.push({
-        mailbox: await this.#target(account.id, target.mailbox, target.create === true),
+        mailbox: await this.#target(account.id, this.#nameOf(account.id, target), target.create === true),
         flags: target.flags.system,
         keywords: bits ?? NO_KEYWORDS,
       });
@@ -221,18 +224,29 @@ class BatchDelivery {
       const locked = this.#batch.filter((d) => scope.account(d.account.id) !== undefined);
       sets = locked.length === 0 ? [] : await scope.transaction.rowSets(this.#reads(locked));
     }
-    const [records, mailboxes, threads] = sets;
+    const [records, mailboxes, threads, named] = sets;
     this.#keepMailboxes(mailboxes ?? []);
+    this.#keepMailboxes(named ?? []);
+    for (const row of named ?? []) this.#named.set(`${row[1] as number}/${row[11] as string}`, row[2] as string);
     return { known: recordedOf(records ?? []), threads: threads ?? [] };
   }
 
   /** Names change only under the account's lock, so what is found stays true to the end of the transaction. */
   #reads(deliveries: readonly Delivery[]): SqlQuery[] {
+    const named = deliveries.flatMap(({ account, into }) =>
+      into.flatMap(({ specialUse }) => (specialUse === undefined ? [] : [{ ownerId: account.id, specialUse }])),
+    );
     return [
       recordsOf(deliveries.map((d) => d.key)),
       this.#scope.mailboxesByName(mailboxesFor(deliveries)),
       threadsOf(deliveries.map((d) => ({ accountId: d.account.id, content: d.content }))),
+      ...(named.length === 0 ? [] : [this.#scope.mailboxesByUse(named)]),
     ];
+  }
+
+  #nameOf(accountId: number, target: DeliveryTarget): string {
+    const named = target.specialUse === undefined ? undefined : this.#named.get(`${accountId}/${target.specialUse}`);
+    return canonicalMailboxName(named ?? target.mailbox);
   }
 
   #keepMailboxes(rows: readonly Row[]): void {

@@ -166,6 +166,8 @@ export interface Delivery {
 export interface DeliveryTarget {
   /** Full name of a mailbox of the account. */
   readonly mailbox: string;
+  /** The account's mailbox with this use goes before the one with the name. */
+  readonly specialUse?: SpecialUse | undefined;
   readonly flags: FlagSet;
   /** What to do when it does not exist: create it, or fall back to INBOX (default). */
   readonly create?: boolean | undefined;

@@ -1,5 +1,6 @@
 import type { ChangeNotices } from './changes.ts';
 import { integerList, type Row } from './database.ts';
+import type { SpecialUse } from './mailstore.ts';
 import type { SqlQuery, Transaction } from './transaction.ts';
 
 /** An account row that this transaction has locked. Change the numbers; `save` writes them. */
@@ -113,6 +114,16 @@ export class WriteScope {
     return {
       sql: `SELECT ${MAILBOX_COLUMNS}, name_hash FROM mailbox WHERE ${condition} ORDER BY id FOR UPDATE`,
       values: names.flatMap(({ ownerId, hash }) => [ownerId, hash]),
+    };
+  }
+
+  /** The same for mailboxes with a special use (RFC 6154); the last column is the use. */
+  mailboxesByUse(wanted: readonly { readonly ownerId: number; readonly specialUse: SpecialUse }[]): SqlQuery {
+    const condition =
+      wanted.map(() => '(owner_id = ? AND special_use = ? AND deleted_at IS NULL)').join(' OR ') || 'FALSE';
+    return {
+      sql: `SELECT ${MAILBOX_COLUMNS}, special_use FROM mailbox WHERE ${condition} ORDER BY id FOR UPDATE`,
+      values: wanted.flatMap(({ ownerId, specialUse }) => [ownerId, specialUse]),
     };
   }
 

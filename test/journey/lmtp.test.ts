@@ -199,6 +199,17 @@ describe('a message', () => {
     expect(await holding(user(1), 'twice named')).toHaveLength(1);
   });
 
+  it('that policy placed goes to Junk, and to no other place that the peer makes up', async () => {
+    const dialogue = await relay();
+    const deliveryId = newDeliveryId();
+    await dialogue.say(`MAIL FROM:<a@sender.example> XDELIVERYID=${deliveryId} XPLACEMENT=JUNK`);
+    await dialogue.say(`RCPT TO:<${user(1)}>`);
+    expect(await dialogue.data(mail('doubtful'), 1)).toEqual(['250 2.0.0 Delivered']);
+    expect(await store.logged({ event: 'delivered', deliveryId })).toMatchObject({ mailbox: 'Junk' });
+    expect(await holding(user(1), 'doubtful')).toHaveLength(0);
+    expect(await dialogue.say('MAIL FROM:<a@sender.example> XPLACEMENT=Trash')).toMatch(/^501 5\.5\.4 /);
+  });
+
   it('that comes again with its delivery id is not stored again', async () => {
     const id = newDeliveryId();
     const message = mail('comes again', id);

@@ -1,5 +1,6 @@
 import { newDeliveryId } from '@postern/shared/delivery/delivery-id.ts';
 import type { Outcome } from '@postern/shared/delivery/outcome.ts';
+import type { Placement } from '@postern/shared/delivery/placement.ts';
 import { receivedHeader, type TransmissionProtocol } from '@postern/shared/message/trace-header.ts';
 import type { Log } from '@postern/shared/runtime/log.ts';
 import * as events from '@postern/shared/runtime/mail-events.ts';
@@ -7,10 +8,13 @@ import type { Envelope, EnvelopeRecipient } from '@postern/shared/smtp/envelope.
 import type { ReceivedEnvelope, ReceivedMessage, SmtpSession } from '@postern/shared/smtp/listener.ts';
 import { type Reply, reply, replyLine } from '@postern/shared/smtp/reply.ts';
 import type { QueueRunner } from '../spool/queue-runner.ts';
+import { quarantineHeader, type RefusedLaterOptions, remedyFor } from '../spool/refused-later.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { SpoolEnvelope, SpoolRecipient } from '../spool/spool-file.ts';
 import type { StoreLink } from '../store-link.ts';
 import { scanHeader } from './header-scan.ts';
+import type { Inspection, Inspector } from './inspection.ts';
+import type { PolicyNote } from './policy/rule.ts';
 import type { Transaction } from './transaction.ts';
 import { combineVerdicts } from './verdict.ts';
 
@@ -19,6 +23,7 @@ export interface ForwardOptions {
   /** From the final dot to our answer. */
   readonly finalReplyMs: number;
   readonly maxHops: number;
+  readonly refusedLater: RefusedLaterOptions;
 }
 
 /** RFC 5321 §6.3. */
@@ -30,6 +35,8 @@ const STORE_LATE = reply(451, '4.4.1', 'The store did not answer in time');
 
 /** Part of the budget that is left to the spool when the store does not answer in time. */
 const SPOOL_SHARE = 0.1;
+/** Part of the budget that the inspection may use; the rest is the store's. */
+const INSPECTION_SHARE = 0.7;
 
 /** One message in hand, between the final dot and our answer. */
 interface InHand {
@@ -39,6 +46,17 @@ interface InHand {
   readonly envelope: ReceivedEnvelope;
   readonly content: readonly Buffer[];
   readonly bytes: number;
+  readonly placement: 'junk' | undefined;
+  readonly senderAuthenticated: boolean;
+  /** A copy for the administrator's mailbox, instead of the recipients'. */
+  readonly purpose: 'quarantine' | undefined;
+}
+
+/** The answer to the final dot; undefined: 250. */
+interface Answer {
+  readonly refusal: Reply | undefined;
+  readonly notes: readonly PolicyNote[];
+  readonly placement?: Placement | 'quarantine' | undefined;
 }
 
 /**
@@ -50,13 +68,22 @@ export class Forward {
   readonly #store: StoreLink;
   readonly #spool: Spool;
   readonly #queue: Pick<QueueRunner, 'added'>;
+  readonly #inspector: Inspector;
   readonly #log: Log;
   readonly #options: ForwardOptions;
 
-  constructor(store: StoreLink, spool: Spool, queue: Pick<QueueRunner, 'added'>, log: Log, options: ForwardOptions) {
+  constructor(
+    store: StoreLink,
+    spool: Spool,
+    queue: Pick<QueueRunner, 'added'>,
+    inspector: Inspector,
+    log: Log,
+    options: ForwardOptions,
+  ) {
     this.#store = store;
     this.#spool = spool;
     this.#queue = queue;
+    this.#inspector = inspector;
     this.#log = log;
     this.#options = options;
   }
@@ -71,27 +98,89 @@ export class Forward {
     const startedAt = performance.now();
     const id = newDeliveryId();
     const { messageId, hops } = scanHeader(message.content, message.headerBytes);
-    const trace = Buffer.from(this.#receivedHeader(session, envelope, id));
-    const content = [trace, message.content];
-    const bytes = trace.length + message.content.length;
-    const inHand: InHand = { id, session, messageId, envelope, content, bytes };
-    const answer = hops >= this.#options.maxHops ? TOO_MANY_HOPS : await this.#passOn(inHand, transaction, startedAt);
+    const judged: Answer =
+      hops >= this.#options.maxHops
+        ? { refusal: TOO_MANY_HOPS, notes: [] }
+        : await this.#judge(id, session, envelope, message, transaction, messageId, startedAt);
     const ids = { session: session.id, deliveryId: id, messageId };
     const client = session.remoteAddress;
     const from = envelope.reversePath;
     const to = envelope.recipients.map((r) => r.address);
-    if (answer === undefined) {
+    const notes = [...transaction.notes, ...judged.notes];
+    const policy = notes.length === 0 ? undefined : notes;
+    if (judged.refusal === undefined) {
       const tookMs = Math.round((performance.now() - startedAt) * 10) / 10;
-      events.accepted(this.#log, { ...ids, service: 'smtp', client, from, to, bytes, tookMs });
+      const bytes = message.content.length;
+      const { placement } = judged;
+      events.accepted(this.#log, { ...ids, service: 'smtp', client, from, to, bytes, tookMs, policy, placement });
       return reply(250, '2.0.0', `Ok, queued as ${id}`);
     }
-    const line = replyLine(answer);
-    events.refused(this.#log, { ...ids, service: 'smtp', client, stage: 'data', reply: line, from, to: to.join(' ') });
-    return answer;
+    const line = replyLine(judged.refusal);
+    const cause = judged.notes.find((note) => note.verdict === 'reject' || note.verdict === 'tempfail')?.reason;
+    const about = { ...ids, service: 'smtp', client, stage: 'data', from, to: to.join(' ') };
+    events.refused(this.#log, { ...about, reply: line, cause, policy });
+    return judged.refusal;
+  }
+
+  /** Inspects the message, and passes on what may pass. */
+  async #judge(
+    id: string,
+    session: SmtpSession,
+    envelope: ReceivedEnvelope,
+    message: ReceivedMessage,
+    transaction: Transaction,
+    messageId: string | undefined,
+    startedAt: number,
+  ): Promise<Answer> {
+    const inspection = await this.#inspector.inspect({
+      client: session.remoteAddress,
+      helo: session.heloName ?? '',
+      reversePath: envelope.reversePath,
+      recipients: envelope.recipients.map((r) => r.address),
+      content: message.content,
+      headerBytes: message.headerBytes,
+      deliveryId: id,
+      trusted: transaction.trusted,
+      budgetMs: this.#options.finalReplyMs * INSPECTION_SHARE,
+    });
+    const { notes } = inspection;
+    if (inspection.kind === 'refused') return { refusal: inspection.reply, notes };
+    const placement = transaction.junk && inspection.placement === 'inbox' ? 'junk' : inspection.placement;
+    const quarantine = placement === 'quarantine' ? this.#options.refusedLater.quarantineAddress : undefined;
+    const received = this.#receivedHeader(session, envelope, id);
+    const why = quarantine === undefined ? '' : this.#quarantineHeader(inspection, envelope);
+    const content = [Buffer.from(inspection.header + received + why), ...inspection.content];
+    const inHand: InHand = {
+      id,
+      session,
+      messageId,
+      envelope,
+      content,
+      bytes: content.reduce((sum, piece) => sum + piece.length, 0),
+      placement: placement === 'junk' ? 'junk' : undefined,
+      senderAuthenticated: inspection.senderAuthenticated,
+      purpose: quarantine === undefined ? undefined : 'quarantine',
+    };
+    const to = quarantine === undefined ? transaction : quarantineOf(quarantine);
+    const refusal = await this.#passOn(inHand, to, startedAt);
+    return { refusal, notes, placement: placement === 'inbox' ? undefined : placement };
+  }
+
+  #quarantineHeader({ notes }: Inspection, envelope: ReceivedEnvelope): string {
+    const [why] = notes.filter((note) => note.verdict === 'quarantine');
+    const reason = `${why?.rule ?? ''}: ${why?.reason ?? ''}`;
+    return quarantineHeader(
+      reason,
+      envelope.recipients.map((r) => r.address),
+    );
   }
 
   /** Undefined when the message is in the store or durable in the spool, else the refusal. */
-  async #passOn(inHand: InHand, transaction: Transaction, startedAt: number): Promise<Reply | undefined> {
+  async #passOn(
+    inHand: InHand,
+    transaction: Pick<Transaction, 'accounts' | 'outside'>,
+    startedAt: number,
+  ): Promise<Reply | undefined> {
     const accounts = [...transaction.accounts.values()];
     if (transaction.outside.size > 0) {
       // A copy goes outside by the queue. The spool comes first then: what is delivered cannot be taken back, should it be full.
@@ -142,20 +231,23 @@ export class Forward {
       }, budgetMs);
     });
     try {
-      const sent = this.#store.send(envelope, inHand.content, { deliveryId: inHand.id, size: inHand.bytes });
+      const sent = this.#store.send(envelope, inHand.content, {
+        deliveryId: inHand.id,
+        size: inHand.bytes,
+        placement: inHand.placement,
+      });
       return await Promise.race([sent, late]);
     } finally {
       clearTimeout(timer);
     }
   }
 
-  /** Makes what is left of a message durable; failed recipients alone go to the held folder (invariant 3). */
+  /** Makes what is left of a message durable; what was refused for good is handled by invariant 3. */
   async #keep(inHand: InHand, recipients: readonly SpoolRecipient[], cause: string): Promise<Reply | undefined> {
     const { id, session, messageId, envelope, content, bytes } = inHand;
     const ids = { session: session.id, deliveryId: id, messageId };
     const from = envelope.reversePath;
     const failed = recipients.filter((r) => r.status === 'failed');
-    const folder = failed.length === recipients.length ? 'held' : 'active';
     const now = Date.now();
     const spooled: SpoolEnvelope = {
       deliveryId: id,
@@ -169,15 +261,17 @@ export class Forward {
       ret: envelope.ret,
       envid: envelope.envid,
       requireTls: envelope.requireTls,
-      state: {
-        recipients: [...recipients],
-        attempts: 0,
-        nextTryAt: now,
-        ...(folder === 'held' ? { heldBecause: cause } : {}),
-      },
+      placement: inHand.placement,
+      senderAuthenticated: inHand.senderAuthenticated,
+      purpose: inHand.purpose,
+      state: { recipients: [...recipients], attempts: 0, nextTryAt: now },
     };
+    const nothingLeft = failed.length === recipients.length;
+    const remedy = nothingLeft ? remedyFor(spooled, content, failed, this.#options.refusedLater, now) : undefined;
     try {
-      await this.#spool.add(folder, spooled, content);
+      if (remedy === undefined) await this.#spool.add('active', spooled, content);
+      else if (remedy.kind !== 'hold') await this.#spool.add('active', remedy.envelope, remedy.content);
+      else await this.#spool.add('held', withHold(spooled, remedy.cause), content);
     } catch (error) {
       this.#log.error({ event: 'spool-failed', ...ids, err: error });
       return CANNOT_KEEP;
@@ -187,8 +281,11 @@ export class Forward {
       events.bounced(this.#log, { ...ids, from, to: address, reply: line, dsn: false });
     }
     const to = recipients.map((r) => r.address);
-    if (folder === 'held') {
-      events.held(this.#log, { ...ids, from, to, cause });
+    if (remedy?.kind === 'hold') {
+      events.held(this.#log, { ...ids, from, to, cause: remedy.cause });
+    } else if (remedy !== undefined) {
+      events.refusalHandled(this.#log, { ...ids, from, to, by: remedy.kind, as: remedy.envelope.deliveryId });
+      this.#queue.added(remedy.envelope, 'now');
     } else {
       events.spooled(this.#log, { ...ids, from, to, bytes, cause });
       this.#queue.added(spooled, recipients.some((r) => r.route === 'smart-host') ? 'now' : 'later');
@@ -232,4 +329,13 @@ function causeOf(outcome: Outcome | undefined): string {
   if (outcome === undefined) return 'no answer';
   const cause = outcome.kind === 'delivered' ? undefined : outcome.cause;
   return cause ?? replyLine(outcome.reply);
+}
+
+function withHold(envelope: SpoolEnvelope, heldBecause: string): SpoolEnvelope {
+  return { ...envelope, state: { ...envelope.state, heldBecause } };
+}
+
+/** The recipients of what is quarantined: the administrator's mailbox alone, and no notices about it. */
+function quarantineOf(address: string): Pick<Transaction, 'accounts' | 'outside'> {
+  return { accounts: new Map([[address, { address, notify: ['NEVER'] }]]), outside: new Map() };
 }

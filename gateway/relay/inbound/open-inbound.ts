@@ -3,10 +3,13 @@ import { openLdapDirectory } from '@postern/shared/directory/ldap-directory.ts';
 import type { Log } from '@postern/shared/runtime/log.ts';
 import type { SmtpHandlers } from '@postern/shared/smtp/listener.ts';
 import type { RelayConfig } from '../config.ts';
+import { openResolver } from '../dns/resolver.ts';
 import type { QueueRunner } from '../spool/queue-runner.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { StoreLink } from '../store-link.ts';
 import { Forward } from './forward.ts';
+import { Inspector } from './inspection.ts';
+import { openPolicy } from './policy/open-policy.ts';
 import { Recipients } from './recipients.ts';
 import { inboundHandlers } from './session.ts';
 
@@ -74,8 +77,20 @@ function openGeneration(config: RelayConfig, parts: InboundParts, log: Log, onId
     { ...limits, defaultDomain: config.directory.defaultDomain },
     parts.mailLeaves,
   );
-  const forward = new Forward(parts.store, parts.spool, parts.queue, log, { ...limits, hostname: config.hostname });
-  const handlers = inboundHandlers(recipients, forward, log);
+  const { hostname } = config;
+  const resolver = openResolver(config.dns);
+  const ownNames = [hostname, ...config.smtp.listen.map(({ address }) => address)];
+  const { policy, close: closePolicy } = openPolicy(config.policy, {
+    resolver,
+    ownNames,
+    folder: config.spool.path,
+    log,
+  });
+  const inspector = new Inspector({ hostname, authentication: config.authentication, resolver, contentRules: [] });
+  const { spool, store, queue, mailLeaves } = parts;
+  const refusedLater = { hostname, quarantineAddress: config.content.quarantineAddress, mailLeaves };
+  const forward = new Forward(store, spool, queue, inspector, log, { ...limits, hostname, refusedLater });
+  const handlers = inboundHandlers(recipients, forward, policy, log);
   const generation: Generation = {
     handlers: {
       ...handlers,
@@ -90,7 +105,12 @@ function openGeneration(config: RelayConfig, parts: InboundParts, log: Log, onId
     },
     sessions: 0,
     retired: false,
-    close: () => directory.close(),
+    async close() {
+      inspector.close();
+      await closePolicy();
+      resolver.close();
+      await directory.close();
+    },
   };
   return generation;
 }

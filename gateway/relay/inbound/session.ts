@@ -3,15 +3,17 @@ import * as events from '@postern/shared/runtime/mail-events.ts';
 import type { SmtpHandlers, SmtpSession } from '@postern/shared/smtp/listener.ts';
 import { reply, replyLine } from '@postern/shared/smtp/reply.ts';
 import type { Forward } from './forward.ts';
+import type { ClientPolicy, Policy } from './policy/policy.ts';
 import type { Recipients } from './recipients.ts';
-import { newTransaction, type Transaction } from './transaction.ts';
+import { newTransaction, noteJudgement, type Transaction } from './transaction.ts';
 
 const SENDER_OK = reply(250, '2.1.0', 'Sender ok');
 const NO_TRANSACTION = reply(503, '5.5.1', 'Send MAIL first');
 
 /** What the relay does with a session from the Internet: each RCPT and each message is answered for good, or not at all. */
-export function inboundHandlers(recipients: Recipients, forward: Forward, log: Log): SmtpHandlers {
+export function inboundHandlers(recipients: Recipients, forward: Forward, policy: Policy, log: Log): SmtpHandlers {
   const transactions = new WeakMap<SmtpSession, Transaction>();
+  const clients = new WeakMap<SmtpSession, ClientPolicy>();
   return {
     onConnect(session) {
       events.connected(log, {
@@ -20,19 +22,30 @@ export function inboundHandlers(recipients: Recipients, forward: Forward, log: L
         client: session.remoteAddress,
         clientPort: session.remotePort,
       });
+      clients.set(session, policy.meet(session));
       return undefined;
     },
 
     onMail(session, _reversePath, parameters) {
-      transactions.set(session, newTransaction(parameters.size));
+      transactions.set(session, newTransaction(parameters.size, policy.trusts(session.remoteAddress)));
+      clients.get(session)?.beginTransaction();
       return SENDER_OK;
     },
 
     async onRecipient(session, recipient, { reversePath }) {
       const transaction = transactions.get(session);
       if (transaction === undefined) return NO_TRANSACTION;
-      const answer = await recipients.check(recipient, transaction);
       const ids = { session: session.id, from: reversePath, to: recipient.address };
+      const judgement = await clients.get(session)?.judge(reversePath, recipient.address);
+      if (judgement?.refusal !== undefined) {
+        const { reply: answer, stage } = judgement.refusal;
+        const policyNotes = { policy: judgement.notes, cause: judgement.notes.at(-1)?.reason };
+        const client = session.remoteAddress;
+        events.refused(log, { ...ids, service: 'smtp', client, stage, reply: replyLine(answer), ...policyNotes });
+        return answer;
+      }
+      const answer = await recipients.check(recipient, transaction);
+      if (judgement !== undefined && answer.cause === undefined) noteJudgement(transaction, judgement);
       if (answer.cause !== undefined) {
         const line = replyLine(answer.reply);
         const client = session.remoteAddress;

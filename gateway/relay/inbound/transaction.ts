@@ -1,4 +1,6 @@
 import type { EnvelopeRecipient } from '@postern/shared/smtp/envelope.ts';
+import type { Judgement } from './policy/policy.ts';
+import type { PolicyNote } from './policy/rule.ts';
 
 /**
  * Who gets the message of one transaction: what the accepted RCPT commands came to, each account once however many
@@ -11,8 +13,22 @@ export interface Transaction {
   readonly outside: Map<string, EnvelopeRecipient>;
   /** Octets that the client announced (RFC 1870). */
   readonly sizeBytes: number | undefined;
+  /** What policy said of the accepted recipients, each once, for the log. */
+  readonly notes: PolicyNote[];
+  /** The client is in a trusted network: its mail is not authenticated. */
+  readonly trusted: boolean;
+  /** A rule wants the message in Junk. */
+  junk: boolean;
 }
 
-export function newTransaction(sizeBytes?: number): Transaction {
-  return { accounts: new Map(), outside: new Map(), sizeBytes };
+export function newTransaction(sizeBytes?: number, trusted = false): Transaction {
+  return { accounts: new Map(), outside: new Map(), sizeBytes, notes: [], trusted, junk: false };
+}
+
+/** Keeps what policy said when it accepted a recipient. The message is one, so Junk for one is Junk for all. */
+export function noteJudgement(transaction: Transaction, judgement: Judgement): void {
+  if (judgement.junk) transaction.junk = true;
+  for (const note of judgement.notes) {
+    if (!transaction.notes.some((known) => known.rule === note.rule)) transaction.notes.push(note);
+  }
 }

@@ -6,6 +6,7 @@ import type { ClientPool } from '@postern/shared/smtp/client-pool.ts';
 import { reply, replyLine } from '@postern/shared/smtp/reply.ts';
 import { healthOfOutcome, type StoreLink } from '../store-link.ts';
 import { applyOutcomes, expire, recipientsOf } from './attempt.ts';
+import { type RefusedLaterOptions, remedyFor } from './refused-later.ts';
 import type { Spool, SpooledMessage } from './spool.ts';
 import { envelopeFor, type SpoolEnvelope, type SpoolRecipient, type SpoolState } from './spool-file.ts';
 
@@ -15,6 +16,7 @@ export interface QueueOptions {
   readonly storeTestMs: number;
   readonly lifetimeMs: number;
   readonly concurrency: number;
+  readonly refusedLater: RefusedLaterOptions;
 }
 
 /** What is kept in memory of a waiting message; the rest is read when its turn comes. */
@@ -191,7 +193,7 @@ export class QueueRunner {
     let state = applyOutcomes(message.state, outcomes, { triedAt, nextTryAt, counts: counted });
     if (triedAt - envelope.receivedAt > this.#options.lifetimeMs) state = expire(state);
     this.#tell(envelope, message.state, state, nextTryAt);
-    await this.#settle(envelope, state);
+    await this.#settle(message, state);
     entry.attempts = state.attempts;
     entry.nextTryAt = nextTryAt;
     entry.waitsForStore = storeSilent;
@@ -207,13 +209,14 @@ export class QueueRunner {
     if (recipients.length === 0) return new Map();
     const hop = route === 'store' ? this.#store : this.#smartHost;
     const envelope = envelopeFor(message.envelope, recipients);
-    const options = { deliveryId: message.envelope.deliveryId, size: message.content.length };
+    const { deliveryId, placement } = message.envelope;
+    const options = { deliveryId, placement, size: message.content.length };
     const outcomes = (await hop?.send(envelope, message.content, options)) ?? [];
     return new Map(recipients.map((r, i) => [r, outcomes[i] ?? { kind: 'deferred', reply: NO_SMART_HOST }]));
   }
 
   /** Writes the new state down, or ends the message. */
-  async #settle(envelope: SpoolEnvelope, state: SpoolState): Promise<void> {
+  async #settle({ envelope, content }: SpooledMessage, state: SpoolState): Promise<void> {
     const id = envelope.deliveryId;
     if (recipientsOf(state, 'pending').length > 0) {
       await this.#spool.update('active', id, state);
@@ -223,11 +226,19 @@ export class QueueRunner {
     if (failed.length === 0) {
       await this.#spool.remove('active', id);
     } else {
-      const [first] = failed;
-      const cause = first?.reply === undefined ? 'refused' : replyLine(first.reply);
-      await this.#spool.move('active', 'held', id, { ...state, heldBecause: cause });
+      const remedy = remedyFor(envelope, [content], failed, this.#options.refusedLater, Date.now());
       const ids = { deliveryId: id, messageId: envelope.messageId };
-      events.held(this.#log, { ...ids, from: envelope.reversePath, to: failed.map((r) => r.address), cause });
+      const about = { ...ids, from: envelope.reversePath, to: failed.map((r) => r.address) };
+      if (remedy.kind === 'hold') {
+        await this.#spool.move('active', 'held', id, { ...state, heldBecause: remedy.cause });
+        events.held(this.#log, { ...about, cause: remedy.cause });
+      } else {
+        // First the new one: a crash in between writes it once more, under the same id.
+        await this.#spool.add('active', remedy.envelope, remedy.content);
+        events.refusalHandled(this.#log, { ...about, by: remedy.kind, as: remedy.envelope.deliveryId });
+        this.added(remedy.envelope, 'now');
+        await this.#spool.remove('active', id);
+      }
     }
     this.#waiting.delete(id);
   }

@@ -49,6 +49,12 @@ const envelopeSchema = z.object({
   ret: z.enum(['FULL', 'HDRS']).optional(),
   envid: z.string().optional(),
   requireTls: z.boolean().optional(),
+  /** Where policy wants it in its recipients' accounts, when that is not the INBOX. */
+  placement: z.literal('junk').optional(),
+  /** The reverse-path was authenticated by SPF or DKIM when the message came, so that a DSN may go there (invariant 3). */
+  senderAuthenticated: z.boolean().optional(),
+  /** A message of our own about another one: see refused-later.ts. */
+  purpose: z.enum(['dsn', 'quarantine']).optional(),
   state: stateSchema,
 });
 

@@ -1,0 +1,112 @@
+import { Resolver as DnsClient } from 'node:dns/promises';
+import { BoundedMap } from '../bounded-map.ts';
+import type { DnsSettings } from './settings.ts';
+
+export type RecordType = 'A' | 'AAAA' | 'MX' | 'TXT' | 'PTR' | 'CNAME';
+
+/** A record as node:dns gives it: text (A, AAAA, PTR, CNAME), strings of one TXT record, or an MX. */
+export type DnsRecord = string | readonly string[] | { readonly exchange: string; readonly priority: number };
+
+/** What the DNS says. `unknown` is no answer at all, and never counts as "there is none" (invariant 4). */
+export type DnsAnswer =
+  | { readonly kind: 'found'; readonly records: readonly DnsRecord[] }
+  /** `nameExists`: the name is there without such a record (RFC 2308 §2.2), else there is no such name. */
+  | { readonly kind: 'none'; readonly nameExists: boolean }
+  | { readonly kind: 'unknown'; readonly cause: string };
+
+export interface Resolver {
+  /** Never rejects. */
+  query(name: string, type: RecordType): Promise<DnsAnswer>;
+  close(): void;
+}
+
+/** Questions under way at a time; more are answered `unknown`. */
+const MAX_PENDING = 2_000;
+const UNKNOWN_CACHE_MS = 3_000;
+
+interface Cached {
+  readonly answer: DnsAnswer;
+  readonly until: number;
+}
+
+/** Asks name servers with deadlines; the same question at the same time is asked once, and answers are kept for a while. */
+export function openResolver(settings: DnsSettings): Resolver {
+  const client = new DnsClient({ timeout: settings.timeoutMs, tries: settings.tries });
+  if (settings.servers.length > 0) client.setServers(settings.servers);
+  const cache = new BoundedMap<string, Cached>(settings.cacheEntries);
+  const pending = new Map<string, Promise<DnsAnswer>>();
+
+  const ask = async (key: string, name: string, type: RecordType): Promise<DnsAnswer> => {
+    const answer = await askWithin(client, name, type, 3 * settings.timeoutMs);
+    const keepMs = { found: settings.cacheMs, none: settings.cacheMs / 2, unknown: UNKNOWN_CACHE_MS }[answer.kind];
+    cache.set(key, { answer, until: performance.now() + Math.min(keepMs, settings.cacheMs) });
+    pending.delete(key);
+    return answer;
+  };
+
+  return {
+    query(name, type) {
+      const asked = name.toLowerCase().replace(/\.$/, '');
+      if (!isDnsName(asked)) return Promise.resolve({ kind: 'none', nameExists: false });
+      const key = `${type} ${asked}`;
+      const known = cache.get(key);
+      if (known !== undefined && known.until > performance.now()) return Promise.resolve(known.answer);
+      const underWay = pending.get(key);
+      if (underWay !== undefined) return underWay;
+      if (pending.size >= MAX_PENDING) {
+        return Promise.resolve({ kind: 'unknown', cause: 'too many DNS questions under way' });
+      }
+      const asking = ask(key, asked, type);
+      pending.set(key, asking);
+      return asking;
+    },
+    close: () => client.cancel(),
+  };
+}
+
+async function askWithin(client: DnsClient, name: string, type: RecordType, deadlineMs: number): Promise<DnsAnswer> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<DnsAnswer>((resolve) => {
+    timer = setTimeout(() => resolve({ kind: 'unknown', cause: `${type} ${name}: late` }), deadlineMs);
+  });
+  try {
+    return await Promise.race([askOnce(client, name, type), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function askOnce(client: DnsClient, name: string, type: RecordType): Promise<DnsAnswer> {
+  try {
+    const records = (await client.resolve(name, type)) as DnsRecord[];
+    return records.length > 0 ? { kind: 'found', records } : { kind: 'none', nameExists: true };
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? '';
+    if (code === 'ENODATA') return { kind: 'none', nameExists: true };
+    if (code === 'ENOTFOUND' || code === 'EBADNAME') return { kind: 'none', nameExists: false };
+    return { kind: 'unknown', cause: `${type} ${name}: ${code}` };
+  }
+}
+
+/** RFC 1035 §2.3.4: at most 253 octets as text, labels of 1 to 63; anything else is not in the DNS. */
+export function isDnsName(name: string): boolean {
+  return name.length > 0 && name.length <= 253 && /^[!-~]+$/.test(name) && name.split('.').every(isLabel);
+}
+
+function isLabel(label: string): boolean {
+  return label.length > 0 && label.length <= 63;
+}
+
+/** Records of types whose records are plain text. */
+export function texts(answer: DnsAnswer): string[] {
+  return answer.kind === 'found' ? answer.records.filter((r): r is string => typeof r === 'string') : [];
+}
+
+/** Addresses of a name, of both families; unknown as long as one of the two is not known and the other has none. */
+export async function addressesOf(resolver: Resolver, name: string): Promise<DnsAnswer> {
+  const answers = await Promise.all([resolver.query(name, 'A'), resolver.query(name, 'AAAA')]);
+  const records = answers.flatMap(texts);
+  if (records.length > 0) return { kind: 'found', records };
+  const unknown = answers.find((a) => a.kind === 'unknown');
+  return unknown ?? { kind: 'none', nameExists: answers.some((a) => a.kind === 'none' && a.nameExists) };
+}
