@@ -36,10 +36,10 @@ export function openPolicy(settings: PolicySettings, environment: PolicyEnvironm
   }
   if (reverseName.enabled) rules.push(reverseNameRule(reverseName, resolver));
   if (helo.enabled) rules.push(heloRule(helo, ownNames, resolver));
-  for (const of of ['address', 'network', 'sender', 'recipient'] satisfies RateOf[]) {
-    const rate = rates[of];
+  for (const whose of ['address', 'network', 'sender', 'recipient'] satisfies RateOf[]) {
+    const rate = rates[whose];
     if (rate === undefined) continue;
-    rules.push(rateRule(of, { ...rate, burst: rate.burst ?? rate.count }, maxEntries, () => performance.now()));
+    rules.push(rateRule(whose, { ...rate, burst: rate.burst ?? rate.count }, maxEntries, () => performance.now()));
   }
   const greylist = greylisting.enabled ? openGreylisting({ ...greylisting, maxEntries }, folder, log) : undefined;
   if (greylist !== undefined) rules.push(greylist.rule);
