@@ -55,11 +55,14 @@ async function forgetExpunged(database: Database, before: number): Promise<numbe
           modSeq,
           mailboxId,
         ]);
-        await transaction.change(
-          `DELETE k FROM message_keys k JOIN expunged e ON e.mailbox_id = k.mailbox_id AND e.uid = k.uid
-           WHERE e.mailbox_id = ? AND e.modseq <= ?`,
-          [mailboxId, modSeq],
-        );
+        // Texts and further keywords of a message outlive it for undelete; a UID never comes back.
+        for (const table of ['message_cache', 'message_keyword', 'message_keys']) {
+          await transaction.change(
+            `DELETE t FROM ${table} t JOIN expunged x ON x.mailbox_id = t.mailbox_id AND x.uid = t.uid
+             WHERE x.mailbox_id = ? AND x.modseq <= ?`,
+            [mailboxId, modSeq],
+          );
+        }
         const { affectedRows } = await transaction.change('DELETE FROM expunged WHERE mailbox_id = ? AND modseq <= ?', [
           mailboxId,
           modSeq,
@@ -88,13 +91,13 @@ async function emptyDeletedMailboxes(database: Database, before: number): Promis
             [before - 1, ownerId, emailNo],
           );
           await transaction.change('DELETE FROM message WHERE mailbox_id = ? AND uid = ?', [id, uid]);
-          await transaction.change('DELETE FROM message_cache WHERE mailbox_id = ? AND uid = ?', [id, uid]);
         }
         return { affectedRows: rows.length };
       }),
     );
-    await database.change('DELETE FROM expunged WHERE mailbox_id = ?', [id]);
-    await database.change('DELETE FROM message_keys WHERE mailbox_id = ?', [id]);
+    for (const table of ['message_cache', 'message_keyword', 'message_keys', 'expunged']) {
+      await inSlices(() => database.change(`DELETE FROM ${table} WHERE mailbox_id = ? LIMIT ${SLICE}`, [id]));
+    }
     await database.change('DELETE FROM mailbox WHERE id = ? AND deleted_at < ?', [id, before]);
   }
 }

@@ -1,21 +1,52 @@
-import { type Database, insertRows, type SqlRunner } from './database.ts';
+import { type Database, insertRows, integerList, type SqlRunner } from './database.ts';
 import { MAX_KEYWORD_OCTETS } from './flags.ts';
 
-/** Keywords of a message as bits: numbers 0 to 31 in `low`, 32 to 63 in `high`, both unsigned. */
+/**
+ * Keywords of a message: numbers 0 to 31 as bits of `low`, 32 to 62 of `high` (both unsigned), and those from 64 on one by
+ * one. The highest bit of `high` says that there may be some of the latter, in the table `message_keyword`.
+ */
 export interface KeywordBits {
   readonly low: number;
   readonly high: number;
+  /** Numbers from 64 on, ascending. */
+  readonly more: readonly number[];
 }
 
-export const NO_KEYWORDS: KeywordBits = { low: 0, high: 0 };
-const MAX_BITS = 64;
+export const NO_MORE: readonly number[] = [];
+export const NO_KEYWORDS: KeywordBits = { low: 0, high: 0, more: NO_MORE };
+/** Bit 63 of the column: look into `message_keyword` too. */
+const MORE_NO = 63;
+export const MORE_BIT = 0x80000000;
+export const MORE_LITERAL = '9223372036854775808';
+/** Keywords of one account: an end that no person reaches and that keeps memory bounded. */
+const MAX_KEYWORDS = 20_000;
 
 /** Reads `keywords` as two numbers that JavaScript can hold: `keywords & 0xFFFFFFFF, keywords >> 32`. */
 export const KEYWORD_COLUMNS = 'keywords & 4294967295, keywords >> 32';
 
-/** The bits as a decimal literal for SQL: 64 bits are more than a JavaScript number holds. */
+/** The column's value as a decimal literal for SQL: 64 bits are more than a JavaScript number holds. */
 export function keywordLiteral(bits: KeywordBits): string {
-  return ((BigInt(bits.high >>> 0) << 32n) | BigInt(bits.low >>> 0)).toString();
+  const high = bits.more.length > 0 ? bits.high | MORE_BIT : bits.high;
+  return ((BigInt(high >>> 0) << 32n) | BigInt(bits.low >>> 0)).toString();
+}
+
+/** Keywords from 64 on, by UID, of the messages that meet `condition` (on `uid`); rows are left behind by the mark alone. */
+export async function readMoreKeywords(
+  sql: SqlRunner,
+  mailboxId: number,
+  condition: string,
+): Promise<Map<number, number[]>> {
+  const rows = await sql.rowsOnce(
+    `SELECT uid, keyword_no FROM message_keyword WHERE mailbox_id = ${integerList([mailboxId])} AND ${condition}
+     ORDER BY uid, keyword_no`,
+  );
+  const found = new Map<number, number[]>();
+  for (const [uid, no] of rows as [number, number][]) {
+    const list = found.get(uid);
+    if (list === undefined) found.set(uid, [no]);
+    else list.push(no);
+  }
+  return found;
 }
 
 /** RFC 9051 §2.3.2: keywords ignore case. */
@@ -35,16 +66,14 @@ export class Keywords {
     this.#database = database;
   }
 
-  /** Names by number, as far as known. */
+  /** Names by number, as far as known; a number in between may have none. */
   known(accountId: number): readonly string[] {
     return this.#byAccount.get(accountId) ?? [];
   }
 
-  /** Reads names again when a bit is set whose name is not known yet. */
-  async ensureKnown(accountId: number, bits: KeywordBits, sql: SqlRunner = this.#database): Promise<void> {
-    const known = this.known(accountId).length;
-    const highest = bits.high !== 0 ? 63 - Math.clz32(bits.high) : bits.low !== 0 ? 31 - Math.clz32(bits.low) : -1;
-    if (highest >= known) await this.load(accountId, sql);
+  /** Reads names again when a number is used whose name is not known yet. */
+  async ensureKnown(accountId: number, highestNo: number, sql: SqlRunner = this.#database): Promise<void> {
+    if (highestNo >= this.known(accountId).length) await this.load(accountId, sql);
   }
 
   async load(accountId: number, sql: SqlRunner = this.#database): Promise<readonly string[]> {
@@ -57,7 +86,11 @@ export class Keywords {
 
   namesOf(accountId: number, bits: KeywordBits): string[] {
     if (bits.low === 0 && bits.high === 0) return [];
-    return this.known(accountId).filter((_, no) => hasBit(bits, no));
+    const known = this.known(accountId);
+    const names: string[] = [];
+    for (let no = 0; no < Math.min(known.length, MORE_NO); no++) if (hasBit(bits, no)) names.push(known[no] as string);
+    for (const no of bits.more) if (known[no] !== undefined) names.push(known[no]);
+    return names;
   }
 
   /**
@@ -79,12 +112,13 @@ export class Keywords {
       let no = numbers.get(fold(name));
       if (no === undefined) {
         if (!define) continue;
-        no = numbers.size;
-        if (no >= MAX_BITS || Buffer.byteLength(name) > MAX_KEYWORD_OCTETS) return undefined;
+        // The number of the mark is nobody's.
+        no = numbers.size < MORE_NO ? numbers.size : numbers.size + 1;
+        if (no > MAX_KEYWORDS || Buffer.byteLength(name) > MAX_KEYWORD_OCTETS) return undefined;
         numbers.set(fold(name), no);
         fresh.push([no, name]);
       }
-      bits = withBit(bits, no);
+      bits = withNumber(bits, no);
     }
     await insertRows(
       sql,
@@ -99,8 +133,8 @@ function hasBit(bits: KeywordBits, no: number): boolean {
   return no < 32 ? ((bits.low >>> no) & 1) === 1 : ((bits.high >>> (no - 32)) & 1) === 1;
 }
 
-function withBit(bits: KeywordBits, no: number): KeywordBits {
-  return no < 32
-    ? { low: (bits.low | (1 << no)) >>> 0, high: bits.high }
-    : { low: bits.low, high: (bits.high | (1 << (no - 32))) >>> 0 };
+function withNumber(bits: KeywordBits, no: number): KeywordBits {
+  if (no < 32) return { ...bits, low: (bits.low | (1 << no)) >>> 0 };
+  if (no < MORE_NO) return { ...bits, high: (bits.high | (1 << (no - 32))) >>> 0 };
+  return { ...bits, more: [...new Set([...bits.more, no])].sort((a, b) => a - b) };
 }

@@ -1,8 +1,10 @@
 import type { FlagSet } from './flags.ts';
-import type { Keywords } from './keywords.ts';
+import { type Keywords, NO_MORE } from './keywords.ts';
 import type { MessageColumns } from './message-columns.ts';
 import type { MailboxColumns, SelectedMailbox, SessionChanges } from './selected-mailbox.ts';
 import type { SharedView } from './shared-view.ts';
+
+const NO_NAMES: readonly string[] = [];
 
 /** UIDs from this one up to (not including) the other are \Recent in a session. */
 export interface RecentRange {
@@ -107,7 +109,9 @@ export class MailboxSession implements SelectedMailbox {
   keywordsAt(sequence: number): readonly string[] {
     const low = this.#columns.keywordsLow?.[sequence - 1] ?? 0;
     const high = this.#columns.keywordsHigh?.[sequence - 1] ?? 0;
-    return this.#keywords.namesOf(this.accountId, { low, high });
+    if (low === 0 && high === 0) return NO_NAMES;
+    const more = this.#columns.more.get(this.#columns.uids[sequence - 1] ?? 0) ?? NO_MORE;
+    return this.#keywords.namesOf(this.accountId, { low, high, more });
   }
 
   flagsAt(sequence: number): FlagSet {
@@ -115,7 +119,7 @@ export class MailboxSession implements SelectedMailbox {
   }
 
   keywords(): readonly string[] {
-    return this.#keywords.known(this.accountId);
+    return this.#keywords.known(this.accountId).filter((name) => name !== undefined);
   }
 
   refresh(): Promise<'current' | 'gone'> {

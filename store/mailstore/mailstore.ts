@@ -311,12 +311,15 @@ export interface Messages {
   ): Promise<AppendResult | { readonly kind: 'replaced-is-gone' }>;
   /**
    * STORE. `unchangedSince` (RFC 7162 §3.1.3) leaves out messages with a higher mod-sequence and names them. Messages
-   * whose flags stay what they were keep their mod-sequence.
+   * whose flags stay what they were keep their mod-sequence. Many messages are committed in slices.
    */
   storeFlags(mailboxId: number, uids: ArrayLike<number>, change: FlagChange): Promise<StoreFlagsResult>;
-  /** Copies, with flags, internal date and EMAILID (if the owner is the same); all or none (RFC 9051 §6.4.7). */
+  /**
+   * Copies, with flags, internal date and EMAILID (if the owner is the same); all or none (RFC 9051 §6.4.7). Many are committed
+   * in slices, which are taken back when a later one fails.
+   */
   copy(mailboxId: number, uids: ArrayLike<number>, toMailboxId: number, quota: QuotaLimits): Promise<CopyResult>;
-  /** Moves in one transaction (RFC 6851); EMAILID stays. */
+  /** Moves (RFC 6851), each message in one transaction; EMAILID stays. The result names those that were moved. */
   move(mailboxId: number, uids: ArrayLike<number>, toMailboxId: number, quota: QuotaLimits): Promise<CopyResult>;
   /** Removes the \Deleted ones; only those among `uids` when given (UID EXPUNGE, RFC 4315). */
   expunge(mailboxId: number, uids?: ArrayLike<number>): Promise<ExpungeResult>;
@@ -438,8 +441,11 @@ export interface FlagChange {
 export type StoreFlagsResult =
   | {
       readonly kind: 'stored';
-      /** Mod-sequence of the messages that changed; the mailbox's highest if none did. */
-      readonly modSeq: number;
+      /**
+       * Mod-sequences of the messages that changed, one for each slice that was committed; the mailbox's highest where
+       * none did.
+       */
+      readonly modSeqs: readonly number[];
       /** UIDs whose flags changed. */
       readonly changed: readonly number[];
       /** UIDs left alone by UNCHANGEDSINCE. */

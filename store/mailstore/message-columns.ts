@@ -7,6 +7,8 @@ export interface ColumnRow {
   readonly keywordsLow: number;
   readonly keywordsHigh: number;
   readonly modSeq: number;
+  /** Keywords from number 64 on. */
+  readonly more?: readonly number[] | undefined;
 }
 
 const FIRST_CAPACITY = 64;
@@ -22,6 +24,8 @@ export class MessageColumns implements MailboxColumns {
   modSeqs: Float64Array;
   keywordsLow: Uint32Array | undefined;
   keywordsHigh: Uint32Array | undefined;
+  /** Keywords from number 64 on, by UID: few messages have any. */
+  readonly more = new Map<number, readonly number[]>();
 
   constructor(capacity = FIRST_CAPACITY) {
     const size = Math.max(capacity, FIRST_CAPACITY);
@@ -60,6 +64,8 @@ export class MessageColumns implements MailboxColumns {
     }
     this.flags[index] = row.flags;
     this.modSeqs[index] = row.modSeq;
+    if (row.more !== undefined && row.more.length > 0) this.more.set(row.uid, row.more);
+    else if (this.more.size > 0) this.more.delete(row.uid);
     if (row.keywordsLow !== 0 || row.keywordsHigh !== 0) {
       this.keywordsLow ??= new Uint32Array(this.uids.length);
       this.keywordsHigh ??= new Uint32Array(this.uids.length);
@@ -88,6 +94,7 @@ export class MessageColumns implements MailboxColumns {
       keywordsLow: this.keywordsLow?.[index] ?? 0,
       keywordsHigh: this.keywordsHigh?.[index] ?? 0,
       modSeq: this.modSeqs[index] as number,
+      more: this.more.get(this.uids[index] as number),
     };
   }
 

@@ -19,6 +19,7 @@ export class MessageInserts {
   readonly #scope: WriteScope;
   readonly #emails: { accountId: number; emailNo: number; content: StoredContent; copies: number }[] = [];
   readonly #messages: SqlValue[][] = [];
+  readonly #keywords: SqlValue[][] = [];
   readonly #cache: SqlValue[][] = [];
 
   readonly #threadRows: readonly Row[] | undefined;
@@ -54,11 +55,13 @@ export class MessageInserts {
         now,
         content.sizeBytes,
       ]);
+      for (const no of keywords.more) this.#keywords.push([mailbox.id, uid, no]);
       const { prepared } = content;
       this.#cache.push([
         mailbox.id,
         uid,
-        PREPARED_VERSION,
+        // An ENVELOPE is never empty: this one is rendered when it is read.
+        prepared.envelope.length === 0 ? 0 : PREPARED_VERSION,
         prepared.sentAtMs ?? null,
         prepared.envelope,
         prepared.bodyStructure,
@@ -97,6 +100,7 @@ export class MessageInserts {
       `INSERT INTO message (mailbox_id, uid, modseq, flags, keywords, email_no, content_id, internal_date, save_date, size)`,
       this.#messages,
     );
+    await insertRowsLater(transaction, 'INSERT INTO message_keyword (mailbox_id, uid, keyword_no)', this.#keywords);
     await insertRowsLater(
       transaction,
       `INSERT INTO message_cache

@@ -25,11 +25,19 @@ import type {
 } from './mailstore.ts';
 import { readKeys } from './message-keys.ts';
 import { MessageInserts, type NewMessage } from './message-rows.ts';
+import { copyToOtherAccount } from './other-account.ts';
 import { searchTexts } from './search.ts';
 import { storeFlags } from './store-flags.ts';
 import { Abandon, inTransaction } from './transaction.ts';
 import { copyMessages, readCounted, removeMessages } from './transfer.ts';
+import { slicesOf, uidRuns } from './uid-ranges.ts';
 import { type LockedMailbox, WriteScope } from './write-scope.ts';
+
+/**
+ * Messages of one transaction of STORE, COPY, MOVE and EXPUNGE: the account is locked for some ten milliseconds at a time, and
+ * deliveries come in between.
+ */
+const SLICE = 5000;
 
 export class SqlMessages implements Messages {
   readonly #database: Database;
@@ -121,10 +129,20 @@ export class SqlMessages implements Messages {
     return { kind: 'appended', uidValidity: mailbox.uidValidity, uids, modSeq: mailbox.highestModSeq };
   }
 
-  storeFlags(mailboxId: number, uids: ArrayLike<number>, change: FlagChange): Promise<StoreFlagsResult> {
-    return this.#locked<StoreFlagsResult>([mailboxId], (scope, mailbox) =>
-      storeFlags(scope, this.#keywords, mailbox, uids, change),
-    );
+  async storeFlags(mailboxId: number, uids: ArrayLike<number>, change: FlagChange): Promise<StoreFlagsResult> {
+    const modSeqs: number[] = [];
+    const changed: number[] = [];
+    const modified: number[] = [];
+    for (const slice of slicesOf(uids, SLICE)) {
+      const result = await this.#locked<StoreFlagsResult>([mailboxId], (scope, mailbox) =>
+        storeFlags(scope, this.#keywords, mailbox, slice, change),
+      );
+      if (result.kind !== 'stored') return result;
+      modSeqs.push(...result.modSeqs);
+      for (const uid of result.changed) changed.push(uid);
+      for (const uid of result.modified) modified.push(uid);
+    }
+    return { kind: 'stored', modSeqs, changed, modified };
   }
 
   copy(mailboxId: number, uids: ArrayLike<number>, toMailboxId: number, quota: QuotaLimits): Promise<CopyResult> {
@@ -135,20 +153,53 @@ export class SqlMessages implements Messages {
     return this.#transfer(mailboxId, uids, toMailboxId, quota, true);
   }
 
-  #transfer(
-    mailboxId: number,
+  async #transfer(
+    fromId: number,
     uids: ArrayLike<number>,
-    toMailboxId: number,
+    toId: number,
     quota: QuotaLimits,
     move: boolean,
   ): Promise<CopyResult> {
-    return this.#locked<CopyResult>([mailboxId, toMailboxId], async (scope, from, to) => {
-      if (from.ownerId !== to.ownerId) throw new Error('copies between accounts are not supported');
+    if (!(await this.#fitsWhole(fromId, uids, toId, quota, move))) return { kind: 'over-quota' };
+    const done = { sourceUids: [] as number[], destinationUids: [] as number[] };
+    let uidValidity = 0;
+    let sourceModSeq: number | undefined;
+    for (const slice of slicesOf(uids, SLICE)) {
+      let result: CopyResult;
+      try {
+        result = await this.#transferSlice(fromId, slice, toId, quota, move);
+      } catch (fault) {
+        // RFC 9051 §6.4.7: a COPY that fails leaves nothing behind. (A MOVE may have moved some, RFC 6851 §3.3.)
+        if (!move) await this.#takeBack(toId, done.destinationUids);
+        throw fault;
+      }
+      if (result.kind !== 'copied') {
+        if (!move) await this.#takeBack(toId, done.destinationUids);
+        else if (done.sourceUids.length > 0) break;
+        return result;
+      }
+      uidValidity = result.uidValidity;
+      sourceModSeq = result.sourceModSeq ?? sourceModSeq;
+      for (const uid of result.sourceUids) done.sourceUids.push(uid);
+      for (const uid of result.destinationUids) done.destinationUids.push(uid);
+    }
+    return { kind: 'copied', uidValidity, ...done, sourceModSeq };
+  }
+
+  #transferSlice(
+    fromId: number,
+    uids: ArrayLike<number>,
+    toId: number,
+    quota: QuotaLimits,
+    move: boolean,
+  ): Promise<CopyResult> {
+    return this.#locked<CopyResult>([fromId, toId], async (scope, from, to) => {
       const messages = await readCounted(scope, from.id, uids);
       const sourceUids = messages.map((m) => m.uid);
-      const nothing: CopyResult = {
-        kind: 'copied',
-        uidValidity: to.uidValidity,
+      const { uidValidity } = to;
+      const nothing = {
+        kind: 'copied' as const,
+        uidValidity,
         sourceUids,
         destinationUids: [],
         sourceModSeq: undefined,
@@ -156,27 +207,83 @@ export class SqlMessages implements Messages {
       if (messages.length === 0) return new Abandon(nothing);
       const account = scope.account(to.ownerId);
       if (account === undefined) throw new Error('the account of a mailbox is not locked');
+      const sameOwner = from.ownerId === to.ownerId;
       const more = { bytes: messages.reduce((sum, m) => sum + m.sizeBytes, 0), messages: messages.length };
-      if (!move && !withinQuota({ bytes: account.bytes, messages: account.messages }, more, quota)) {
+      const grows = !(move && sameOwner);
+      if (grows && !withinQuota({ bytes: account.bytes, messages: account.messages }, more, quota)) {
         return new Abandon({ kind: 'over-quota' });
       }
-      const destinationUids = await copyMessages(scope, from, to, messages);
+      const destinationUids = sameOwner
+        ? await copyMessages(scope, from, to, messages)
+        : await copyToOtherAccount(scope, this.#keywords, from, to, messages);
       if (move) await removeMessages(scope, from, messages, 'move', '');
       await scope.save();
       return { ...nothing, destinationUids, sourceModSeq: move ? from.highestModSeq : undefined };
     });
   }
 
-  expunge(mailboxId: number, uids?: ArrayLike<number>): Promise<ExpungeResult> {
-    return this.#locked<ExpungeResult>([mailboxId], async (scope, mailbox) => {
-      const nothing: ExpungeResult = { kind: 'expunged', uids: [], modSeq: mailbox.highestModSeq };
-      if (mailbox.deleted === 0) return new Abandon(nothing);
-      const messages = await readCounted(scope, mailbox.id, uids ?? 'all', `(flags & ${DELETED}) <> 0`);
-      if (messages.length === 0) return new Abandon(nothing);
-      await removeMessages(scope, mailbox, messages, 'expunge', '');
-      await scope.save();
-      return { kind: 'expunged', uids: messages.map((m) => m.uid), modSeq: mailbox.highestModSeq };
-    });
+  /** Asked before the first slice, so that a COPY of many is refused before it begins; each slice asks again under the lock. */
+  async #fitsWhole(
+    fromId: number,
+    uids: ArrayLike<number>,
+    toId: number,
+    quota: QuotaLimits,
+    move: boolean,
+  ): Promise<boolean> {
+    if (uids.length <= SLICE || (quota.bytes === 0 && quota.messages === 0)) return true;
+    const [from, to] = await Promise.all([this.#ownerOf(fromId), this.#ownerOf(toId)]);
+    if (to === undefined || (move && from === to)) return true;
+    const more = { bytes: 0, messages: 0 };
+    for (const slice of slicesOf(uids, SLICE)) {
+      const [row] = await this.#database.rowsOnce(
+        `SELECT CAST(COALESCE(SUM(size), 0) AS DOUBLE), COUNT(*) FROM message
+         WHERE mailbox_id = ${integerList([fromId])} AND ${uidRuns(slice)}`,
+      );
+      more.bytes += row?.[0] as number;
+      more.messages += row?.[1] as number;
+    }
+    const [row] = await this.#database.rows('SELECT bytes, n_msgs FROM account WHERE id = ?', [to]);
+    return withinQuota({ bytes: (row?.[0] ?? 0) as number, messages: (row?.[1] ?? 0) as number }, more, quota);
+  }
+
+  /** Removes what earlier slices of a COPY brought; clients that saw it see it go. */
+  async #takeBack(mailboxId: number, uids: readonly number[]): Promise<void> {
+    for (const slice of slicesOf(uids, SLICE)) {
+      await this.#locked<undefined>([mailboxId], async (scope, mailbox) => {
+        const messages = await readCounted(scope, mailbox.id, slice);
+        if (messages.length === 0) return new Abandon(undefined);
+        await removeMessages(scope, mailbox, messages, 'undone', '');
+        await scope.save();
+        return undefined;
+      });
+    }
+  }
+
+  async expunge(mailboxId: number, uids?: ArrayLike<number>): Promise<ExpungeResult> {
+    const gone: number[] = [];
+    const slices: (readonly number[] | 'all')[] = uids === undefined ? ['all'] : slicesOf(uids, SLICE);
+    let modSeq = 0;
+    let from = 1;
+    for (let i = 0; i < slices.length; i++) {
+      const slice = slices[i] as readonly number[] | 'all';
+      const result = await this.#locked<ExpungeResult>([mailboxId], async (scope, mailbox) => {
+        const nothing: ExpungeResult = { kind: 'expunged', uids: [], modSeq: mailbox.highestModSeq };
+        if (mailbox.deleted === 0) return new Abandon(nothing);
+        const condition = `uid >= ${from} AND (flags & ${DELETED}) <> 0`;
+        const messages = await readCounted(scope, mailbox.id, slice, condition, SLICE);
+        if (messages.length === 0) return new Abandon(nothing);
+        await removeMessages(scope, mailbox, messages, 'expunge', '');
+        await scope.save();
+        return { kind: 'expunged', uids: messages.map((m) => m.uid), modSeq: mailbox.highestModSeq };
+      });
+      if (result.kind !== 'expunged') return result;
+      for (const uid of result.uids) gone.push(uid);
+      modSeq = result.modSeq;
+      // All that are \Deleted: another slice as long as one comes back full.
+      if (slice === 'all' && result.uids.length === SLICE) slices.push('all');
+      from = slice === 'all' ? (result.uids.at(-1) ?? 0) + 1 : 1;
+    }
+    return { kind: 'expunged', uids: gone, modSeq };
   }
 
   expungedSince(mailboxId: number, modSeq: number): Promise<ExpungedSince> {
@@ -213,8 +320,7 @@ export class SqlMessages implements Messages {
     if (owners.includes(undefined)) return { kind: 'no-such-mailbox' };
     return inTransaction<T | { readonly kind: 'no-such-mailbox' }>(this.#database, async (transaction) => {
       const scope = new WriteScope(transaction, this.#notices);
-      await scope.lockAccounts(owners as number[]);
-      await scope.lockMailboxes(mailboxIds);
+      await scope.lock(owners as number[], mailboxIds);
       const first = scope.mailbox(mailboxIds[0]);
       const second = scope.mailbox(mailboxIds[1] ?? mailboxIds[0]);
       if (first === undefined || second === undefined) return new Abandon({ kind: 'no-such-mailbox' });

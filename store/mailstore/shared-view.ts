@@ -1,7 +1,10 @@
 import type { Database, SqlConnection } from './database.ts';
-import { KEYWORD_COLUMNS, type Keywords } from './keywords.ts';
+import { KEYWORD_COLUMNS, type Keywords, MORE_BIT, readMoreKeywords } from './keywords.ts';
 import { type ColumnRow, MessageColumns } from './message-columns.ts';
+import { uidRuns } from './uid-ranges.ts';
 
+/** Messages whose further keywords one statement reads. */
+const PAGE = 2000;
 const VIEW_COLUMNS = `uid, flags, ${KEYWORD_COLUMNS}, modseq`;
 
 /** What the mailbox row says. */
@@ -110,7 +113,7 @@ export class SharedView {
       ]);
       const goneUids = new Set(gone.map(([uid]) => uid as number));
       const rows = (changed as number[][]).map(rowOf).filter((row) => !goneUids.has(row.uid));
-      this.#put(rows);
+      this.#put(await this.#withMore(rows));
       this.#expunge(goneUids);
     }
     await this.#learnKeywords();
@@ -160,7 +163,24 @@ export class SharedView {
       if (whole) connection.release();
       else connection.destroy();
     }
+    const marked: ColumnRow[] = [];
+    for (let i = 0; i < columns.count; i++) {
+      if (((columns.keywordsHigh?.[i] ?? 0) & MORE_BIT) !== 0) marked.push(columns.rowAt(i));
+    }
+    for (const row of await this.#withMore(marked)) columns.put(row);
     return columns;
+  }
+
+  /** Rows with their keywords from number 64 on. */
+  async #withMore(rows: readonly ColumnRow[]): Promise<readonly ColumnRow[]> {
+    const marked = rows.filter((row) => (row.keywordsHigh & MORE_BIT) !== 0).map((row) => row.uid);
+    if (marked.length === 0) return rows;
+    const more = new Map<number, number[]>();
+    for (let i = 0; i < marked.length; i += PAGE) {
+      const page = await readMoreKeywords(this.#database, this.mailboxId, uidRuns(marked.slice(i, i + PAGE)));
+      for (const [uid, numbers] of page) more.set(uid, numbers);
+    }
+    return rows.map((row) => ({ ...row, more: more.get(row.uid) }));
   }
 
   async #learnKeywords(): Promise<void> {
@@ -172,7 +192,10 @@ export class SharedView {
       low |= keywordsLow[i] as number;
       high |= keywordsHigh[i] as number;
     }
-    await this.#keywords.ensureKnown(this.head.ownerId, { low: low >>> 0, high: high >>> 0 });
+    high &= ~MORE_BIT;
+    let highest = high !== 0 ? 63 - Math.clz32(high) : low !== 0 ? 31 - Math.clz32(low) : -1;
+    for (const numbers of this.current.more.values()) highest = Math.max(highest, numbers.at(-1) ?? -1);
+    await this.#keywords.ensureKnown(this.head.ownerId, highest);
     this.keywordCount = this.#keywords.known(this.head.ownerId).length;
   }
 }

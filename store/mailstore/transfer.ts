@@ -4,7 +4,7 @@ import { uidPages, uidRuns } from './uid-ranges.ts';
 import type { LockedMailbox, WriteScope } from './write-scope.ts';
 
 /** UIDs of one statement: long enough to be quick, short enough for the optimiser's ranges. */
-const PAGE = 2000;
+const PAGE = 5000;
 
 /** What the counters need to know of a message. */
 export interface CountedMessage {
@@ -14,18 +14,19 @@ export interface CountedMessage {
   readonly sizeBytes: number;
 }
 
-/** Those of the messages that exist, ascending; `condition` is an additional one in SQL. */
+/** Those of the messages that exist, ascending; `condition` is an additional one in SQL, `most` ends a search through all. */
 export async function readCounted(
   scope: WriteScope,
   mailboxId: number,
   uids: ArrayLike<number> | 'all',
   condition = 'TRUE',
+  most = 0,
 ): Promise<CountedMessage[]> {
   const found: CountedMessage[] = [];
   const read = async (uidCondition: string, wanted: ReadonlySet<number> | undefined): Promise<void> => {
     const rows = await scope.transaction.rowsOnce(
       `SELECT uid, flags, email_no, size FROM message
-       WHERE mailbox_id = ${integerList([mailboxId])} AND ${uidCondition} AND ${condition} ORDER BY uid`,
+       WHERE mailbox_id = ${integerList([mailboxId])} AND ${uidCondition} AND ${condition} ORDER BY uid${most > 0 ? ` LIMIT ${most}` : ''}`,
     );
     for (const [uid, flags, emailNo, sizeBytes] of rows as [number, number, number, number][]) {
       if (wanted === undefined || wanted.has(uid)) found.push({ uid, flags, emailNo, sizeBytes });
@@ -51,25 +52,26 @@ export async function copyMessages(
   const newUids: number[] = [];
   for (let i = 0; i < messages.length; i += PAGE) {
     const page = messages.slice(i, i + PAGE);
-    const condition = uidRuns(page.map((m) => m.uid));
-    const base = to.uidNext - 1;
-    const numbered = `(SELECT uid, ${base} + ROW_NUMBER() OVER (ORDER BY uid) AS new_uid FROM message
-      WHERE mailbox_id = ${from.id} AND ${condition}) AS numbered`;
+    const { source, newUid } = renumbered(from.id, page, to.uidNext);
     // RFC 8514 §2: the save date of a copy is the time of copying.
     const { affectedRows } = await transaction.changeOnce(
       `INSERT INTO message
          (mailbox_id, uid, modseq, flags, keywords, email_no, content_id, internal_date, save_date, size)
-       SELECT ${to.id}, numbered.new_uid, ${modSeq}, m.flags, m.keywords, m.email_no, m.content_id, m.internal_date,
-         ${Date.now()}, m.size
-       FROM ${numbered} JOIN message m ON m.mailbox_id = ${from.id} AND m.uid = numbered.uid`,
+       SELECT ${to.id}, ${newUid}, ${modSeq}, t.flags, t.keywords, t.email_no, t.content_id, t.internal_date,
+         ${Date.now()}, t.size
+       FROM ${source('message')}`,
     );
     if (affectedRows !== page.length) throw new Error('messages changed under the lock of their mailbox');
-    await transaction.changeOnce(
+    await transaction.later(
       `INSERT INTO message_cache
          (mailbox_id, uid, version, sent_at, envelope, bodystructure, header_fields, sort_keys, thread_hashes)
-       SELECT ${to.id}, numbered.new_uid, c.version, c.sent_at, c.envelope, c.bodystructure, c.header_fields,
-         c.sort_keys, c.thread_hashes
-       FROM ${numbered} JOIN message_cache c ON c.mailbox_id = ${from.id} AND c.uid = numbered.uid`,
+       SELECT ${to.id}, ${newUid}, t.version, t.sent_at, t.envelope, t.bodystructure, t.header_fields,
+         t.sort_keys, t.thread_hashes
+       FROM ${source('message_cache')}`,
+    );
+    await transaction.later(
+      `INSERT INTO message_keyword (mailbox_id, uid, keyword_no)
+       SELECT ${to.id}, ${newUid}, t.keyword_no FROM ${source('message_keyword')}`,
     );
     for (const _ of page) newUids.push(to.uidNext++);
   }
@@ -78,27 +80,55 @@ export async function copyMessages(
   return newUids;
 }
 
-/** Removes messages and keeps what QRESYNC, undelete and audit want to know of them. The mailbox is locked. */
+/**
+ * Where the rows of a page come from (as `t`) and what their new UIDs are. A run without gaps moves by a constant, the common
+ * case and by far the quickest; else each UID has its row number.
+ */
+function renumbered(
+  mailboxId: number,
+  page: readonly CountedMessage[],
+  uidNext: number,
+): { source: (table: string) => string; newUid: string } {
+  const first = page[0]?.uid ?? 0;
+  const condition = uidRuns(page.map((m) => m.uid));
+  if ((page.at(-1)?.uid ?? 0) - first + 1 === page.length) {
+    const shift = uidNext - first;
+    return {
+      source: (table) => `${table} t WHERE t.mailbox_id = ${mailboxId} AND ${condition.replaceAll('uid ', 't.uid ')}`,
+      newUid: `CAST(t.uid AS SIGNED) + ${shift}`,
+    };
+  }
+  const numbered = `(SELECT uid, ${uidNext - 1} + ROW_NUMBER() OVER (ORDER BY uid) AS new_uid FROM message
+    WHERE mailbox_id = ${mailboxId} AND ${condition}) AS numbered`;
+  return {
+    source: (table) => `${numbered} JOIN ${table} t ON t.mailbox_id = ${mailboxId} AND t.uid = numbered.uid`,
+    newUid: 'numbered.new_uid',
+  };
+}
+
+/**
+ * Removes messages and keeps what QRESYNC, undelete and audit want to know of them; their cached texts and further keywords
+ * stay as long (a UID never comes back). The mailbox is locked.
+ */
 export async function removeMessages(
   scope: WriteScope,
   from: LockedMailbox,
   messages: readonly CountedMessage[],
-  reason: 'expunge' | 'move',
+  reason: 'expunge' | 'move' | 'undone',
   byUser: string,
 ): Promise<void> {
   const { transaction } = scope;
   const modSeq = scope.modSeqFor(from);
   for (let i = 0; i < messages.length; i += PAGE) {
     const condition = `mailbox_id = ${from.id} AND ${uidRuns(messages.slice(i, i + PAGE).map((m) => m.uid))}`;
-    await transaction.changeOnce(
+    await transaction.later(
       `INSERT INTO expunged (mailbox_id, modseq, uid, email_no, content_id, flags, keywords, internal_date, save_date,
          size, at, by_user, reason)
        SELECT mailbox_id, ${modSeq}, uid, email_no, content_id, flags, keywords, internal_date, save_date, size,
          ${Date.now()}, ?, ? FROM message WHERE ${condition}`,
       [byUser, reason],
     );
-    await transaction.changeOnce(`DELETE FROM message WHERE ${condition}`);
-    await transaction.changeOnce(`DELETE FROM message_cache WHERE ${condition}`);
+    await transaction.later(`DELETE FROM message WHERE ${condition}`);
   }
   count(scope, from, messages, -1);
   await changeCopies(scope, from.ownerId, messages, -1);
@@ -115,7 +145,13 @@ export async function moveAllMessages(scope: WriteScope, fromId: number, toId: n
   await removeMessages(scope, from, messages, 'move', '');
 }
 
-function count(scope: WriteScope, mailbox: LockedMailbox, messages: readonly CountedMessage[], sign: 1 | -1): void {
+/** Adds messages to the counters of a mailbox and its account (`sign` 1), or takes them away. */
+export function count(
+  scope: WriteScope,
+  mailbox: LockedMailbox,
+  messages: readonly Pick<CountedMessage, 'flags' | 'sizeBytes'>[],
+  sign: 1 | -1,
+): void {
   const account = scope.account(mailbox.ownerId);
   if (account === undefined) throw new Error('the account of a mailbox is not locked');
   for (const { flags, sizeBytes } of messages) {
@@ -129,10 +165,10 @@ function count(scope: WriteScope, mailbox: LockedMailbox, messages: readonly Cou
 }
 
 /** Counts the messages of each email; one without any is kept for undelete, dated. */
-async function changeCopies(
+export async function changeCopies(
   scope: WriteScope,
   accountId: number,
-  messages: readonly CountedMessage[],
+  messages: readonly Pick<CountedMessage, 'emailNo'>[],
   sign: 1 | -1,
 ): Promise<void> {
   const times = new Map<number, number>();
@@ -142,12 +178,12 @@ async function changeCopies(
   for (const [n, emailNos] of byTimes) {
     emailNos.sort((a, b) => a - b);
     for (let i = 0; i < emailNos.length; i += PAGE) {
-      const condition = `account_id = ${accountId} AND ${uidRuns(emailNos.slice(i, i + PAGE)).replaceAll('uid ', 'email_no ')}`;
+      const runs = uidRuns(emailNos.slice(i, i + PAGE)).replaceAll('uid ', 'email_no ');
       const set =
         sign > 0
           ? `copies = copies + ${n}, expunged_at = NULL`
           : `expunged_at = IF(copies <= ${n}, ${Date.now()}, NULL), copies = copies - ${n}`;
-      await scope.transaction.changeOnce(`UPDATE email SET ${set} WHERE ${condition}`);
+      await scope.transaction.later(`UPDATE email SET ${set} WHERE account_id = ${accountId} AND ${runs}`);
     }
   }
 }

@@ -30,6 +30,17 @@ export function uidPages(uids: ArrayLike<number>, pageSize: number): UidPage[] {
   return pages;
 }
 
+/** UIDs in slices of at most `size`, in order. */
+export function slicesOf(uids: ArrayLike<number>, size: number): number[][] {
+  const slices: number[][] = [];
+  for (let from = 0; from < uids.length; from += size) {
+    const slice: number[] = [];
+    for (let i = from; i < Math.min(from + size, uids.length); i++) slice.push(uids[i] as number);
+    slices.push(slice);
+  }
+  return slices;
+}
+
 /** An exact condition for ascending UIDs: runs as BETWEEN, the rest as IN. */
 export function uidRuns(uids: readonly number[]): string {
   const runs: string[] = [];

@@ -76,6 +76,16 @@ export class WriteScope {
     return { sql: `${select} ${where} ORDER BY id ${lock}`, values: [] };
   }
 
+  /** Locks accounts, then mailboxes of theirs, in one round trip; waits for whoever has them. */
+  async lock(accountIds: readonly number[], mailboxIds: readonly number[]): Promise<void> {
+    const [accounts, mailboxes] = await this.transaction.rowSets([
+      this.accountsById(accountIds, 'wait'),
+      mailboxesById(mailboxIds),
+    ]);
+    this.keepAccounts(accounts as Row[]);
+    this.keepMailboxes(mailboxes as Row[]);
+  }
+
   keepAccounts(rows: readonly Row[]): void {
     for (const [id, modSeq, nextEmailNo, nextUidValidity, bytes, messages] of rows as number[][]) {
       this.#accounts.set(id as number, {
@@ -91,18 +101,7 @@ export class WriteScope {
 
   /** Locks mailbox rows in order of id. Deleted ones, and those of accounts that are not locked, are left out. */
   async lockMailboxes(ids: readonly number[]): Promise<void> {
-    const sorted = [...new Set(ids)].sort((a, b) => a - b);
-    if (sorted.length === 0) return;
-    const rows =
-      sorted.length === 1
-        ? await this.transaction.rows(`SELECT ${MAILBOX_COLUMNS} FROM mailbox WHERE id = ? FOR UPDATE`, [
-            sorted[0] as number,
-          ])
-        : await this.transaction.rowsOnce(
-            `SELECT ${MAILBOX_COLUMNS} FROM mailbox FORCE INDEX (PRIMARY) WHERE id IN (${integerList(sorted)})
-             ORDER BY id FOR UPDATE`,
-          );
-    this.keepMailboxes(rows);
+    if (ids.length > 0) this.keepMailboxes(await this.transaction.rowsOnce(mailboxesById(ids).sql));
   }
 
   /**
@@ -239,4 +238,12 @@ export class WriteScope {
     const ids = integerList(rows.map((row) => row[0] as number));
     await this.transaction.later(`UPDATE ${table} SET ${set.join(', ')} WHERE id IN (${ids})`);
   }
+}
+
+function mailboxesById(ids: readonly number[]): SqlQuery {
+  return {
+    sql: `SELECT ${MAILBOX_COLUMNS} FROM mailbox FORCE INDEX (PRIMARY) WHERE id IN (${integerList([...new Set(ids)].sort((a, b) => a - b))})
+          ORDER BY id FOR UPDATE`,
+    values: [],
+  };
 }

@@ -142,7 +142,7 @@ async function markSeen(
   const change = { how: 'add', flags: { system: SEEN, keywords: [] } } as const;
   const result = await session.mailstore.messages.storeFlags(view.mailboxId, unseen, change);
   if (result.kind !== 'stored') return new Set();
-  view.ignoreFlagsOf(result.modSeq);
+  for (const modSeq of result.modSeqs) view.ignoreFlagsOf(modSeq);
   await view.refresh();
   return new Set(result.changed);
 }

@@ -44,7 +44,7 @@ function storing(uid: boolean): Command<Arguments> {
       const result = await session.whileWorking(session.mailstore.messages.storeFlags(view.mailboxId, uids, change));
       if (result.kind === 'no-such-mailbox') return noSuchMailbox();
       if (result.kind === 'too-many-keywords') return no('LIMIT', 'Too many keywords in the mailbox');
-      view.ignoreFlagsOf(result.modSeq);
+      for (const modSeq of result.modSeqs) view.ignoreFlagsOf(modSeq);
       await view.refresh();
       const modified = new Set(result.modified);
       const changed = new Set(result.changed);
