@@ -21,7 +21,11 @@ function searching(uid: boolean): Command<SearchProgram> {
     },
     async act(session, program) {
       const refused = charsetFault(session, program) ?? follow.refused(session, program);
-      if (refused !== undefined) return refused;
+      if (refused !== undefined) {
+        // RFC 5182 §2.1: a search that is refused leaves `$` empty; bad syntax leaves it alone.
+        if (refused.status === 'NO') keep(session, program, []);
+        return refused;
+      }
       const found = await find(session, session.selected, program.key);
       keep(session, program, found);
       await answer(session, 'SEARCH', program, found, uid);
