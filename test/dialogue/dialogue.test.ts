@@ -24,12 +24,26 @@ describe.each(folders.map(({ name }) => name))('%s', (protocol) => {
     if (start === undefined) throw new Error(`nobody starts ${protocol}`);
     const service = await start(dialogue.settings);
     try {
-      await playDialogue(dialogue, service.open);
+      const heard: string[] = [];
+      await playDialogue(dialogue, async (n) => {
+        const socket = await service.open(n);
+        socket.on('data', (chunk: Buffer) => heard.push(chunk.toString()));
+        return socket;
+      });
+      if (protocol !== 'imap') expectOneStatusEach(heard.join('').split('\r\n'));
     } finally {
       await service.close();
     }
   });
 });
+
+/** RFC 2034 §4: one enhanced status in each reply of a command but EHLO, HELO, LHLO and DATA; none in the greeting. */
+function expectOneStatusEach(lines: readonly string[]): void {
+  for (const line of lines) {
+    if (/^(?:220 gateway|250-|250 (?:gateway\.test|[A-Z0-9]+$)|354 )/.test(line) || line === '') continue;
+    expect(line).toMatch(/^([245])\d\d \1\.\d{1,3}\.\d{1,3} (?!.*\b[245]\.\d{1,3}\.\d{1,3}\b)/);
+  }
+}
 
 describe('the runner itself', () => {
   const play = async (text: string): Promise<void> => {

@@ -142,7 +142,7 @@ describe('one process', () => {
     expect((await admin('DELETE', '/queue')).status).toBe(405);
     expect((await admin('GET', '/queue', pem(behind.pki.stranger))).status).toBe(403);
     await expect(admin('GET', '/queue', { cert: '', key: '' })).rejects.toThrow();
-    expect(relay.logged('admin-refused')).toHaveLength(1);
+    await vi.waitFor(() => expect(relay.logged('admin-refused')).toHaveLength(1), WAIT);
     const traced = await admin('GET', '/trace?q=first@sender.example');
     expect(traced.status).toBe(200);
     const { journeys } = traced.json as { journeys: { to: string[]; lines: { event: string }[] }[] };
@@ -204,6 +204,25 @@ describe('one process', () => {
     expect(await send(relay, 'new')).toMatch(/^250 /);
     copyFileSync(`${cert}.old`, cert);
     copyFileSync(`${key}.old`, key);
+  });
+
+  it('does not start with a service of the private leg on the public one', async () => {
+    const second = new RelayProcess();
+    second.configure({ ...settings(), metrics: { listen: { address: '127.0.0.1', port: 0 } } });
+    const end = await second.start();
+    expect(end?.code).toBe(2);
+    expect(end?.output).toMatch(/metrics\.listen\.address: 127\.0\.0\.1 is the public leg, where strangers could read/);
+  });
+
+  it('does not start without its certificate', async () => {
+    const second = new RelayProcess();
+    const tls = { cert: '/nonexistent.pem', key: '/nonexistent.key' };
+    second.configure({
+      ...settings(),
+      spool: { path: `${second.folder}/spool` },
+      smtp: { listen: [{ address: '127.0.0.1', port: 0 }], tls },
+    });
+    expect(await second.start()).toMatchObject({ code: 1, output: expect.stringContaining('/nonexistent.pem') });
   });
 
   it('does not share its spool', async () => {
