@@ -249,7 +249,9 @@ describe('one process', () => {
 });
 
 describe('several workers', () => {
-  it('take mail on one port; one that is killed comes back; they reload and end together', async () => {
+  it('take mail on one port; one that is killed comes back; they reload and end together', {
+    timeout: 60_000,
+  }, async () => {
     const relay = new RelayProcess();
     const settings = {
       ...behind.settings(relay.folder),
@@ -262,6 +264,7 @@ describe('several workers', () => {
       const before = behind.arrived.length;
       for (let i = 0; i < 6; i++) expect(await send(relay, `w${i}`)).toMatch(/^250 /);
       expect(behind.arrived.length).toBe(before + 6);
+      await vi.waitFor(() => expect(relay.logged('accepted')).toHaveLength(6), WAIT);
       const pids = [...new Set(relay.logged('accepted').map(({ pid }) => Number(pid)))];
       expect(pids).toHaveLength(2);
       expect(pids).not.toContain(relay.pid);
@@ -270,11 +273,14 @@ describe('several workers', () => {
       expect(await metrics()).toMatch(/^postern_mail_events_total\{event="accepted",stage="",code=""\} 6$/m);
 
       process.kill(pids[0] ?? 0, 'SIGKILL');
-      await vi.waitFor(async () => {
-        const ready = await fetch(`http://${PRIVATE_LEG}:${relay.ports.metrics}/readyz`);
-        expect(await ready.json()).toMatchObject({ workers: 2 });
-        expect(relay.logged('worker-died')).toHaveLength(1);
-      }, WAIT);
+      await vi.waitFor(
+        async () => {
+          const ready = await fetch(`http://${PRIVATE_LEG}:${relay.ports.metrics}/readyz`);
+          expect(await ready.json()).toMatchObject({ workers: 2 });
+          expect(relay.logged('worker-died')).toHaveLength(1);
+        },
+        { ...WAIT, timeout: 20_000 },
+      );
       expect(await send(relay, 'after')).toMatch(/^250 /);
 
       relay.configure({ ...settings, limits: { greetingWaitMs: 0, maxMessageBytes: 5_000 } });
