@@ -25,6 +25,7 @@ export function askFor(address: string, rules: AddressRules): AddressQuestion | 
     domain,
     address: `${local}@${domain}`,
     untagged: tagAt > 0 ? `${local.slice(0, tagAt)}@${domain}` : undefined,
+    isDefaultDomain: domain === rules.defaultDomain?.toLowerCase(),
     baseDn: rules.baseDn,
   };
 }

@@ -71,3 +71,48 @@ test('memory is bounded: the oldest answer goes first', async () => {
   }
   expect(asked).toEqual(['a@x.example', 'b@x.example', 'c@x.example', 'a@x.example']);
 });
+
+test('while the directory is away, what was found before stands in for a time; a refusal never does', async () => {
+  let now = 0;
+  let answer: AddressAnswer = FOUND;
+  const told: string[] = [];
+  const { asked, inner } = counting(() => answer);
+  const onStale = (address: string) => told.push(address);
+  const directory = cachedDirectory(inner, { ...LIMITS, staleMs: 60_000, onStale }, () => now);
+  await directory.lookUp('known@b.example');
+  answer = NOT_FOUND;
+  await directory.lookUp('nobody@b.example');
+  answer = UNKNOWN;
+  now = 10_000;
+  expect(await directory.lookUp('known@b.example')).toEqual(FOUND);
+  expect(await directory.lookUp('nobody@b.example')).toEqual(UNKNOWN);
+  expect(await directory.lookUp('new@b.example')).toEqual(UNKNOWN);
+  expect(told).toEqual(['known@b.example']);
+  // Nobody waits again for a directory that was silent a moment ago …
+  const before = asked.length;
+  expect(await directory.lookUp('known@b.example')).toEqual(FOUND);
+  expect(asked.length).toBe(before);
+  // … but from time to time somebody asks, and the age is counted from the last confirmation.
+  now = 12_000;
+  expect(await directory.lookUp('known@b.example')).toEqual(FOUND);
+  expect(asked.length).toBe(before + 1);
+  now = 60_001;
+  expect(await directory.lookUp('known@b.example')).toEqual(UNKNOWN);
+  // A refusal ends what was known.
+  answer = NOT_FOUND;
+  now = 61_000;
+  await directory.lookUp('known@b.example');
+  answer = UNKNOWN;
+  now = 64_000;
+  expect(await directory.lookUp('known@b.example')).toEqual(UNKNOWN);
+});
+
+test('without staleMs nothing stands in', async () => {
+  let now = 0;
+  let answer: AddressAnswer = FOUND;
+  const directory = cachedDirectory(counting(() => answer).inner, LIMITS, () => now);
+  await directory.lookUp('known@b.example');
+  answer = UNKNOWN;
+  now = 6_000;
+  expect(await directory.lookUp('known@b.example')).toEqual(UNKNOWN);
+});

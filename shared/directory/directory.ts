@@ -40,11 +40,16 @@ export interface Account {
   readonly mailHost?: string | undefined;
   /** Forwarding addresses set on the account itself. */
   readonly forwards: readonly string[];
+  /** Mail goes to the forwarding addresses alone; the mailbox itself keeps no copy. */
+  readonly forwardOnly?: boolean | undefined;
 }
 
 export type AddressAnswer =
   | { readonly kind: 'account'; readonly account: Account }
-  /** `targets` are addresses or bare names (of the site's default domain), not yet expanded. */
+  /**
+   * `targets` are addresses, bare names (of the site's default domain), or `@domain`: the same local part in that domain,
+   * which has to be hosted here. They are not yet expanded.
+   */
   | { readonly kind: 'alias'; readonly targets: readonly string[]; readonly catchAll: boolean }
   | { readonly kind: 'refused'; readonly why: AddressRefusal }
   /** Directory away, slow, partial, or refusing access: answer 451 4.4.3 and never 550. */

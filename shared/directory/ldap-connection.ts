@@ -18,7 +18,7 @@ export interface LdapEndpoint {
   readonly localAddress?: string | undefined;
 }
 
-/** An entry of an answer; attribute names in lower case, values as text. */
+/** An entry of an answer; attribute names in lower case, values as text (those of {@link BINARY} in hexadecimal). */
 export interface LdapEntry {
   readonly dn: string;
   readonly attributes: ReadonlyMap<string, readonly string[]>;
@@ -48,6 +48,9 @@ interface ClientInternals {
   _socket: Socket | null;
   urls: { href: string; port: unknown; hostname: string | undefined; secure: boolean }[];
 }
+
+/** Attributes whose values are octets and no text, in lower case. */
+const BINARY: ReadonlySet<string> = new Set(['objectguid']);
 
 const KEEP_ALIVE_MS = 30_000;
 /** Errors that ldapjs makes up itself, without an answer of the server. */
@@ -160,8 +163,15 @@ export class LdapConnection {
       this.#client.search(question.baseDn, options, (error, response) => {
         if (error) return fail(error);
         response.on('searchEntry', (entry) => {
-          const attributes = entry.pojo.attributes.map((a) => [a.type.toLowerCase(), a.values] as const);
-          entries.push({ dn: entry.pojo.objectName, attributes: new Map(attributes) });
+          const attributes = new Map<string, readonly string[]>();
+          for (const attribute of entry.attributes) {
+            const name = attribute.type.toLowerCase();
+            const values = BINARY.has(name)
+              ? attribute.buffers.map((octets) => octets.toString('hex'))
+              : [attribute.values].flat();
+            attributes.set(name, values);
+          }
+          entries.push({ dn: entry.pojo.objectName, attributes });
         });
         // A part of the tree lives elsewhere: what it holds we do not know (RFC 4511 §4.5.3).
         response.on('searchReference', () => {

@@ -1,18 +1,26 @@
 import { readFileSync } from 'node:fs';
+import type { Filter } from 'ldapjs';
 import type { Log } from '../runtime/log.ts';
 import { type AddressRules, askFor } from './address-question.ts';
 import type { Directory } from './directory.ts';
-import { type LdapEndpoint, LdapFault } from './ldap-connection.ts';
+import { type LdapEndpoint, type LdapEntry, LdapFault } from './ldap-connection.ts';
 import { LdapPool } from './ldap-pool.ts';
+import { activeDirectoryPreset } from './presets/active-directory.ts';
 import { courierPreset } from './presets/courier.ts';
+import { dbmailPreset } from './presets/dbmail.ts';
+import { decide } from './presets/decide.ts';
 import { anyOf, comparableDn, equals } from './presets/entry.ts';
 import { jammPreset } from './presets/jamm.ts';
-import type { AddressQuestion, DirectoryPreset, Reading } from './presets/preset.ts';
+import type { AddressQuestion, DirectoryPreset, Reading, Unreadable } from './presets/preset.ts';
+import { qmailLdapPreset } from './presets/qmail-ldap.ts';
+import { SHELL_USER_ATTRIBUTES, shellUserFilter, shellUsers } from './presets/shell-users.ts';
 import type { DirectorySettings } from './settings.ts';
 import { signIn } from './sign-in.ts';
 
 /** More entries than one address can have; a directory that sends more is asked something else than we think. */
 const MAX_ENTRIES = 100;
+/** Members of one group; more is an error of the directory, never a part of them (RFC 4511 §4.5.1.4). */
+const MAX_MEMBERS = 1_000;
 /** Look-ups on one connection at a time: LDAP answers them in any order. */
 const LOOK_UPS_IN_FLIGHT = 64;
 
@@ -21,12 +29,11 @@ const LOOK_UPS_IN_FLIGHT = 64;
  * until the first question, never throws for a directory that is away (that is `unknown`), and comes back by itself.
  * Answers are not cached; see cached-directory.ts.
  *
- * @throws when the settings cannot work at all: an unreadable CA file, a bad DN or URL, or a preset that is not there yet
+ * @throws when the settings cannot work at all: an unreadable CA file or a bad DN or URL
  */
 export function openLdapDirectory(settings: DirectorySettings, log: Log): Directory {
   const preset = choosePreset(settings);
   const { baseDn, defaultDomain, subaddressSeparator } = settings;
-  const base = comparableDn(baseDn);
   const ca = readFileSync(settings.ca, 'utf8');
   const endpoints = settings.urls.map((url) => readEndpoint(url, settings, ca));
   const common = { endpoints, maxConnections: settings.connections, timeoutMs: settings.timeoutMs, log };
@@ -35,15 +42,53 @@ export function openLdapDirectory(settings: DirectorySettings, log: Log): Direct
   const lookUps = new LdapPool({ ...common, bindAs, maxInFlight: LOOK_UPS_IN_FLIGHT });
   const binds = new LdapPool({ ...common, maxInFlight: 1 });
 
-  const read = async (question: AddressQuestion): Promise<Reading> => {
+  /** All entries below `base` that match, or the reason why the answer is none. */
+  const search = async (
+    base: string,
+    filter: Filter,
+    attributes: readonly string[],
+    maxEntries: number,
+  ): Promise<LdapEntry[] | Unreadable> => {
     // The base entry is part of every answer: if we may not read even that, "no entries" says nothing (invariant 4).
-    const filter = anyOf(equals('entryDN', baseDn), preset.filter(question));
-    const wanted = { baseDn, filter, attributes: preset.attributes, maxEntries: MAX_ENTRIES };
+    const entryAt = preset.entryAt ?? ((dn: string) => equals('entryDN', dn));
+    const wanted = { baseDn: base, filter: anyOf(entryAt(base), filter), attributes, maxEntries };
     const entries = await lookUps.use((connection, timeoutMs) => connection.search(wanted, timeoutMs));
-    if (!entries.some((entry) => comparableDn(entry.dn) === base)) {
-      return { answer: { kind: 'unknown', cause: `the base entry ${baseDn} is not in the answer` } };
+    const comparable = comparableDn(base);
+    const complete = entries.some((entry) => comparableDn(entry.dn) === comparable);
+    return complete ? entries : { unreadable: `the base entry ${base} is not in the answer` };
+  };
+
+  const read = async (question: AddressQuestion): Promise<Reading> => {
+    const shellBase = question.isDefaultDomain ? settings.shellUsersBaseDn : undefined;
+    const [entries, shell] = await Promise.all([
+      search(baseDn, preset.filter(question), preset.attributes, MAX_ENTRIES),
+      shellBase === undefined ? [] : search(shellBase, shellUserFilter(question), SHELL_USER_ATTRIBUTES, MAX_ENTRIES),
+    ]);
+    if ('unreadable' in entries) return unknown(entries.unreadable);
+    if ('unreadable' in shell) return unknown(shell.unreadable);
+    const facts = preset.read(entries, question);
+    // Where people have shell accounts, the default domain is there because their base is.
+    const hosted = facts.domain === 'not-hosted' && shellBase !== undefined;
+    const { groupDns, ...reading } = decide(hosted ? { ...facts, domain: 'hosted' } : facts, question, (address) =>
+      shellUsers(shell, address),
+    );
+    return groupDns === undefined ? reading : await withMembers(reading, groupDns);
+  };
+
+  const withMembers = async (reading: Reading, groupDns: readonly string[]): Promise<Reading> => {
+    const { members } = preset;
+    if (members === undefined || reading.answer.kind !== 'alias') return reading;
+    const targets = new Set(reading.answer.targets);
+    for (const groupDn of groupDns) {
+      const entries = await search(baseDn, members.filter(groupDn), preset.attributes, MAX_MEMBERS);
+      if ('unreadable' in entries) return unknown(entries.unreadable);
+      for (const entry of entries) {
+        const address = comparableDn(entry.dn) === comparableDn(baseDn) ? undefined : members.address(entry);
+        if (address !== undefined) targets.add(address);
+      }
     }
-    return preset.read(entries, question);
+    if (targets.size === 0) return { answer: { kind: 'refused', why: 'alias-inactive' } };
+    return { answer: { ...reading.answer, targets: [...targets] } };
   };
 
   const ask = async (address: string, rules: AddressRules): Promise<Reading> => {
@@ -84,15 +129,23 @@ export function openLdapDirectory(settings: DirectorySettings, log: Log): Direct
   };
 }
 
-function choosePreset(settings: DirectorySettings): DirectoryPreset {
-  switch (settings.preset) {
+function choosePreset({ preset, defaultServices, domains }: DirectorySettings): DirectoryPreset {
+  switch (preset) {
     case 'jamm':
       return jammPreset;
     case 'courier':
-      return courierPreset(settings.defaultServices);
-    default:
-      throw new Error(`directory.preset: ${settings.preset} is not there yet; jamm and courier are`);
+      return courierPreset(defaultServices, domains);
+    case 'active-directory':
+      return activeDirectoryPreset(domains);
+    case 'dbmail':
+      return dbmailPreset(domains);
+    case 'qmail-ldap':
+      return qmailLdapPreset(domains);
   }
+}
+
+function unknown(cause: string): Reading {
+  return { answer: { kind: 'unknown', cause } };
 }
 
 function readEndpoint(url: string, settings: DirectorySettings, ca: string): LdapEndpoint {

@@ -101,3 +101,77 @@ test('limits: depth and number of targets', async () => {
   const limits = { defaultDomain: 'here.example', maxTargets: 10 };
   expect(await expand(many, 'x@here.example', limits)).toMatchObject({ kind: 'failed', why: 'too-many-targets' });
 });
+
+test('a domain that stands for another: each address for the same one there, also with a tag', async () => {
+  const table: Table = {
+    'a@other.example': ['@here.example'],
+    'a+tag@other.example': ['@here.example'],
+    'nobody@other.example': ['@here.example'],
+    'a@here.example': true,
+    'a+tag@here.example': true,
+  };
+  expect(await expand(table, 'a@other.example')).toMatchObject({ to: [['a@here.example', ['a@other.example']]] });
+  expect(await expand(table, 'a+tag@other.example')).toMatchObject({ to: [['a+tag@here.example', expect.anything()]] });
+  expect(await expand(table, 'nobody@other.example')).toEqual({ kind: 'refused', why: 'no-such-user' });
+});
+
+test('a domain that stands for one outside is refused: nobody has checked its addresses', async () => {
+  expect(await expand({ 'a@here.example': ['@else.example'] }, 'a@here.example')).toEqual({
+    kind: 'refused',
+    why: 'no-such-domain',
+  });
+});
+
+test('a bare target that the default domain does not know is refused, and never sent outside', async () => {
+  const missing: AddressAnswer = { kind: 'refused', why: 'no-such-domain' };
+  const table: Table = { 'x@here.example': ['root'], 'root@site.example': missing };
+  expect(await expand(table, 'x@here.example', { defaultDomain: 'site.example' })).toEqual(missing);
+});
+
+test('postmaster and abuse of a domain that has none go to the site’s postmaster', async () => {
+  const limits = { defaultDomain: 'here.example', sitePostmaster: 'postmaster' };
+  const table: Table = { 'postmaster@here.example': ['a@here.example'], 'a@here.example': true };
+  const second: Table = { ...table, 'postmaster@two.here.example': true };
+  const none: AddressAnswer = { kind: 'refused', why: 'no-such-user' };
+  const hosted: Table = { ...table, 'abuse@b.example': none, 'postmaster@b.example': none, 'other@b.example': none };
+  expect(await expand(hosted, 'postmaster@b.example', limits)).toMatchObject({
+    to: [['a@here.example', expect.anything()]],
+  });
+  expect(await expand(hosted, 'Abuse@b.example', limits)).toMatchObject({
+    to: [['a@here.example', expect.anything()]],
+  });
+  expect(await expand(hosted, 'other@b.example', limits)).toEqual(none);
+  expect(await expand({ ...second, 'abuse@two.here.example': none }, 'abuse@two.here.example', limits)).toMatchObject({
+    to: [['postmaster@two.here.example', expect.anything()]],
+  });
+  // An inactive one is refused as any other; a site without postmaster loops nowhere.
+  const inactive: AddressAnswer = { kind: 'refused', why: 'alias-inactive' };
+  expect(await expand({ ...hosted, 'postmaster@b.example': inactive }, 'postmaster@b.example', limits)).toEqual(
+    inactive,
+  );
+  expect(await expand({ 'abuse@here.example': none }, 'abuse@here.example', limits)).toEqual(none);
+  expect(await expand({}, 'postmaster@else.example', limits)).toEqual({ kind: 'refused', why: 'no-such-domain' });
+});
+
+test('forwards of an account: with a copy or without, back to itself, and only where they are followed', async () => {
+  const account = (address: string, forwards: string[], forwardOnly = false): AddressAnswer => ({
+    kind: 'account',
+    account: { uuid: `uuid-${address}`, address, dn: '', forwards, forwardOnly },
+  });
+  const table: Table = {
+    'a@here.example': account('a@here.example', ['x@else.example', 'back@here.example']),
+    'back@here.example': ['a@here.example'],
+    'b@here.example': account('b@here.example', ['c@here.example'], true),
+    'c@here.example': true,
+    'p@here.example': account('p@here.example', ['q@here.example'], true),
+    'q@here.example': account('q@here.example', ['p@here.example'], true),
+  };
+  const relay = { defaultDomain: 'here.example', followForwards: true };
+  expect(await expand(table, 'a@here.example', relay)).toEqual({
+    to: [['a@here.example', []]],
+    outside: ['x@else.example'],
+  });
+  expect(await expand(table, 'b@here.example', relay)).toMatchObject({ to: [['c@here.example', ['b@here.example']]] });
+  expect(await expand(table, 'p@here.example', relay)).toMatchObject({ kind: 'failed', why: 'loop' });
+  expect(await expand(table, 'b@here.example')).toEqual({ to: [['b@here.example', []]], outside: [] });
+});

@@ -27,6 +27,16 @@ export const directorySettings = () =>
       .string()
       .optional()
       .describe('The site’s domain, to which bare names (`maildrop: postmaster`) belong.'),
+    domains: z
+      .array(z.string())
+      .default([])
+      .describe(
+        'Domains hosted here, for presets whose directory has no entries for domains (active-directory, dbmail, qmail-ldap, courier).',
+      ),
+    shellUsersBaseDn: z
+      .string()
+      .optional()
+      .describe('Base of people with a shell account (posixAccount): each has the address uid@defaultDomain.'),
     defaultServices: z
       .array(z.string())
       .default(['imap', 'pop3', 'sieve', 'webmail', 'submission'])

@@ -1,7 +1,8 @@
-import type { Account } from '../directory.ts';
 import type { LdapEntry } from '../ldap-connection.ts';
-import { all, allOf, anyOf, entryUuid, equals, first, has, isA, readQuota } from './entry.ts';
-import type { DirectoryPreset, Reading } from './preset.ts';
+import { COMMON_ATTRIBUTES, primaryAddress, readAccount } from './account.ts';
+import { all, allOf, anyOf, equals, first, has, isA } from './entry.ts';
+import { associatedDomain, domainAlias, hostedDomain } from './hosted-domains.ts';
+import type { AddressFacts, AliasFound, DirectoryPreset } from './preset.ts';
 
 /** Services that Courier's attributes take away when they are set. */
 const DISABLED_BY = [
@@ -11,20 +12,17 @@ const DISABLED_BY = [
 ] as const;
 
 /**
- * Courier's authldap classes. They know no domain entries, so a domain is known by associatedDomain (RFC 4524) on any
- * entry below the base, or by a CourierDomainAlias, whose virtualdomainuser is its catch-all. Accounts have no
- * state: an account that is there is active.
+ * Courier's authldap classes. A CourierDomainAlias gives a domain to its virtualdomainuser: an address takes all of its
+ * mail, `@other.example` stands for the same address there. Accounts have no state: one that is there is active.
  *
  * @param defaultServices what an account may use of which Courier's attributes take away
+ * @param domains hosted besides those that the directory names
  */
-export function courierPreset(defaultServices: readonly string[]): DirectoryPreset {
+export function courierPreset(defaultServices: readonly string[], domains: readonly string[]): DirectoryPreset {
   return {
     attributes: [
-      'objectClass',
-      'entryUUID',
-      'mail',
+      ...COMMON_ATTRIBUTES,
       'maildrop',
-      'cn',
       'quota',
       'associatedDomain',
       'virtualdomain',
@@ -32,68 +30,64 @@ export function courierPreset(defaultServices: readonly string[]): DirectoryPres
       ...DISABLED_BY.map(([attribute]) => attribute),
     ],
 
-    filter({ domain, address, untagged }) {
+    filter({ domain, address, untagged, isDefaultDomain }) {
       const addresses = [address, ...(untagged === undefined ? [] : [untagged])];
+      const bare = isDefaultDomain ? addresses.map(localPart) : [];
       return anyOf(
-        equals('associatedDomain', domain),
+        associatedDomain(domain),
         equals('virtualdomain', domain),
         allOf(
           anyOf(equals('objectClass', 'CourierMailAccount'), equals('objectClass', 'CourierMailAlias')),
-          anyOf(...addresses.map((value) => equals('mail', value))),
+          anyOf(...[...addresses, `@${domain}`, ...bare].map((value) => equals('mail', value))),
         ),
       );
     },
 
-    read(entries, question) {
-      const known = entries.some(
-        (e) => has(e, 'associateddomain', question.domain) || has(e, 'virtualdomain', question.domain),
-      );
-      if (!known) return { answer: { kind: 'refused', why: 'no-such-domain' } };
-      for (const address of [question.address, question.untagged]) {
-        if (address === undefined) continue;
-        const accounts = entries.filter((e) => isA(e, 'CourierMailAccount') && has(e, 'mail', address));
-        if (accounts.length > 1) return unknown(`${address} belongs to more than one account`);
-        if (accounts[0] !== undefined) return readAccount(accounts[0], address, defaultServices);
-        const aliases = entries.filter((e) => isA(e, 'CourierMailAlias') && has(e, 'mail', address));
-        if (aliases.length > 0) return readTargets(aliases, 'maildrop', false);
-      }
-      const catchAll = entries.filter((e) => has(e, 'virtualdomain', question.domain));
-      if (catchAll.length > 0) return readTargets(catchAll, 'virtualdomainuser', true);
-      return { answer: { kind: 'refused', why: 'no-such-user' } };
+    read(entries, question): AddressFacts {
+      const virtual = entries.filter((e) => has(e, 'virtualdomain', question.domain));
+      const known = hostedDomain(entries, question.domain, domains);
+      const accounts = entries.filter((e) => isA(e, 'CourierMailAccount'));
+      const aliases = entries.filter((e) => isA(e, 'CourierMailAlias'));
+      const named = entries.filter((e) => has(e, 'associateddomain', question.domain));
+      const catchAll = [
+        ...aliases.filter((e) => has(e, 'mail', `@${question.domain}`)).map((e) => alias(e, 'maildrop')),
+        ...virtual.map((e) => alias(e, 'virtualdomainuser')),
+      ];
+      return {
+        domain: virtual.length > 0 ? 'hosted' : known,
+        accounts: (address) =>
+          accounts
+            .filter((e) => has(e, 'mail', address))
+            .map((e) =>
+              readAccount(e, { address: primaryAddress(e, address), services: services(e, defaultServices) }),
+            ),
+        aliases(address) {
+          const own = aliases.filter((e) => has(e, 'mail', address));
+          const ofSite = aliases.filter((e) => question.isDefaultDomain && has(e, 'mail', localPart(address)));
+          return (own.length > 0 ? own : ofSite).map((e) => alias(e, 'maildrop'));
+        },
+        catchAll: catchAll.length > 0 ? catchAll : domainAlias(named),
+      };
     },
 
     nobodyDn: (baseDn) => `uid=nobody@nowhere.invalid,${baseDn}`,
   };
 }
 
-function readAccount(entry: LdapEntry, address: string, defaultServices: readonly string[]): Reading {
-  const uuid = entryUuid(entry);
-  if (uuid === undefined) return unknown(`${entry.dn}: entryUUID cannot be read`);
+function services(entry: LdapEntry, defaultServices: readonly string[]): readonly string[] | undefined {
   const disabled = DISABLED_BY.filter(([attribute]) => isSet(first(entry, attribute))).map(([, service]) => service);
-  const addresses = all(entry, 'mail').map((value) => value.toLowerCase());
-  const account: Account = {
-    uuid,
-    address: addresses.length === 1 ? (addresses[0] ?? address) : ([...addresses].sort()[0] ?? address),
-    dn: entry.dn,
-    displayName: first(entry, 'cn'),
-    services:
-      disabled.length > 0 ? defaultServices.filter((service) => !disabled.some((d) => d === service)) : undefined,
-    ...readQuota(first(entry, 'quota')),
-    forwards: [],
-  };
-  return { account, answer: { kind: 'account', account } };
+  return disabled.length > 0 ? defaultServices.filter((service) => !disabled.some((d) => d === service)) : undefined;
 }
 
-function readTargets(entries: readonly LdapEntry[], attribute: string, catchAll: boolean): Reading {
-  const targets = [...new Set(entries.flatMap((entry) => all(entry, attribute)))];
-  if (targets.length === 0) return unknown(`${entries[0]?.dn}: ${attribute} cannot be read`);
-  return { answer: { kind: 'alias', targets, catchAll } };
+function alias(entry: LdapEntry, attribute: string): AliasFound {
+  const targets = all(entry, attribute);
+  return targets.length === 0 ? { unreadable: `${entry.dn}: ${attribute} cannot be read` } : { targets, active: true };
 }
 
 function isSet(value: string | undefined): boolean {
   return value !== undefined && value !== '' && value !== '0';
 }
 
-function unknown(cause: string): Reading {
-  return { answer: { kind: 'unknown', cause } };
+function localPart(address: string): string {
+  return address.slice(0, address.lastIndexOf('@'));
 }

@@ -35,6 +35,14 @@ export function isBelow(dn: string, ancestor: string): boolean {
   return comparableDn(dn).endsWith(`,${comparableDn(ancestor)}`);
 }
 
+/** Whether one of the entries above this DN is named by an attribute (`jvd`, in lower case). */
+export function hasAncestor(dn: string, attribute: string): boolean {
+  return comparableDn(dn)
+    .split(/(?<!\\),/)
+    .slice(1)
+    .some((rdn) => rdn.trimStart().startsWith(`${attribute}=`));
+}
+
 /** entryUUID as lower-case text; undefined when the directory did not tell it. */
 export function entryUuid(entry: LdapEntry): string | undefined {
   const uuid = first(entry, 'entryuuid')?.toLowerCase();
