@@ -45,8 +45,12 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   if ('why' in small) return;
-  await stack.stop();
-  small.unmount();
+  try {
+    await stack.stop();
+  } finally {
+    // Also when the stack did not start: a mount must not stay behind.
+    small.unmount();
+  }
 });
 
 test.skipIf('why' in small)(
