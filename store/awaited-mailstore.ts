@@ -56,7 +56,9 @@ export function awaitMailstore(options: AwaitedMailstoreOptions): AwaitedMailsto
   };
 
   /** One section of the door: each call goes to the open mailstore, or fails. */
-  const section = <K extends 'accounts' | 'contents' | 'deliveries' | 'mailboxes' | 'messages' | 'changes'>(
+  const section = <
+    K extends 'accounts' | 'contents' | 'deliveries' | 'mailboxes' | 'messages' | 'changes' | 'settings' | 'tokens',
+  >(
     name: K,
   ): Mailstore[K] =>
     new Proxy({} as Mailstore[K], {
@@ -81,6 +83,8 @@ export function awaitMailstore(options: AwaitedMailstoreOptions): AwaitedMailsto
     mailboxes: section('mailboxes'),
     messages: section('messages'),
     changes: section('changes'),
+    settings: section('settings'),
+    tokens: section('tokens'),
     check: () => opened?.check() ?? Promise.resolve({ ok: false, cause }),
     collectGarbage: (now) => opened?.collectGarbage(now) ?? Promise.reject(new MailstoreUnavailable(cause)),
     async close() {

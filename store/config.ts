@@ -48,6 +48,25 @@ export const storeConfigSchema = z.strictObject({
       .int()
       .default(268_435_456)
       .describe('Memory for literals of all sessions together; beyond it clients wait.'),
+    trustedPeers: z
+      .array(z.string())
+      .default([])
+      .describe(
+        'Certificate names of hosts that sign many users in (webmail): they may hold tokens, and failures count for accounts alone. Clients are asked for a certificate only if one is named.',
+      ),
+    trustedAddresses: z
+      .array(z.string().regex(/^[0-9a-fA-F:.]+(?:\/\d{1,3})?$/, 'must be an address or a network such as 192.0.2.0/28'))
+      .default([])
+      .describe(
+        'Addresses and networks of such hosts, where they have no certificate: failures count for accounts alone.',
+      ),
+    tokenRecheckMs: z.int().min(10).default(30_000).describe('How often the tokens of open sessions are judged again.'),
+    maxCommandsPerSecond: z
+      .int()
+      .min(1)
+      .default(2_000)
+      .describe('Commands of one session that are taken within a second; the next ones wait.'),
+    stopGraceMs: z.int().min(0).default(5_000).describe('At a stop, time for commands under way to end before BYE.'),
     maxSessions: z.int().min(1).default(20_000).describe('Most sessions of the process.'),
     maxSessionsPerAccount: z.int().min(1).default(500).describe('Most sessions of one account.'),
     inProgressIntervalMs: z

@@ -43,6 +43,7 @@ const SIGNED_IN = [
   'QUOTA',
   'QUOTA=RES-STORAGE',
   'QUOTA=RES-MESSAGE',
+  'METADATA',
   'COMPRESS=DEFLATE',
   'UNAUTHENTICATE',
 ] as const;
@@ -55,6 +56,8 @@ export interface CapabilityState {
   /** Passwords may be sent: TLS, or loopback where the configuration allows it. */
   readonly passwordsAllowed: boolean;
   readonly tlsAvailable: boolean;
+  /** A host that may hold tokens has shown its certificate (RFC 7628). */
+  readonly trustedPeer: boolean;
 }
 
 /** The capabilities of a session at this moment. Those that the configuration switches off, for all or for the account, are left out. */
@@ -68,6 +71,7 @@ export function capabilities(config: StoreConfig['imap'], state: CapabilityState
     if (!state.encrypted && state.tlsAvailable) list.push('STARTTLS');
     // RFC 9051 §6.2.1: LOGINDISABLED where a password would cross the network in clear.
     list.push(state.passwordsAllowed ? 'AUTH=PLAIN' : 'LOGINDISABLED');
+    if (state.trustedPeer) list.push('AUTH=OAUTHBEARER');
   }
   // RFC 7888 §5: never both.
   if (!capabilityOn(config, 'LITERAL+', state.account)) list.push('LITERAL-');

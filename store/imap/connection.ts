@@ -43,6 +43,16 @@ export class Connection {
     return this.#socket instanceof TLSSocket;
   }
 
+  /** The names in the peer's certificate, if it has one of our CA. */
+  get peerNames(): readonly string[] {
+    const socket = this.#socket;
+    if (!(socket instanceof TLSSocket) || !socket.authorized) return [];
+    const { subject, subjectaltname } = socket.getPeerCertificate();
+    const alternatives = (subjectaltname ?? '').split(', ').filter((name) => name.startsWith('DNS:'));
+    const commonName: unknown = subject?.CN;
+    return [...(typeof commonName === 'string' ? [commonName] : []), ...alternatives.map((name) => name.slice(4))];
+  }
+
   get gone(): boolean {
     return this.#gone;
   }
@@ -229,14 +239,19 @@ export class Connection {
   }
 
   /** RFC 9051 §6.2.1: begins TLS. What was received before does not count. */
-  async startTls(context: SecureContext): Promise<void> {
+  async startTls(context: SecureContext, requestCert: boolean): Promise<void> {
     const plain = this.#socket;
     plain.off('data', this.#receive);
     plain.pause();
     this.#framer.discard();
     await this.flow(true);
     this.#detach();
-    const secure = new TLSSocket(plain, { isServer: true, secureContext: context });
+    const secure = new TLSSocket(plain, {
+      isServer: true,
+      secureContext: context,
+      requestCert,
+      rejectUnauthorized: false,
+    });
     this.#socket = secure;
     plain.on('error', () => secure.destroy());
     plain.on('close', () => secure.destroy());

@@ -1,6 +1,12 @@
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer, type SecureContext, type Server as TlsServer } from 'node:tls';
+import {
+  createServer as createTlsServer,
+  type SecureContext,
+  type SecureContextOptions,
+  type Server as TlsServer,
+} from 'node:tls';
 import type { Directory } from '@postern/shared/directory/directory.ts';
 import type { Log } from '@postern/shared/runtime/log.ts';
 import { connected } from '@postern/shared/runtime/mail-events.ts';
@@ -11,6 +17,8 @@ import { Connection } from './connection.ts';
 import { LiteralBudget } from './literal-budget.ts';
 import { LoginThrottle } from './login-throttle.ts';
 import { Session, type SessionServices, UNAUTHENTICATED_LIMITS } from './session.ts';
+import { TokenSessions } from './token-sessions.ts';
+import { TrustedClients } from './trusted-clients.ts';
 
 export interface ImapServerOptions {
   readonly config: StoreConfig;
@@ -36,7 +44,9 @@ export interface ImapServer {
 /** Starts IMAP on the configured legs. Rejects when one cannot be listened on or the certificate cannot be read. */
 export async function startImapServer(options: ImapServerOptions): Promise<ImapServer> {
   const { config, mailstore, directory, log } = options;
-  let tlsContext: SecureContext = serverContext(config.tls);
+  const requestCert = config.imap.trustedPeers.length > 0;
+  let tlsContext: SecureContext = serverContext(config.tls, config.ca);
+  const tokens = new TokenSessions(mailstore, directory, log, config.imap.tokenRecheckMs);
   const sessions = new Map<Session, Promise<void>>();
   const sessionsOfAccount = new Map<number, number>();
   const services: SessionServices = {
@@ -46,6 +56,8 @@ export async function startImapServer(options: ImapServerOptions): Promise<ImapS
     directory,
     tlsContext: () => tlsContext,
     throttle: new LoginThrottle(),
+    trusted: new TrustedClients(config.imap.trustedPeers, config.imap.trustedAddresses),
+    tokens,
     literals: new LiteralBudget(config.imap.literalMemoryBytes),
     admit(accountId) {
       const count = sessionsOfAccount.get(accountId) ?? 0;
@@ -85,7 +97,13 @@ export async function startImapServer(options: ImapServerOptions): Promise<ImapS
   const tls =
     listenTls &&
     createTlsServer(
-      { ...readTlsIdentity(config.tls), minVersion: MIN_TLS_VERSION, allowHalfOpen: true, handshakeTimeout: 30_000 },
+      {
+        ...tlsOptions(config),
+        requestCert,
+        rejectUnauthorized: false,
+        allowHalfOpen: true,
+        handshakeTimeout: 30_000,
+      },
       accept,
     );
   // A failed handshake is the client's affair; its socket is closed by Node.
@@ -104,16 +122,22 @@ export async function startImapServer(options: ImapServerOptions): Promise<ImapS
       return sessions.size;
     },
     reloadTls() {
-      tlsContext = serverContext(config.tls);
-      tls?.setSecureContext({ ...readTlsIdentity(config.tls), minVersion: MIN_TLS_VERSION });
+      tlsContext = serverContext(config.tls, config.ca);
+      tls?.setSecureContext(tlsOptions(config));
     },
     async close() {
       const closed = servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
       const running = [...sessions.values()];
-      await Promise.all([...sessions.keys()].map((session) => session.stop()));
+      await Promise.all([...sessions.keys()].map((session) => session.stop(config.imap.stopGraceMs)));
+      await tokens.close();
       await Promise.all([...running, ...closed]);
     },
   };
+}
+
+/** What a TLS listener is made of, read anew. The CA stands in it for the certificates of trusted hosts. */
+function tlsOptions({ tls, ca }: StoreConfig): SecureContextOptions {
+  return { ...readTlsIdentity(tls), ca: readFileSync(ca, 'utf8'), minVersion: MIN_TLS_VERSION };
 }
 
 function listenOn(server: Server, at: { address: string; port: number }, servers: Server[]): Promise<void> {

@@ -1,6 +1,8 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { SecureContext } from 'node:tls';
 import type { Account, Directory } from '@postern/shared/directory/directory.ts';
 import type { Log } from '@postern/shared/runtime/log.ts';
+import type { TokenScope } from '@postern/shared/settings/token.ts';
 import { MailstoreUnavailable } from '../awaited-mailstore.ts';
 import type { StoreConfig } from '../config.ts';
 import { CommitOutcomeUnknown, type Mailstore, type StoredAccount } from '../mailstore/mailstore.ts';
@@ -16,6 +18,8 @@ import { Goodbye } from './goodbye.ts';
 import type { LiteralBudget } from './literal-budget.ts';
 import type { LoginThrottle } from './login-throttle.ts';
 import type { Selected, SignedIn, State } from './state.ts';
+import type { TokenSessions } from './token-sessions.ts';
+import type { TrustedClients } from './trusted-clients.ts';
 import { writeChanges } from './updates.ts';
 
 /** Limits before sign-in: enough for a login, not for filling memory. */
@@ -32,6 +36,12 @@ const MAX_ARGUMENT_BYTES = 65_536;
 /** Bad commands in a row after which a client is taken for something that speaks another protocol. */
 const MAX_BAD_IN_A_ROW = 10;
 
+/** What a token of the scope `watch` may do: counts, and no content. */
+const WATCH_COMMANDS: ReadonlySet<string> = new Set([
+  ...['CAPABILITY', 'NOOP', 'LOGOUT', 'ID', 'ENABLE', 'NAMESPACE', 'LIST', 'LSUB', 'STATUS', 'IDLE', 'NOTIFY'],
+  ...['GETQUOTA', 'GETQUOTAROOT', 'GETMETADATA', 'SETMETADATA', 'COMPRESS', 'UNAUTHENTICATE'],
+]);
+
 /** What all sessions of a server share. */
 export interface SessionServices {
   readonly config: StoreConfig['imap'];
@@ -40,6 +50,8 @@ export interface SessionServices {
   readonly directory: Directory;
   readonly tlsContext: () => SecureContext | undefined;
   readonly throttle: LoginThrottle;
+  readonly trusted: TrustedClients;
+  readonly tokens: TokenSessions;
   readonly literals: LiteralBudget;
   /** Counts a session of the account; false when it has too many. */
   readonly admit: (accountId: number) => boolean;
@@ -59,6 +71,14 @@ export class Session {
   #selected: Selected | undefined;
   #heldLiteralBytes = 0;
   #ended = false;
+  #signedOut: (() => void) | undefined;
+  /** Why the session ends before its next command. */
+  #ending: Goodbye | undefined;
+  #interrupt: (() => void) | undefined;
+  #second = 0;
+  #commandsThisSecond = 0;
+  readonly #over: Promise<void>;
+  #isOver: () => void = () => undefined;
   #tag = '*';
   #leaving = false;
   #loginDeadlineMs = 0;
@@ -71,6 +91,9 @@ export class Session {
     this.connection = connection;
     this.log = log;
     connection.onClose(() => this.#selected?.wake?.());
+    this.#over = new Promise((resolve) => {
+      this.#isOver = resolve;
+    });
   }
 
   get out(): ResponseWriter {
@@ -148,6 +171,11 @@ export class Session {
     }
   }
 
+  /** Name of the certificate of a host that signs many users in; undefined for everybody else. */
+  get trustedPeer(): string | undefined {
+    return this.services.trusted.peer(this.connection.peerNames);
+  }
+
   /** Whether a capability is on for this session: not switched off for all, nor for the account that has signed in. */
   offers(capability: string): boolean {
     return capabilityOn(this.services.config, capability, this.#signedIn?.account.address);
@@ -159,17 +187,20 @@ export class Session {
       encrypted: this.connection.encrypted,
       passwordsAllowed: this.passwordsAllowed,
       tlsAvailable: this.services.tlsContext() !== undefined,
+      trustedPeer: this.trustedPeer !== undefined,
     }).join(' ');
   }
 
   /** Ends the state "not authenticated". False when the account has too many sessions. */
-  begin(account: StoredAccount, entry: Account): boolean {
+  begin(account: StoredAccount, entry: Account, by: 'password' | { readonly scope: TokenScope } = 'password'): boolean {
     if (!this.services.admit(account.id)) return false;
     const { defaultBytes, defaultMessages } = this.services.quota;
     this.#signedIn = {
       account,
       entry,
       quota: { bytes: entry.quotaBytes ?? defaultBytes, messages: entry.quotaMessages ?? defaultMessages },
+      scope: by === 'password' ? 'all' : by.scope,
+      passwordAtMs: by === 'password' ? Date.now() : undefined,
     };
     Object.assign(this.connection.limits, {
       maxLineBytes: MAX_LINE_BYTES,
@@ -184,8 +215,7 @@ export class Session {
   unauthenticate(): void {
     this.unselect();
     this.enabled.clear();
-    if (this.#signedIn !== undefined) this.services.dismiss(this.#signedIn.account.id);
-    this.#signedIn = undefined;
+    this.#signOut();
     this.#loginDeadlineMs = performance.now() + this.services.config.loginTimeoutMs;
     Object.assign(this.connection.limits, UNAUTHENTICATED_LIMITS);
     if (this.connection.compressed) this.afterResponse(() => this.connection.stopCompression());
@@ -207,6 +237,18 @@ export class Session {
   /** LOGOUT: the session ends after the tagged response. */
   leave(): void {
     this.#leaving = true;
+  }
+
+  /** Something to undo when who is signed in now no longer is. */
+  onSignedOut(action: () => void): void {
+    this.#signedOut = action;
+  }
+
+  #signOut(): void {
+    this.#signedOut?.();
+    this.#signedOut = undefined;
+    if (this.#signedIn !== undefined) this.services.dismiss(this.#signedIn.account.id);
+    this.#signedIn = undefined;
   }
 
   /** Something to do once the tagged response has gone out: beginning TLS. */
@@ -260,16 +302,38 @@ export class Session {
       this.#ended = true;
       this.#releaseLiterals();
       this.unselect();
-      if (this.#signedIn !== undefined) this.services.dismiss(this.#signedIn.account.id);
+      this.#signOut();
       await this.connection.end();
+      this.#isOver();
     }
   }
 
-  /** The server stops: says BYE and closes. A command that is under way is cut off, which is as good as a lost connection. */
-  async stop(): Promise<void> {
+  /**
+   * The server stops: BYE, at once where the session waits for its client, else behind the command that is under way. One
+   * that takes longer than `graceMs` is cut off, which is as good as a lost connection.
+   */
+  async stop(graceMs: number): Promise<void> {
     if (this.#ended) return;
-    this.out.line('* BYE [UNAVAILABLE] The server is stopping');
-    await this.connection.end();
+    this.endWith('UNAVAILABLE', 'The server is stopping');
+    const timer = setTimeout(this.connection.destroy, graceMs + 1);
+    await this.#over;
+    clearTimeout(timer);
+  }
+
+  /** Says BYE before the next command, and wakes the session if it waits. */
+  endWith(code: string, text: string): void {
+    this.#ending = new Goodbye(text, code);
+    this.#interrupt?.();
+  }
+
+  /** Called when the session shall end, while it waits inside a command. */
+  onInterrupt(interrupt: (() => void) | undefined): void {
+    this.#interrupt = interrupt;
+  }
+
+  /** Throws the BYE that somebody else has asked for: whoever is woken calls it. */
+  checkEnding(): void {
+    if (this.#ending !== undefined) throw this.#ending;
   }
 
   async #lastWords(error: unknown): Promise<void> {
@@ -288,9 +352,14 @@ export class Session {
     let badInARow = 0;
     for (;;) {
       const signedIn = this.#signedIn !== undefined;
+      this.checkEnding();
       const frame = await this.connection.frame(
         signedIn ? config.autologoutMs : Math.max(1, this.#loginDeadlineMs - performance.now()),
+        (fire) => {
+          this.#interrupt = fire;
+        },
       );
+      this.#interrupt = undefined;
       if (frame === 'interrupted') continue;
       if (frame === 'timeout') throw new Goodbye(signedIn ? 'Autologout; idle for too long' : 'Sign-in took too long');
       if (frame.kind === 'lost') throw new Goodbye('Literal too big to skip', 'TOOBIG');
@@ -298,6 +367,7 @@ export class Session {
         await this.#admitLiteral(frame);
         continue;
       }
+      await this.#keepPace();
       const completion =
         frame.kind === 'refused' ? this.#refuse(frame.tag, frame.why) : await this.#execute(frame.segments);
       this.#releaseLiterals();
@@ -308,6 +378,19 @@ export class Session {
       else await this.connection.flow(true);
       if (this.#leaving) return;
       if (badInARow >= MAX_BAD_IN_A_ROW) throw new Goodbye('Too many bad commands');
+    }
+  }
+
+  /** Commands of the second that runs; beyond the limit the session waits for the next one. */
+  async #keepPace(): Promise<void> {
+    const second = Math.floor(performance.now() / 1000);
+    if (second !== this.#second) {
+      this.#second = second;
+      this.#commandsThisSecond = 0;
+    }
+    this.#commandsThisSecond += 1;
+    if (this.#commandsThisSecond > this.services.config.maxCommandsPerSecond) {
+      await pause((second + 1) * 1000 - performance.now());
     }
   }
 
@@ -366,6 +449,9 @@ export class Session {
 
   #mayRun(command: AnyCommand, read: unknown): Completion | undefined {
     if (command.states.includes(this.state)) {
+      if (this.#signedIn?.scope === 'watch' && !WATCH_COMMANDS.has(command.name)) {
+        return no('NOPERM', 'This token shows counts alone');
+      }
       // RFC 9586 §3.1: a client that gave up sequence numbers must not send any.
       const counts = typeof command.counts === 'function' ? command.counts(read) : command.counts;
       return this.uidOnly && counts === true ? bad('Name messages by UID', 'UIDREQUIRED') : undefined;

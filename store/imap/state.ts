@@ -1,4 +1,5 @@
 import type { Account } from '@postern/shared/directory/directory.ts';
+import type { TokenScope } from '@postern/shared/settings/token.ts';
 import type { QuotaLimits, SelectedMailbox, StoredAccount } from '../mailstore/mailstore.ts';
 import type { Numbering } from './message-set.ts';
 import type { SearchContext } from './search-context.ts';
@@ -11,6 +12,10 @@ export interface SignedIn {
   readonly account: StoredAccount;
   readonly entry: Account;
   readonly quota: QuotaLimits;
+  /** `watch`: a token that shows counts and no content. */
+  readonly scope: TokenScope;
+  /** When the password was given in this session; undefined when a token stood in for it. */
+  readonly passwordAtMs: number | undefined;
 }
 
 /** The mailbox that SELECT or EXAMINE opened. */

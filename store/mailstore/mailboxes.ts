@@ -94,6 +94,29 @@ export class SqlMailboxes implements Mailboxes {
     });
   }
 
+  setSpecialUse(
+    accountId: number,
+    given: string,
+    use: SpecialUse | undefined,
+  ): Promise<'set' | 'no-such-mailbox' | 'special-use-taken'> {
+    const name = canonicalMailboxName(given);
+    return this.#underLock<'set' | 'no-such-mailbox' | 'special-use-taken'>(accountId, async (scope) => {
+      const rows = await scope.transaction.rows(
+        'SELECT name FROM mailbox WHERE owner_id = ? AND name_hash IS NOT NULL AND special_use = ?',
+        [accountId, use ?? ''],
+      );
+      if (rows.some(([other]) => other !== name)) return new Abandon('special-use-taken');
+      const { affectedRows } = await scope.transaction.change(
+        'UPDATE mailbox SET special_use = ? WHERE owner_id = ? AND name_hash = ?',
+        [use ?? null, accountId, mailboxNameHash(name)],
+      );
+      if (affectedRows === 0) return new Abandon('no-such-mailbox');
+      scope.listChanged(accountId);
+      await scope.save();
+      return 'set';
+    });
+  }
+
   remove(accountId: number, given: string): Promise<'deleted' | 'no-such-mailbox' | 'is-inbox'> {
     const name = canonicalMailboxName(given);
     if (name === 'INBOX') return Promise.resolve('is-inbox');

@@ -16,6 +16,8 @@ export interface Mailstore {
   readonly mailboxes: Mailboxes;
   readonly messages: Messages;
   readonly changes: Changes;
+  readonly settings: Settings;
+  readonly tokens: Tokens;
   /** Whether the database answers, and with the tables that this program needs. Never rejects. */
   check(): Promise<{ readonly ok: true } | { readonly ok: false; readonly cause: string }>;
   /** Removes what nothing refers to, and history past its time. Safe at any time, on any node. */
@@ -227,6 +229,12 @@ export interface Mailboxes {
   find(accountId: number, name: string): Promise<MailboxInfo | undefined>;
   /** Creates it and its missing parents (RFC 9051 §6.3.4). A trailing `/` is ignored. */
   create(accountId: number, name: string, options?: { readonly specialUse?: SpecialUse }): Promise<CreateMailboxResult>;
+  /** RFC 6154 §4; undefined takes the use away. */
+  setSpecialUse(
+    accountId: number,
+    name: string,
+    use: SpecialUse | undefined,
+  ): Promise<'set' | 'no-such-mailbox' | 'special-use-taken'>;
   /** Its children stay (RFC 9051 §6.3.5). The name is free at once; its messages can be restored for a while. */
   remove(accountId: number, name: string): Promise<'deleted' | 'no-such-mailbox' | 'is-inbox'>;
   /**
@@ -490,6 +498,55 @@ export interface Changes {
   watch(mailboxId: number, listener: () => void): () => void;
   /** The same for the list of mailboxes of an account, and any change in it. */
   watchAccount(accountId: number, listener: (mailboxId: number) => void): () => void;
+}
+
+// ── Settings and tokens ──────────────────────────────────────────────────────────────────────────────────────────────
+
+/** METADATA entries that are kept as they are (RFC 5464). `mailboxId` 0 is the account. */
+export interface Settings {
+  read(accountId: number, mailboxId: number): Promise<StoredSetting[]>;
+  /** All or none; undefined removes. */
+  write(
+    accountId: number,
+    mailboxId: number,
+    changes: readonly { readonly entry: string; readonly value: Buffer | undefined }[],
+  ): Promise<void>;
+}
+
+export interface StoredSetting {
+  readonly entry: string;
+  readonly value: Buffer;
+}
+
+/** Tokens that stand in for a password. The store knows their hashes alone; expired ones are as good as gone. */
+export interface Tokens {
+  /** Replaces one of the same name. */
+  put(accountId: number, token: NewToken): Promise<void>;
+  list(accountId: number): Promise<KnownToken[]>;
+  revoke(accountId: number, name: string): Promise<void>;
+  /** By hash, in hex. */
+  find(hashes: readonly Buffer[]): Promise<Map<string, KnownToken & TokenOwner>>;
+}
+
+export interface NewToken {
+  readonly name: string;
+  /** SHA-256 of the token. */
+  readonly hash: Buffer;
+  readonly certificateName: string;
+  readonly scope: 'all' | 'watch';
+  readonly expiresAtMs: number;
+}
+
+export interface KnownToken {
+  readonly name: string;
+  readonly certificateName: string;
+  readonly scope: 'all' | 'watch';
+  readonly createdAtMs: number;
+  readonly expiresAtMs: number;
+}
+
+export interface TokenOwner {
+  readonly account: StoredAccount;
 }
 
 export interface GarbageReport {

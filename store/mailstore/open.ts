@@ -10,6 +10,8 @@ import { SqlMailboxes } from './mailboxes.ts';
 import type { Mailstore, MailstoreOptions } from './mailstore.ts';
 import { SqlMessages } from './messages.ts';
 import { migrateDatabase } from './migrate.ts';
+import { SqlSettings } from './settings.ts';
+import { SqlTokens } from './tokens.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -41,6 +43,8 @@ export async function openMailstore(options: MailstoreOptions): Promise<Mailstor
     mailboxes: new SqlMailboxes(database, changes, new MailboxViews(database, changes, keywords)),
     messages: new SqlMessages(database, changes, keywords, contents),
     changes,
+    settings: new SqlSettings(database),
+    tokens: new SqlTokens(database),
     async check() {
       try {
         await checkTables(database);

@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
+import type { IdentityFiles } from './pki.ts';
 
 /** A bare IMAP client for tests: sends what it is told and hands back what comes, octet for octet as latin1. */
 export interface ImapDialogue {
@@ -23,12 +25,18 @@ const DEADLINE_MS = 15_000;
 /** Connects; with `ca` (PEM text) by implicit TLS. */
 export async function connectImap(
   port: number,
-  options: { ca?: string; host?: string; localAddress?: string } = {},
+  options: { ca?: string; host?: string; localAddress?: string; identity?: IdentityFiles } = {},
 ): Promise<ImapDialogue> {
   const host = options.host ?? '127.0.0.1';
   const from = options.localAddress === undefined ? {} : { localAddress: options.localAddress };
+  const identity = options.identity && {
+    cert: readFileSync(options.identity.cert),
+    key: readFileSync(options.identity.key),
+  };
   let socket: Socket | TLSSocket =
-    options.ca === undefined ? connect({ port, host, ...from }) : connectTls({ port, host, ca: options.ca, ...from });
+    options.ca === undefined
+      ? connect({ port, host, ...from })
+      : connectTls({ port, host, ca: options.ca, ...from, ...identity });
   let received = '';
   let ended = false;
   let check: (() => void) | undefined;

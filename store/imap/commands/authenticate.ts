@@ -1,11 +1,13 @@
+import { INVALID_TOKEN, parseOauthBearer } from '@postern/shared/sasl/oauthbearer.ts';
 import { parsePlain } from '@postern/shared/sasl/plain.ts';
 import type { ArgumentReader } from '../codec/lexer.ts';
-import { bad, no } from '../completion.ts';
+import { bad, type Completion, no } from '../completion.ts';
 import { Goodbye } from '../goodbye.ts';
-import { signIn } from '../sign-in.ts';
+import type { Session } from '../session.ts';
+import { signIn, signInByToken } from '../sign-in.ts';
 import { type Command, NOT_SIGNED_IN } from './command.ts';
 
-/** RFC 9051 §6.2.2, with the initial response of RFC 4959. */
+/** RFC 9051 §6.2.2, with the initial response of RFC 4959: PLAIN (RFC 4616) and OAUTHBEARER (RFC 7628). */
 export const authenticate: Command<{ readonly mechanism: string; readonly initial: string | undefined }> = {
   name: 'AUTHENTICATE',
   states: NOT_SIGNED_IN,
@@ -20,18 +22,12 @@ export const authenticate: Command<{ readonly mechanism: string; readonly initia
     return { mechanism, initial: initial === '=' ? '' : initial };
   },
   async act(session, { mechanism, initial }) {
-    if (mechanism !== 'PLAIN') return no('CANNOT', 'No such authentication mechanism');
+    const bearer = mechanism === 'OAUTHBEARER' && session.offers('AUTH=OAUTHBEARER');
+    if (mechanism !== 'PLAIN' && !bearer) return no('CANNOT', 'No such authentication mechanism');
     if (!session.passwordsAllowed) return no('PRIVACYREQUIRED', 'Begin TLS first');
-    let response = initial;
-    if (response === undefined) {
-      session.out.line('+ ');
-      await session.connection.flow(true);
-      const line = await session.connection.line(session.services.config.loginTimeoutMs);
-      if (line === 'timeout' || line === 'interrupted') throw new Goodbye('Sign-in took too long');
-      if (line === 'too-long') return bad('Response too long');
-      if (line.text === '*') return bad('Authentication cancelled');
-      response = line.text;
-    }
+    const response = initial ?? (await ask(session, ''));
+    if (typeof response !== 'string') return response;
+    if (bearer) return authenticateByToken(session, response);
     const credentials = parsePlain(response);
     if (credentials === undefined) return bad('Not a PLAIN response');
     const { authorizationId, user, password } = credentials;
@@ -40,3 +36,23 @@ export const authenticate: Command<{ readonly mechanism: string; readonly initia
     return signIn(session, user, asOther ? '' : password);
   },
 };
+
+/** RFC 7628 §3.2.3: a refused client hears why as a challenge, answers it, and gets NO. */
+async function authenticateByToken(session: Session, response: string): Promise<Completion> {
+  const credentials = parseOauthBearer(response);
+  if (credentials === undefined) return bad('Not an OAUTHBEARER response');
+  const outcome = await signInByToken(session, credentials);
+  if (outcome !== 'refused') return outcome;
+  const acknowledged = await ask(session, INVALID_TOKEN);
+  return typeof acknowledged === 'string' ? no('AUTHENTICATIONFAILED', 'Authentication failed') : acknowledged;
+}
+
+/** Sends a challenge; the client's line, or what ends the command. */
+async function ask(session: Session, challenge: string): Promise<string | Completion> {
+  session.out.line(`+ ${challenge}`);
+  await session.connection.flow(true);
+  const line = await session.connection.line(session.services.config.loginTimeoutMs);
+  if (line === 'timeout' || line === 'interrupted') throw new Goodbye('Sign-in took too long');
+  if (line === 'too-long') return bad('Response too long');
+  return line.text === '*' ? bad('Authentication cancelled') : line.text;
+}

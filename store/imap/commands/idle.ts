@@ -17,11 +17,14 @@ export const idle: Command<undefined> = {
     await session.connection.flow(true);
     try {
       for (;;) {
+        session.checkEnding();
         const line = await session.connection.line(idleKeepaliveMs, (wake) => {
+          session.onInterrupt(wake);
           if (selected === undefined) return;
           selected.wake = wake;
           if (selected.stale) wake();
         });
+        session.checkEnding();
         if (line === 'interrupted') await session.tellChanges({ expunges: true, refresh: false });
         // A sign of life keeps the client's way through NAT open.
         else if (line === 'timeout') session.out.line('* OK Still here');
@@ -31,6 +34,7 @@ export const idle: Command<undefined> = {
         if (session.connection.gone) throw new Goodbye('Connection closed');
       }
     } finally {
+      session.onInterrupt(undefined);
       if (selected !== undefined) selected.wake = undefined;
     }
   },

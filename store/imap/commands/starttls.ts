@@ -11,7 +11,7 @@ export const starttls: Command<undefined> = {
     const context = session.services.tlsContext();
     if (session.connection.encrypted) return bad('TLS is active already');
     if (context === undefined) return bad('TLS is not available');
-    session.afterResponse(() => session.connection.startTls(context));
+    session.afterResponse(() => session.connection.startTls(context, session.services.config.trustedPeers.length > 0));
     return ok('Begin TLS now');
   },
 };

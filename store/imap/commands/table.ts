@@ -17,6 +17,7 @@ import { list } from './list.ts';
 import { login } from './login.ts';
 import { logout } from './logout.ts';
 import { lsub } from './lsub.ts';
+import { getMetadata, setMetadata } from './metadata.ts';
 import { namespace } from './namespace.ts';
 import { check, noop } from './noop.ts';
 import { getQuota, getQuotaRoot } from './quota.ts';
@@ -38,7 +39,7 @@ const COMMANDS: ReadonlyMap<string, AnyCommand> = new Map(
     ...[starttls, authenticate, login],
     ...[enable, namespace, select, examine, create, deleteMailbox, rename, subscribe, unsubscribe],
     ...[list, lsub, status, append, replace, uidReplace, idle],
-    ...[getQuota, getQuotaRoot, compress, unauthenticate],
+    ...[getQuota, getQuotaRoot, getMetadata, setMetadata, compress, unauthenticate],
     ...[check, close, unselect, expunge, uidExpunge, search, uidSearch, fetch, uidFetch, store, uidStore],
     ...[copy, uidCopy, move, uidMove, cancelUpdate, sort, uidSort, thread, uidThread],
   ].map((command): [string, AnyCommand] => [command.name, command as AnyCommand]),

@@ -1,0 +1,19 @@
+import { privateComment, sharedComment } from './comment.ts';
+import type { SettingEntry } from './entry.ts';
+import { preferences } from './preferences.ts';
+import { specialUse } from './special-use.ts';
+import { token } from './token.ts';
+
+/** Every entry that there is. */
+export const SETTING_ENTRIES: readonly SettingEntry[] = [privateComment, sharedComment, specialUse, preferences, token];
+
+/** The entry that a name belongs to, for the account (`server`) or a mailbox; undefined when there is none. */
+export function findEntry(name: string, of: 'server' | 'mailbox'): SettingEntry | undefined {
+  const lower = name.toLowerCase();
+  return SETTING_ENTRIES.find((entry) => {
+    if (entry.of !== of && entry.of !== 'both') return false;
+    if (!entry.name.endsWith('/*')) return entry.name === lower;
+    const prefix = entry.name.slice(0, -1);
+    return lower.startsWith(prefix) && /^[a-z0-9._-]{1,64}$/.test(lower.slice(prefix.length));
+  });
+}

@@ -1,0 +1,188 @@
+import { findEntry, SETTING_ENTRIES } from '@postern/shared/settings/entries.ts';
+import type { SettingEntry } from '@postern/shared/settings/entry.ts';
+import type { MailboxInfo } from '../../mailstore/mailstore.ts';
+import { handlerOf } from '../../settings/handlers.ts';
+import type { SettingPlace } from '../../settings/setting.ts';
+import type { ArgumentReader } from '../codec/lexer.ts';
+import { type Completion, no, ok } from '../completion.ts';
+import { findMailbox, noSuchMailbox, writeName } from '../mailbox-argument.ts';
+import type { Session } from '../session.ts';
+import { type Command, SIGNED_IN } from './command.ts';
+
+/** Most entries that one command may name. */
+const MAX_ENTRIES = 50;
+
+interface Reading {
+  readonly mailbox: string;
+  readonly entries: readonly string[];
+  readonly maxSize: number;
+  readonly depth: 0 | 1 | typeof Number.POSITIVE_INFINITY;
+}
+
+interface Writing {
+  readonly mailbox: string;
+  readonly changes: readonly { readonly name: string; readonly value: Buffer | undefined }[];
+}
+
+/** RFC 5464 §4.2. */
+export const getMetadata: Command<Reading> = {
+  name: 'GETMETADATA',
+  states: SIGNED_IN,
+  expunges: true,
+  capability: 'METADATA',
+  read(args: ArgumentReader) {
+    args.space();
+    let maxSize = Number.POSITIVE_INFINITY;
+    let depth: Reading['depth'] = 0;
+    if (args.peek() === '(') {
+      args.list(() => {
+        const option = args.keyword();
+        args.space();
+        if (option === 'MAXSIZE') maxSize = args.number();
+        else if (option === 'DEPTH') depth = readDepth(args);
+        else args.fail(`unknown option ${option}`);
+      }, true);
+      args.space();
+    }
+    const mailbox = args.astring();
+    args.space();
+    const entries = args.peek() === '(' ? args.list(() => readEntryName(args), true) : [readEntryName(args)];
+    if (entries.length > MAX_ENTRIES) args.fail('too many entries');
+    return { mailbox, entries, maxSize, depth };
+  },
+  async act(session, { mailbox: octets, entries, maxSize, depth }) {
+    const place = await placeOf(session, octets);
+    if (place === undefined) return noSuchMailbox();
+    const found = new Map<string, Buffer>();
+    for (const entry of SETTING_ENTRIES.filter((each) => matchesPlace(each, place.mailbox))) {
+      if (session.signedIn.scope === 'watch' && entry.scope !== 'watch') continue;
+      if (!entries.some((name) => mayHold(entry, name, depth))) continue;
+      for (const { name, value } of await handlerOf(entry).read(place, entry)) {
+        if (entries.some((asked) => isWithin(name, asked, depth))) found.set(name, value);
+      }
+    }
+    let longest = 0;
+    const shown = [...found].filter(([, value]) => {
+      if (value.length <= maxSize) return true;
+      longest = Math.max(longest, value.length);
+      return false;
+    });
+    if (shown.length > 0) writeValues(session, place.mailbox, shown);
+    return ok('GETMETADATA completed', longest > 0 ? `METADATA LONGENTRIES ${longest}` : undefined);
+  },
+};
+
+/** RFC 5464 §4.3: all entries are judged before the first is written. */
+export const setMetadata: Command<Writing> = {
+  name: 'SETMETADATA',
+  states: SIGNED_IN,
+  expunges: true,
+  capability: 'METADATA',
+  read(args: ArgumentReader) {
+    args.space();
+    const mailbox = args.astring();
+    args.space();
+    const changes = args.list(() => {
+      const name = readEntryName(args).toLowerCase();
+      args.space();
+      return { name, value: readValue(args) };
+    }, true);
+    if (changes.length > MAX_ENTRIES) args.fail('too many entries');
+    return { mailbox, changes };
+  },
+  async act(session, { mailbox: octets, changes }) {
+    const place = await placeOf(session, octets);
+    if (place === undefined) return noSuchMailbox();
+    for (const { name, value } of changes) {
+      const refusal = judge(session, findEntry(name, place.mailbox === undefined ? 'server' : 'mailbox'), value);
+      if (refusal !== undefined) return refusal;
+    }
+    for (const { name, value } of changes) {
+      const entry = findEntry(name, place.mailbox === undefined ? 'server' : 'mailbox');
+      const outcome = entry === undefined ? 'done' : await handlerOf(entry).write(place, name, value);
+      if (outcome !== 'done') return no(outcome.code, outcome.why);
+    }
+    return ok('SETMETADATA completed');
+  },
+};
+
+function judge(session: Session, entry: SettingEntry | undefined, value: Buffer | undefined): Completion | undefined {
+  if (entry === undefined || !entry.writable) return no('CANNOT', 'No such entry, or none that can be set');
+  const { scope, passwordAtMs } = session.signedIn;
+  if (scope !== 'all') return no('NOPERM', 'Not by this token');
+  const age = passwordAtMs === undefined ? Number.POSITIVE_INFINITY : Date.now() - passwordAtMs;
+  if (entry.freshSignInMs !== undefined && value !== undefined && age > entry.freshSignInMs) {
+    return no('NOPERM', 'Sign in again with the password first');
+  }
+  if (value === undefined) return undefined;
+  if (value.length > entry.maxBytes) return no(`METADATA MAXSIZE ${entry.maxBytes}`, 'Value too long');
+  const why = entry.check(value);
+  return why === undefined ? undefined : no('CANNOT', `Not a value of this entry: ${why}`);
+}
+
+/** The empty name is the account itself (RFC 5464 §4.2.1). */
+async function placeOf(session: Session, octets: string): Promise<SettingPlace | undefined> {
+  const { mailstore } = session;
+  const certificateName = session.trustedPeer;
+  const accountId = session.signedIn.account.id;
+  if (octets === '') return { mailstore, accountId, mailbox: undefined, certificateName };
+  const mailbox = await findMailbox(session, octets);
+  return mailbox && { mailstore, accountId, mailbox, certificateName };
+}
+
+const matchesPlace = (entry: SettingEntry, mailbox: MailboxInfo | undefined): boolean =>
+  entry.of === 'both' || entry.of === (mailbox === undefined ? 'server' : 'mailbox');
+
+/** Whether what is asked for may be found under an entry. */
+function mayHold(entry: SettingEntry, asked: string, depth: Reading['depth']): boolean {
+  const lower = asked.toLowerCase();
+  if (entry.name.endsWith('/*') && lower.startsWith(entry.name.slice(0, -1))) return true;
+  return isWithin(entry.name, asked, depth);
+}
+
+/** RFC 5464 §4.2.2: the entry itself, those directly below it, or all below it. */
+function isWithin(name: string, asked: string, depth: Reading['depth']): boolean {
+  const lower = asked.toLowerCase();
+  if (name === lower) return true;
+  if (depth === 0 || !name.startsWith(`${lower}/`)) return false;
+  return depth !== 1 || !name.slice(lower.length + 1).includes('/');
+}
+
+function writeValues(
+  session: Session,
+  mailbox: MailboxInfo | undefined,
+  values: readonly (readonly [string, Buffer])[],
+): void {
+  const { out } = session;
+  out.text('* METADATA ');
+  if (mailbox === undefined) out.text('""');
+  else writeName(session, out, mailbox.name);
+  for (const [index, [name, value]] of values.entries()) {
+    out
+      .text(index === 0 ? ' (' : ' ')
+      .text(name)
+      .text(' ');
+    if (value.includes(0)) out.literal8(value);
+    else out.string(value.toString('latin1'));
+  }
+  out.line(')');
+}
+
+function readEntryName(args: ArgumentReader): string {
+  const name = args.astring();
+  // RFC 5464 §3.1.
+  const valid = /^\/(?:private|shared)(?:\/[^/*%\x00-\x1f\x7f-\xff]+)*$/i.test(name);
+  return valid ? name : args.fail('bad entry name');
+}
+
+function readValue(args: ArgumentReader): Buffer | undefined {
+  if (args.atLiteral) return args.literal().bytes;
+  const text = args.nstring();
+  return text === undefined ? undefined : Buffer.from(text, 'latin1');
+}
+
+function readDepth(args: ArgumentReader): Reading['depth'] {
+  const text = args.atom().toLowerCase();
+  if (text === 'infinity') return Number.POSITIVE_INFINITY;
+  return text === '0' ? 0 : text === '1' ? 1 : args.fail('bad depth');
+}

@@ -1,0 +1,17 @@
+import type { SettingEntry } from '@postern/shared/settings/entry.ts';
+import { specialUse as specialUseEntry } from '@postern/shared/settings/special-use.ts';
+import { token as tokenEntry } from '@postern/shared/settings/token.ts';
+import { kept } from './kept.ts';
+import type { SettingHandler } from './setting.ts';
+import { specialUse } from './special-use.ts';
+import { token } from './token.ts';
+
+const HANDLERS: ReadonlyMap<SettingEntry, SettingHandler> = new Map([
+  [specialUseEntry, specialUse],
+  [tokenEntry, token],
+]);
+
+/** What an entry does; those without a file of their own are kept as they are. */
+export function handlerOf(entry: SettingEntry): SettingHandler {
+  return HANDLERS.get(entry) ?? kept;
+}
