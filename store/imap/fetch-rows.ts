@@ -1,4 +1,5 @@
 import type { FetchedMessage } from '../mailstore/mailstore.ts';
+import { CACHED_HEADER_FIELDS } from '../mailstore/prepared-texts.ts';
 import { type BodySource, decodedPart, MAX_WHOLE_BYTES, sectionRange, storedBody, wholeBody } from './body-source.ts';
 import { bodyFromBodyStructure } from './codec/body-from-bodystructure.ts';
 import { formatDateTime } from './codec/date-time.ts';
@@ -18,6 +19,23 @@ type SectionAttribute = FetchAttribute & { readonly kind: 'section' | 'binary' |
 
 const readsBody = (a: FetchAttribute): a is SectionAttribute =>
   a.kind === 'section' || a.kind === 'binary' || a.kind === 'binary-size';
+
+/** Header fields of the message itself that lie ready beside it. */
+const isCached = ({ kind, section }: SectionAttribute): boolean =>
+  kind === 'section' &&
+  section.part.length === 0 &&
+  section.text === 'HEADER.FIELDS' &&
+  section.fields.every((name) => CACHED_HEADER_FIELDS.has(name.toLowerCase()));
+
+/** What is read of the texts that lie ready, without the message's own row. */
+const TEXTS: ReadonlySet<FetchAttribute['kind']> = new Set([
+  'flags',
+  'uid',
+  'modseq',
+  'envelope',
+  'bodystructure',
+  'body',
+]);
 
 /** A section ready to be written: its octets, or where they are read while they are written. */
 type Value =
@@ -39,19 +57,28 @@ export async function writeFetchRows(
 ): Promise<number> {
   const { view } = session.selected;
   const sections = attributes.filter(readsBody);
+  const cached = new Set(sections.filter(isCached));
+  const bodies = sections.length > cached.size;
   const structure = attributes.some((a) => a.kind === 'bodystructure' || a.kind === 'body');
   const pages = session.mailstore.messages.fetch(view.mailboxId, uids, {
     envelope: attributes.some((a) => a.kind === 'envelope'),
     bodyStructure: structure,
     threadId: attributes.some((a) => a.kind === 'threadid'),
     preview: attributes.some((a) => a.kind === 'preview'),
-    ...(sections.length > 0 ? { pageSize: META_PAGE } : {}),
+    headerFields: cached.size > 0,
+    textsAlone: attributes.every((a) => TEXTS.has(a.kind) || cached.has(a as SectionAttribute)),
+    ...(bodies ? { pageSize: META_PAGE } : {}),
   });
   let written = 0;
   for await (const page of pages) {
-    for await (const [message, source] of withBodies(session, page, sections.length > 0)) {
+    for await (const [message, source] of withBodies(session, page, bodies)) {
       const values = new Map<SectionAttribute, Value>();
-      for (const section of sections) values.set(section, await sectionValue(section, source));
+      for (const section of sections) {
+        const value = cached.has(section)
+          ? headerValueOf(section, message.headerFields ?? Buffer.alloc(0))
+          : await sectionValue(section, source);
+        values.set(section, value);
+      }
       await writeRow(session, message, attributes, values, flagsAlso.has(message.uid));
       written += 1;
       await session.flow();
@@ -110,15 +137,18 @@ async function sectionValue(attribute: SectionAttribute, source: BodySource): Pr
   const range = await sectionRange(source, section);
   if (range === undefined) return { kind: 'nil' };
   if (section.fields.length > 0) {
-    const header = await source.read(range.start, range.end);
-    const fields = selectHeaderFields(header, section.fields, section.text === 'HEADER.FIELDS.NOT');
-    return { kind: 'bytes', bytes: partial ? fields.subarray(partial.offset, partial.offset + partial.count) : fields };
+    return headerValueOf(attribute, await source.read(range.start, range.end));
   }
   // RFC 9051 §6.4.5: what lies beyond the end is cut; a start beyond it gives the empty string.
   const start = partial ? Math.min(range.start + partial.offset, range.end) : range.start;
   const end = partial ? Math.min(start + partial.count, range.end) : range.end;
   if (end - start > STREAM_BYTES) return { kind: 'stream', source, start, end };
   return { kind: 'bytes', bytes: await source.read(start, end) };
+}
+
+function headerValueOf({ section, partial }: SectionAttribute, header: Buffer): Value {
+  const fields = selectHeaderFields(header, section.fields, section.text === 'HEADER.FIELDS.NOT');
+  return { kind: 'bytes', bytes: partial ? fields.subarray(partial.offset, partial.offset + partial.count) : fields };
 }
 
 /** Everything that can fail was read before, but for streams: there only the end of the connection is left. */

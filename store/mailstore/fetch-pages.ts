@@ -58,14 +58,21 @@ async function readPage(
          LEFT JOIN email e ON e.account_id = b.owner_id AND e.email_no = m.email_no`
       : '',
   ];
+  const textsAlone = texts && want.textsAlone === true;
   const condition = page.condition.replaceAll('uid ', 'm.uid ');
   const rows = await database.rowsOnce(
-    `SELECT ${columns.join(', ')} FROM message m ${joins.join(' ')}
-     WHERE m.mailbox_id = ${integerList([mailboxId])} AND ${condition} ORDER BY m.uid`,
+    textsAlone
+      ? `SELECT uid, 0, 0, 0, NULL, 0, NULL, ${columns.slice(7, 11).join(', ')}, NULL FROM message_cache c
+         WHERE mailbox_id = ${integerList([mailboxId])} AND ${page.condition} ORDER BY uid`
+      : `SELECT ${columns.join(', ')} FROM message m ${joins.join(' ')}
+         WHERE m.mailbox_id = ${integerList([mailboxId])} AND ${condition} ORDER BY m.uid`,
   );
   const wanted = page.exact ? undefined : new Set(page.uids);
   const kept = wanted === undefined ? rows : rows.filter((row) => wanted.has(row[0] as number));
   const stale = texts ? kept.filter((row) => row[7] !== PREPARED_VERSION) : [];
+  if (textsAlone && stale.length > 0) {
+    return readPage(database, contents, mailboxId, page, { ...want, textsAlone: false });
+  }
   const again = stale.length > 0 ? await renderAgain(database, contents, mailboxId, stale) : undefined;
   const bodies =
     want.body === true

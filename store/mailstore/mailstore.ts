@@ -385,6 +385,11 @@ export interface FetchWants {
   readonly bodyStructure?: boolean;
   /** Raw fields of CACHED_HEADER_FIELDS. */
   readonly headerFields?: boolean;
+  /**
+   * Nothing beside envelope, structure and header fields is wanted: they lie together, and are read alone. Dates, size and ids of what comes
+   * then say nothing.
+   */
+  readonly textsAlone?: boolean;
   /** All octets of each message: read with the page, for BODY[] of many. */
   readonly body?: boolean;
   readonly threadId?: boolean;

@@ -1,11 +1,13 @@
 import { withinQuota } from './accounts.ts';
+import { Appends, addMessages } from './appends.ts';
+
 import type { ChangeNotices } from './changes.ts';
 import type { SqlContents } from './content.ts';
 import { type Database, integerList } from './database.ts';
 import { readExpungedSince } from './expunged.ts';
 import { readPages } from './fetch-pages.ts';
 import { DELETED } from './flags.ts';
-import { type Keywords, NO_KEYWORDS } from './keywords.ts';
+import type { Keywords } from './keywords.ts';
 import type {
   AppendMessage,
   AppendResult,
@@ -24,7 +26,7 @@ import type {
   TextCriterion,
 } from './mailstore.ts';
 import { readKeys } from './message-keys.ts';
-import { MessageInserts, type NewMessage } from './message-rows.ts';
+import { MessageInserts } from './message-rows.ts';
 import { copyToOtherAccount } from './other-account.ts';
 import { searchTexts } from './search.ts';
 import { storeFlags } from './store-flags.ts';
@@ -46,12 +48,14 @@ export class SqlMessages implements Messages {
   readonly #contents: SqlContents;
   /** A mailbox never changes its owner. */
   readonly #owners = new Map<number, number>();
+  readonly #appends: Appends;
 
   constructor(database: Database, notices: ChangeNotices, keywords: Keywords, contents: SqlContents) {
     this.#database = database;
     this.#notices = notices;
     this.#keywords = keywords;
     this.#contents = contents;
+    this.#appends = new Appends(keywords, (mailboxId, work) => this.#locked([mailboxId], work));
   }
 
   fetch(mailboxId: number, uids: ArrayLike<number>, want: FetchWants): AsyncIterable<FetchedMessage[]> {
@@ -67,15 +71,7 @@ export class SqlMessages implements Messages {
   }
 
   append(mailboxId: number, messages: readonly AppendMessage[], quota: QuotaLimits): Promise<AppendResult> {
-    return this.#locked<AppendResult>([mailboxId], async (scope, mailbox) => {
-      const more = {
-        bytes: messages.reduce((sum, m) => sum + m.content.sizeBytes, 0),
-        messages: messages.length,
-      };
-      const result = await this.#insert(scope, mailbox, messages, more, quota);
-      if (!(result instanceof Abandon)) await scope.save();
-      return result;
-    });
+    return this.#appends.append(mailboxId, messages, quota);
   }
 
   replace(
@@ -92,41 +88,15 @@ export class SqlMessages implements Messages {
         if (replaced === undefined) return new Abandon({ kind: 'replaced-is-gone' });
         const freed = from.ownerId === to.ownerId ? replaced.sizeBytes : 0;
         const more = { bytes: message.content.sizeBytes - freed, messages: freed > 0 ? 0 : 1 };
-        const result = await this.#insert(scope, to, [message], more, quota);
-        if (result instanceof Abandon) return result;
+        const inserts = new MessageInserts(scope);
+        const result = await addMessages(inserts, scope, this.#keywords, to, [message], more, quota);
+        if (result.kind !== 'appended') return new Abandon(result);
+        await inserts.flush();
         await removeMessages(scope, from, [replaced], 'expunge', '');
         await scope.save();
         return result;
       },
     );
-  }
-
-  /** Adds messages to a mailbox that is locked; `more` is what the account grows by. */
-  async #insert(
-    scope: WriteScope,
-    mailbox: LockedMailbox,
-    messages: readonly AppendMessage[],
-    more: { readonly bytes: number; readonly messages: number },
-    quota: QuotaLimits,
-  ): Promise<AppendResult | Abandon<AppendResult>> {
-    const account = scope.account(mailbox.ownerId);
-    if (account === undefined) throw new Error('the account of a mailbox is not locked');
-    const grows = more.bytes > 0 || more.messages > 0;
-    if (grows && !withinQuota({ bytes: account.bytes, messages: account.messages }, more, quota)) {
-      return new Abandon<AppendResult>({ kind: 'over-quota' });
-    }
-    const inserts = new MessageInserts(scope);
-    const uids: number[] = [];
-    for (const { content, flags, internalDate } of messages) {
-      const names = flags.keywords;
-      const bits =
-        names.length === 0 ? NO_KEYWORDS : await this.#keywords.bitsOf(scope.transaction, mailbox.ownerId, names, true);
-      if (bits === undefined) return new Abandon<AppendResult>({ kind: 'too-many-keywords' });
-      const into: NewMessage = { mailbox, flags: flags.system, keywords: bits };
-      uids.push(...inserts.add(account, content, internalDate.getTime(), [into]).uids);
-    }
-    await inserts.flush();
-    return { kind: 'appended', uidValidity: mailbox.uidValidity, uids, modSeq: mailbox.highestModSeq };
   }
 
   async storeFlags(mailboxId: number, uids: ArrayLike<number>, change: FlagChange): Promise<StoreFlagsResult> {
