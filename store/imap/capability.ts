@@ -3,7 +3,7 @@ import type { StoreConfig } from '../config.ts';
 /** Extensions offered in every state, and after sign-in alone; each with its RFC, in the order of the response. */
 const ALWAYS = ['IMAP4rev1', 'IMAP4rev2', 'LITERAL+', 'SASL-IR', 'ID', 'ENABLE', 'IDLE'] as const;
 // RFC 3501, 9051, 7888, 4959, 2971, 5161, 2177 · 2342, 3348, 4315, 6851, 3691, 6154, 5258, 5819
-// 7162, 7162, 6855, 4731, 5182, 5032, 9394, 6203, 5267, 5256, 5267, 5957, 5256, 9586, 9585
+// 7162, 7162, 6855, 4731, 5182, 5032, 9394, 6203, 5267, 7377, 5256, 5267, 5957, 5256, 9586, 9585
 // 6154, 8438, 3516, 3502, 4469, 8508, 8474, 8514, 8970, 9208, 4978, 8437
 const SIGNED_IN = [
   'NAMESPACE',
@@ -23,6 +23,7 @@ const SIGNED_IN = [
   'PARTIAL',
   'SEARCH=FUZZY',
   'CONTEXT=SEARCH',
+  'MULTISEARCH',
   'SORT',
   'ESORT',
   'SORT=DISPLAY',

@@ -9,6 +9,7 @@ import { copy, move, uidCopy, uidMove } from './copy.ts';
 import { create } from './create.ts';
 import { deleteMailbox } from './delete.ts';
 import { enable } from './enable.ts';
+import { esearch } from './esearch.ts';
 import { expunge, uidExpunge } from './expunge.ts';
 import { fetch, uidFetch } from './fetch.ts';
 import { id } from './id.ts';
@@ -41,7 +42,7 @@ const COMMANDS: ReadonlyMap<string, AnyCommand> = new Map(
     ...[list, lsub, status, append, replace, uidReplace, idle],
     ...[getQuota, getQuotaRoot, getMetadata, setMetadata, compress, unauthenticate],
     ...[check, close, unselect, expunge, uidExpunge, search, uidSearch, fetch, uidFetch, store, uidStore],
-    ...[copy, uidCopy, move, uidMove, cancelUpdate, sort, uidSort, thread, uidThread],
+    ...[copy, uidCopy, move, uidMove, cancelUpdate, sort, uidSort, thread, uidThread, esearch],
   ].map((command): [string, AnyCommand] => [command.name, command as AnyCommand]),
 );
 
