@@ -5,7 +5,7 @@ import type { Log } from '@postern/shared/runtime/log.ts';
 import type { TokenScope } from '@postern/shared/settings/token.ts';
 import { MailstoreUnavailable } from '../awaited-mailstore.ts';
 import type { StoreConfig } from '../config.ts';
-import { CommitOutcomeUnknown, type Mailstore, type StoredAccount } from '../mailstore/mailstore.ts';
+import { CommitOutcomeUnknown, isDatabaseAway, type Mailstore, type StoredAccount } from '../mailstore/mailstore.ts';
 import { capabilities, capabilityOn } from './capability.ts';
 import type { Frame, RefusedWhy, Segment } from './codec/command.ts';
 import { ArgumentReader, CommandSyntaxError } from './codec/lexer.ts';
@@ -473,7 +473,12 @@ export class Session {
       if (error instanceof ConnectionGone || error instanceof Goodbye || error instanceof CommitOutcomeUnknown)
         throw error;
       if (error instanceof CommandSyntaxError) throw error;
-      if (error instanceof MailstoreUnavailable) return no('UNAVAILABLE', 'The database is away; try again later');
+      if (error instanceof MailstoreUnavailable || isDatabaseAway(error)) {
+        this.log.warn({ event: 'database-away', session: this.id, command: command.name, err: error });
+        // In IDLE no command waits for an answer: the next thing heard would be DONE.
+        if (command.name === 'IDLE') throw new Goodbye('The database is away; connect again later', 'UNAVAILABLE');
+        return no('UNAVAILABLE', 'The database is away; try again later');
+      }
       this.log.error({ event: 'command-fault', session: this.id, command: command.name, err: error });
       return no('SERVERBUG', 'Internal error; it was logged');
     }

@@ -561,5 +561,5 @@ export interface GarbageReport {
 }
 
 export { openMailstore } from './open.ts';
-export { CommitOutcomeUnknown } from './transaction.ts';
+export { CommitOutcomeUnknown, isDatabaseAway } from './transaction.ts';
 export type { MailboxColumns, SelectedMailbox };

@@ -33,6 +33,25 @@ export function isConnectionFault(fault: unknown): boolean {
   return fatal === true || code === 'PROTOCOL_CONNECTION_LOST' || code === 'ECONNRESET' || code === 'EPIPE';
 }
 
+/** Codes of a connection that cannot be made. */
+const NO_CONNECTION = new Set([
+  'ECONNREFUSED',
+  'ENOENT',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ER_CON_COUNT_ERROR',
+  'ER_SERVER_SHUTDOWN',
+]);
+
+/** Whether a fault means that the database is away, or went away: later the same question may well be answered. */
+export function isDatabaseAway(fault: unknown): boolean {
+  for (let at: unknown = fault; at instanceof Error; at = at.cause) {
+    if (at instanceof DatabaseUnavailable || isConnectionFault(at)) return true;
+    if (NO_CONNECTION.has((at as NodeJS.ErrnoException).code ?? '')) return true;
+  }
+  return false;
+}
+
 /** Ends a transaction without effect; `value` becomes the result. For expected outcomes found halfway. */
 export class Abandon<T> {
   readonly value: T;
