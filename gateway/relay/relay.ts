@@ -48,7 +48,10 @@ export async function startRelay(config: RelayConfig, log: Log, role: RelayRole 
   };
   try {
     if (role !== 'worker') {
-      const lock = await lockSpool(config.spool.path, (cause) => log.fatal({ event: 'spool-lock-lost', cause }));
+      const lock = await lockSpool(config.spool.path, (cause) => {
+        // A fault of the process: it ends in order, before a second relay drains the same spool.
+        throw new Error(`the lock of the spool is lost: ${cause}`);
+      });
       closings.push(() => lock.release());
     }
     const spool = await Spool.open(config.spool.path, role !== 'worker');

@@ -330,6 +330,30 @@ describe('SMTP', () => {
     expect(received.map(({ content }) => content.toString())).toEqual(['Subject: a\r\n\r\n.\r\n']);
   });
 
+  it('hears the same when octets come one by one as when they come at once', async () => {
+    const { listener, received } = await start();
+    const begin = 'MAIL FROM:<a@a.test>\r\nRCPT TO:<b@b.test>\r\nRCPT TO:<no@b.test>\r\n';
+    const wire = Buffer.from(
+      `EHLO x\r\n${begin}DATA\r\nA: b\r\n\r\n..x\r\n.\r\n${begin}BDAT 4\r\nA: bBDAT 9\r\n\r\n\r\n.\r\n\r\nBDAT 0 LAST\r\nBDAT 2\r\nxyNOOP\r\nQUIT\r\n`,
+    );
+    const heard: string[] = [];
+    for (const step of [wire.length, 1, 2, 7]) {
+      const peer = await typist(listener);
+      for (let at = 0; at < wire.length; at += step) {
+        peer.type(wire.subarray(at, at + step));
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      heard.push(await peer.rest());
+    }
+    expect(heard[0]?.match(/^\d{3} /gm)?.join('')).toBe(
+      '220 250 250 250 550 354 250 250 250 550 250 250 250 503 250 221 ',
+    );
+    expect(new Set(heard).size).toBe(1);
+    expect(new Set(received.map(({ content }) => content.toString()))).toEqual(
+      new Set(['A: b\r\n\r\n.x\r\n', 'A: b\r\n\r\n.\r\n\r\n']),
+    );
+  });
+
   it('drops the chunks behind one that failed, and the session goes on', async () => {
     const { listener, received } = await start({ limits: { maxMessageBytes: 20 } });
     const peer = await inTransaction(listener);

@@ -232,6 +232,19 @@ describe('one process', () => {
     expect(end).toMatchObject({ code: 1, output: expect.stringMatching(/the spool .* is in use by another relay/) });
   });
 
+  it('ends when the lock of its spool is lost', async () => {
+    const second = new RelayProcess();
+    const spool = `${second.folder}/spool`;
+    second.configure({ ...behind.settings(second.folder), spool: { path: spool } });
+    expect(await second.start()).toBeUndefined();
+    const children = readFileSync(`/proc/${second.pid}/task/${second.pid}/children`, 'utf8').trim().split(' ');
+    const holder = children.find((pid) => readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'cat');
+    process.kill(Number(holder), 'SIGKILL');
+    expect(await second.ended()).toBe(1);
+    expect(JSON.stringify(second.logged('fault'))).toContain('the lock of the spool is lost');
+    await second.stop();
+  });
+
   it('ends in order: the message in hand is answered, a session that waits is told', async () => {
     behind.storeDelayMs = 300;
     const idle = await greeted(relay);
