@@ -7,6 +7,7 @@ import { openResolver } from '../dns/resolver.ts';
 import type { QueueRunner } from '../spool/queue-runner.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { StoreLink } from '../store-link.ts';
+import { contentRules } from './content/content-rules.ts';
 import { Forward } from './forward.ts';
 import { Inspector } from './inspection.ts';
 import { openPolicy } from './policy/open-policy.ts';
@@ -86,7 +87,12 @@ function openGeneration(config: RelayConfig, parts: InboundParts, log: Log, onId
     folder: config.spool.path,
     log,
   });
-  const inspector = new Inspector({ hostname, authentication: config.authentication, resolver, contentRules: [] });
+  const inspector = new Inspector({
+    hostname,
+    authentication: config.authentication,
+    resolver,
+    contentRules: contentRules(config.content),
+  });
   const { spool, store, queue, mailLeaves } = parts;
   const refusedLater = { hostname, quarantineAddress: config.content.quarantineAddress, mailLeaves };
   const forward = new Forward(store, spool, queue, inspector, log, { ...limits, hostname, refusedLater });
