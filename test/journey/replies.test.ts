@@ -111,7 +111,9 @@ describe('one of two recipients is over quota', () => {
 });
 
 const spooled = (): number =>
-  readdirSync(stack.spoolFolder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).length;
+  readdirSync(stack.spoolFolder, { recursive: true, withFileTypes: true }).filter(
+    (entry) => entry.isFile() && entry.name.endsWith('.message'),
+  ).length;
 
 /** 250 while something is away, a file in the spool, and after its return one copy and an empty spool. */
 async function spoolsAndDeliversOnce(mark: string, comeBack: () => Promise<void>): Promise<void> {
