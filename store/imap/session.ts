@@ -17,6 +17,7 @@ import { type Connection, ConnectionGone } from './connection.ts';
 import { Goodbye } from './goodbye.ts';
 import type { LiteralBudget } from './literal-budget.ts';
 import type { LoginThrottle } from './login-throttle.ts';
+import type { Notifications } from './notifications.ts';
 import type { Selected, SignedIn, State } from './state.ts';
 import type { TokenSessions } from './token-sessions.ts';
 import type { TrustedClients } from './trusted-clients.ts';
@@ -75,6 +76,7 @@ export class Session {
   /** Why the session ends before its next command. */
   #ending: Goodbye | undefined;
   #interrupt: (() => void) | undefined;
+  #notifications: Notifications | undefined;
   #second = 0;
   #commandsThisSecond = 0;
   readonly #over: Promise<void>;
@@ -239,12 +241,32 @@ export class Session {
     this.#leaving = true;
   }
 
+  /** NOTIFY: what is told from now on; undefined for nothing but what commands tell. */
+  notifyOf(notifications: Notifications | undefined): void {
+    this.#notifications?.close();
+    this.#notifications = notifications;
+  }
+
+  /** Wakes the session while it waits for its client: there is something to tell. */
+  poke(): void {
+    this.#interrupt?.();
+  }
+
+  /** Tells what NOTIFY asked for, as far as something happened. */
+  async tellEvents(): Promise<void> {
+    while (this.#notifications?.pending === true) {
+      await this.#notifications.tell();
+      await this.connection.flow(true);
+    }
+  }
+
   /** Something to undo when who is signed in now no longer is. */
   onSignedOut(action: () => void): void {
     this.#signedOut = action;
   }
 
   #signOut(): void {
+    this.notifyOf(undefined);
     this.#signedOut?.();
     this.#signedOut = undefined;
     if (this.#signedIn !== undefined) this.services.dismiss(this.#signedIn.account.id);
@@ -350,17 +372,23 @@ export class Session {
     const { config } = this.services;
     this.#loginDeadlineMs = performance.now() + config.loginTimeoutMs;
     let badInARow = 0;
+    // What is told in between does not put off the autologout.
+    let waitingSinceMs = performance.now();
     for (;;) {
       const signedIn = this.#signedIn !== undefined;
       this.checkEnding();
+      await this.tellEvents();
       const frame = await this.connection.frame(
-        signedIn ? config.autologoutMs : Math.max(1, this.#loginDeadlineMs - performance.now()),
+        signedIn
+          ? Math.max(1, waitingSinceMs + config.autologoutMs - performance.now())
+          : Math.max(1, this.#loginDeadlineMs - performance.now()),
         (fire) => {
           this.#interrupt = fire;
         },
       );
       this.#interrupt = undefined;
       if (frame === 'interrupted') continue;
+      waitingSinceMs = performance.now();
       if (frame === 'timeout') throw new Goodbye(signedIn ? 'Autologout; idle for too long' : 'Sign-in took too long');
       if (frame.kind === 'lost') throw new Goodbye('Literal too big to skip', 'TOOBIG');
       if (frame.kind === 'literal') {
@@ -377,6 +405,7 @@ export class Session {
       if (after !== undefined) await after();
       else await this.connection.flow(true);
       if (this.#leaving) return;
+      waitingSinceMs = performance.now();
       if (badInARow >= MAX_BAD_IN_A_ROW) throw new Goodbye('Too many bad commands');
     }
   }

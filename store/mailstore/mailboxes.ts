@@ -48,19 +48,30 @@ export class SqlMailboxes implements Mailboxes {
   async subscribe(accountId: number, given: string): Promise<'subscribed' | 'invalid-name'> {
     const checked = checkMailboxName(given);
     if (checked.kind === 'invalid-name') return 'invalid-name';
-    await this.#database.change('INSERT IGNORE INTO subscription (account_id, name_hash, name) VALUES (?, ?, ?)', [
-      accountId,
-      mailboxNameHash(checked.name),
-      checked.name,
-    ]);
-    return 'subscribed';
+    const { name } = checked;
+    return this.#underLock<'subscribed'>(accountId, async (scope) => {
+      const { affectedRows } = await scope.transaction.change(
+        'INSERT IGNORE INTO subscription (account_id, name_hash, name) VALUES (?, ?, ?)',
+        [accountId, mailboxNameHash(name), name],
+      );
+      if (affectedRows === 0) return new Abandon('subscribed');
+      scope.listChanged(accountId);
+      await scope.save();
+      return 'subscribed';
+    });
   }
 
   async unsubscribe(accountId: number, given: string): Promise<void> {
-    await this.#database.change('DELETE FROM subscription WHERE account_id = ? AND name_hash = ?', [
-      accountId,
-      mailboxNameHash(canonicalMailboxName(given)),
-    ]);
+    await this.#underLock<undefined>(accountId, async (scope) => {
+      const { affectedRows } = await scope.transaction.change(
+        'DELETE FROM subscription WHERE account_id = ? AND name_hash = ?',
+        [accountId, mailboxNameHash(canonicalMailboxName(given))],
+      );
+      if (affectedRows === 0) return new Abandon(undefined);
+      scope.listChanged(accountId);
+      await scope.save();
+      return undefined;
+    });
   }
 
   async find(accountId: number, given: string): Promise<MailboxInfo | undefined> {

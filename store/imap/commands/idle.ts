@@ -18,6 +18,7 @@ export const idle: Command<undefined> = {
     try {
       for (;;) {
         session.checkEnding();
+        await session.tellEvents();
         const line = await session.connection.line(idleKeepaliveMs, (wake) => {
           session.onInterrupt(wake);
           if (selected === undefined) return;

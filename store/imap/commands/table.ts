@@ -21,6 +21,7 @@ import { lsub } from './lsub.ts';
 import { getMetadata, setMetadata } from './metadata.ts';
 import { namespace } from './namespace.ts';
 import { check, noop } from './noop.ts';
+import { notify } from './notify.ts';
 import { getQuota, getQuotaRoot } from './quota.ts';
 import { rename } from './rename.ts';
 import { replace, uidReplace } from './replace.ts';
@@ -40,7 +41,7 @@ const COMMANDS: ReadonlyMap<string, AnyCommand> = new Map(
     ...[starttls, authenticate, login],
     ...[enable, namespace, select, examine, create, deleteMailbox, rename, subscribe, unsubscribe],
     ...[list, lsub, status, append, replace, uidReplace, idle],
-    ...[getQuota, getQuotaRoot, getMetadata, setMetadata, compress, unauthenticate],
+    ...[getQuota, getQuotaRoot, getMetadata, setMetadata, notify, compress, unauthenticate],
     ...[check, close, unselect, expunge, uidExpunge, search, uidSearch, fetch, uidFetch, store, uidStore],
     ...[copy, uidCopy, move, uidMove, cancelUpdate, sort, uidSort, thread, uidThread, esearch],
   ].map((command): [string, AnyCommand] => [command.name, command as AnyCommand]),

@@ -1,0 +1,26 @@
+import { KNOWN_EVENTS, type NotifyArguments, readNotifyArguments } from '../codec/notify-arguments.ts';
+import { no, ok } from '../completion.ts';
+import { Notifications } from '../notifications.ts';
+import { type Command, SIGNED_IN } from './command.ts';
+
+/** RFC 5465 §3.1. NOTIFY SET implies NOOP, and replaces what was asked for before. */
+export const notify: Command<NotifyArguments> = {
+  name: 'NOTIFY',
+  states: SIGNED_IN,
+  expunges: true,
+  refreshes: true,
+  capability: 'NOTIFY',
+  read: readNotifyArguments,
+  async act(session, { status, groups }) {
+    const known: readonly string[] = KNOWN_EVENTS;
+    if (groups?.some(({ events }) => [...events].some((event) => !known.includes(event)))) {
+      return no(`BADEVENT (${known.join(' ')})`, 'Some of these events are not told');
+    }
+    session.notifyOf(undefined);
+    if (groups === undefined) return ok('NOTIFY completed');
+    const notifications = new Notifications(session, groups);
+    session.notifyOf(notifications);
+    await notifications.begin(status);
+    return ok('NOTIFY completed');
+  },
+};
