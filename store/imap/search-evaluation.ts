@@ -55,6 +55,10 @@ async function evaluate(context: Context, key: SearchKey, candidates: readonly n
       return byMessage(context, candidates, {}, ({ sizeBytes }) =>
         key.relation === 'larger' ? sizeBytes > key.bytes : sizeBytes < key.bytes,
       );
+    case 'emailid':
+      return byMessage(context, candidates, {}, ({ emailId }) => emailId === key.id);
+    case 'threadid':
+      return byMessage(context, candidates, { threadId: true }, ({ threadId }) => threadId === key.id);
     case 'date':
       return byDate(context, key, candidates);
     case 'within': {
@@ -128,7 +132,7 @@ function viewTest(numbering: Numbering, key: SearchKey): ((sequence: number) => 
 async function byMessage(
   { mailstore, view }: Context,
   candidates: readonly number[],
-  wants: { readonly envelope?: boolean },
+  wants: { readonly envelope?: boolean; readonly threadId?: boolean },
   test: (message: FetchedMessage) => boolean,
 ): Promise<number[]> {
   const uids = candidates.map((sequence) => view.uidAt(sequence) ?? 0);
@@ -144,6 +148,11 @@ function byDate(context: Context, key: Key<'date'>, candidates: readonly number[
     // INTERNALDATE is told in UTC, so its day is the one in UTC.
     return byMessage(context, candidates, {}, (message) =>
       compare(Math.floor(message.internalDateMs / DAY_MS), key.relation, key.day),
+    );
+  }
+  if (key.of === 'saved') {
+    return byMessage(context, candidates, {}, (message) =>
+      compare(Math.floor(message.saveDateMs / DAY_MS), key.relation, key.day),
     );
   }
   return byMessage(context, candidates, { envelope: true }, (message) => {

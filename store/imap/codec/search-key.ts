@@ -19,10 +19,12 @@ export type SearchKey =
   /** `day` in days since 1970-01-01; `sent` is the Date field, `internal` INTERNALDATE. */
   | {
       readonly kind: 'date';
-      readonly of: 'internal' | 'sent';
+      readonly of: 'internal' | 'sent' | 'saved';
       readonly relation: DateRelation;
       readonly day: number;
     }
+  /** RFC 8474 §6: the id as it was told. */
+  | { readonly kind: 'emailid' | 'threadid'; readonly id: string }
   | { readonly kind: 'size'; readonly relation: 'larger' | 'smaller'; readonly bytes: number }
   /** RFC 5032: INTERNALDATE lies within so many seconds before now, or further back. */
   | { readonly kind: 'within'; readonly relation: 'older' | 'younger'; readonly seconds: number }
@@ -53,13 +55,17 @@ const FLAGS: Record<string, string> = {
 
 const FIELDS = new Set(['BCC', 'CC', 'FROM', 'SUBJECT', 'TO']);
 
-const DATES: Record<string, readonly ['internal' | 'sent', DateRelation]> = {
+const DATES: Record<string, readonly ['internal' | 'sent' | 'saved', DateRelation]> = {
   BEFORE: ['internal', 'before'],
   ON: ['internal', 'on'],
   SINCE: ['internal', 'since'],
   SENTBEFORE: ['sent', 'before'],
   SENTON: ['sent', 'on'],
   SENTSINCE: ['sent', 'since'],
+  // RFC 8514 §4.3.
+  SAVEDBEFORE: ['saved', 'before'],
+  SAVEDON: ['saved', 'on'],
+  SAVEDSINCE: ['saved', 'since'],
 };
 
 /** What follows `SEARCH `: what to return and a charset, both optional, then the keys. */
@@ -120,13 +126,20 @@ function readNamedKey(args: ArgumentReader, name: string): SearchKey {
       return { kind: 'old' };
     case 'RECENT':
       return { kind: 'recent' };
+    case 'SAVEDATESUPPORTED':
+      // RFC 8514 §4.3: every mailbox here keeps save dates.
+      args.require('SAVEDATE', `search key ${name}`);
+      return { kind: 'all' };
     default:
       break;
   }
   args.space();
   if (FIELDS.has(name)) return { kind: 'header', field: name, text: args.astring() };
   const date = DATES[name];
-  if (date !== undefined) return { kind: 'date', of: date[0], relation: date[1], day: readDate(args) };
+  if (date !== undefined) {
+    if (date[0] === 'saved') args.require('SAVEDATE', `search key ${name}`);
+    return { kind: 'date', of: date[0], relation: date[1], day: readDate(args) };
+  }
   switch (name) {
     case 'KEYWORD':
       return { kind: 'flag', flag: args.atom(), set: true };
@@ -142,6 +155,10 @@ function readNamedKey(args: ArgumentReader, name: string): SearchKey {
       return { kind: 'size', relation: 'smaller', bytes: args.number64() };
     case 'UID':
       return { kind: 'uid', set: args.sequenceSet() };
+    case 'EMAILID':
+    case 'THREADID':
+      args.require('OBJECTID', `search key ${name}`);
+      return { kind: name === 'EMAILID' ? 'emailid' : 'threadid', id: args.atom() };
     case 'NOT':
       return { kind: 'not', key: readSearchKey(args) };
     case 'OLDER':
