@@ -47,6 +47,7 @@ export class SharedView {
     if (head === undefined) return undefined;
     const view = new SharedView(mailboxId, database, keywords, head);
     view.current = await view.#loadColumns();
+    view.head = view.#withUidNext(head);
     view.keywordCount = (await keywords.load(head.ownerId)).length;
     return view;
   }
@@ -117,7 +118,7 @@ export class SharedView {
       this.#expunge(goneUids);
     }
     await this.#learnKeywords();
-    this.head = head;
+    this.head = this.#withUidNext(head);
     return 'current';
   }
 
@@ -169,6 +170,13 @@ export class SharedView {
     }
     for (const row of await this.#withMore(marked)) columns.put(row);
     return columns;
+  }
+
+  /** UIDNEXT lies above every UID, also above those of messages that came after the head was read. */
+  #withUidNext(head: MailboxHead): MailboxHead {
+    const { uids, count } = this.current;
+    const last = count === 0 ? 0 : (uids[count - 1] as number);
+    return last < head.uidNext ? head : { ...head, uidNext: last + 1 };
   }
 
   /** Rows with their keywords from number 64 on. */
