@@ -1,11 +1,12 @@
 import { directorySettings } from '@postern/shared/directory/settings.ts';
-import { legAddress, port } from '@postern/shared/runtime/config.ts';
+import { legAddress, port, secret } from '@postern/shared/runtime/config.ts';
 import { tlsIdentity } from '@postern/shared/runtime/tls.ts';
 import { z } from 'zod';
 import { dnsSettings } from './dns/settings.ts';
 import { contentSettings } from './inbound/content/settings.ts';
 import { authenticationSettings } from './inbound/policy/authentication-settings.ts';
 import { policySettings } from './inbound/policy/settings.ts';
+import { recipientSettings } from './inbound/recipient-settings.ts';
 import { legFaults } from './legs.ts';
 
 const logSettings = z
@@ -17,6 +18,13 @@ const logSettings = z
     file: z.string().optional().describe('File to append to; standard output (the journal) when unset.'),
   })
   .prefault({});
+
+const lmtpSettings = () =>
+  z.strictObject({
+    host: z.string().describe('Host of the store’s LMTP port.'),
+    port: port().default(24).describe('Port of it.'),
+    serverName: z.string().optional().describe('Name that its certificate must carry, if not the host.'),
+  });
 
 const relaySettings = z.strictObject({
   hostname: z.string().describe('Name of this gateway in greetings, Received headers and Authentication-Results.'),
@@ -57,16 +65,19 @@ const relaySettings = z.strictObject({
     .describe('Queue and trace by HTTPS with a client certificate, on the private leg.'),
   innerAddress: legAddress().describe('Address of the private leg: every connection inwards leaves from it.'),
   store: z.strictObject({
-    lmtp: z.strictObject({
-      host: z.string().describe('Host of the store’s LMTP port.'),
-      port: port().default(24).describe('Port of it.'),
-      serverName: z.string().optional().describe('Name that its certificate must carry, if not the host.'),
-    }),
+    lmtp: lmtpSettings(),
+    stores: z
+      .record(z.string().min(1), lmtpSettings())
+      .default({})
+      .describe(
+        'Further stores by name. An account lives in the one that its `mailHost` names (by name or host), or its domain’s transport; all others live in `lmtp`.',
+      ),
     tls: tlsIdentity().describe('Client certificate of this gateway towards the store.'),
     ca: z.string().describe('PEM file of the CA that signed the store’s certificate.'),
     connections: z.int().min(1).default(20).describe('Connections kept to the store.'),
   }),
   directory: directorySettings(),
+  recipients: recipientSettings(),
   dns: dnsSettings(),
   policy: policySettings(),
   authentication: authenticationSettings(),
@@ -103,6 +114,18 @@ const relaySettings = z.strictObject({
         })
         .optional()
         .describe('Where copies for outside targets of aliases go; without it such aliases are refused.'),
+      srs: z
+        .strictObject({
+          domain: z.string().describe('Domain of the rewritten senders; its MX is this gateway.'),
+          secrets: z
+            .array(secret())
+            .min(1)
+            .describe('The first signs; the others are old ones whose bounces are still taken.'),
+        })
+        .optional()
+        .describe(
+          'Forwarded mail leaves with a sender of ours (SRS0=…@domain), so that the next host’s SPF check passes and bounces come back; without it the sender stays as it is.',
+        ),
     })
     .optional()
     .describe('Mail out of the house; without it nothing leaves.'),

@@ -3,15 +3,26 @@ import { createSecureContext } from 'node:tls';
 import { MIN_TLS_VERSION, readTlsIdentity } from '@postern/shared/runtime/tls.ts';
 import { type ClientPool, createClientPool } from '@postern/shared/smtp/client-pool.ts';
 import type { RelayConfig } from './config.ts';
+import type { StoreRoute } from './stores.ts';
 
 /** TCP, TLS and greeting of the store together: it is near, and a message is waiting in its transaction. */
 const STORE_CONNECT_MS = 5_000;
 const STORE_COMMAND_MS = 30_000;
 const SMART_HOST_CONNECTIONS = 4;
 
-/** The way inwards: LMTP over TLS, from the private leg, with our client certificate (invariant 5). */
-export function storePool(config: RelayConfig): ClientPool {
-  const { lmtp, tls, ca, connections } = config.store;
+/** The ways inwards: the default store (named '') and those that entries of the directory name. */
+export function storeRoutes(config: RelayConfig): StoreRoute[] {
+  const others = Object.entries(config.store.stores);
+  return [['', config.store.lmtp] as const, ...others].map(([name, lmtp]) => ({
+    name,
+    host: lmtp.host,
+    pool: storePool(config, lmtp),
+  }));
+}
+
+/** LMTP over TLS, from the private leg, with our client certificate (invariant 5). */
+function storePool(config: RelayConfig, lmtp: RelayConfig['store']['lmtp']): ClientPool {
+  const { tls, ca, connections } = config.store;
   const identity = { ...readTlsIdentity(tls), ca: readFileSync(ca, 'utf8') };
   // Says now, and not at the first message, that a certificate and its key do not fit.
   createSecureContext({ ...identity, minVersion: MIN_TLS_VERSION });

@@ -3,12 +3,13 @@ import type { Log } from '@postern/shared/runtime/log.ts';
 import { readTlsIdentity } from '@postern/shared/runtime/tls.ts';
 import { type Listener, type ListenerLimits, startListener } from '@postern/shared/smtp/listener.ts';
 import type { RelayConfig } from './config.ts';
-import { smartHostPool, storePool } from './hops.ts';
+import { smartHostPool, storeRoutes } from './hops.ts';
 import { type InboundParts, openInbound } from './inbound/open-inbound.ts';
 import { QueueRunner } from './spool/queue-runner.ts';
 import { Spool } from './spool/spool.ts';
 import { lockSpool } from './spool/spool-lock.ts';
-import { StoreLink } from './store-link.ts';
+import type { StoreHealth } from './store-link.ts';
+import { Stores } from './stores.ts';
 
 /** Longest that a stop waits for transactions in DATA. */
 const CLOSE_GRACE_MS = 10_000;
@@ -30,7 +31,7 @@ export interface Relay {
   readonly sessions: number;
   /** Messages that wait in the spool; 0 in a worker. */
   readonly queued: number;
-  readonly storeHealth: StoreLink['health'];
+  readonly storeHealth: StoreHealth;
   /**
    * Takes new settings and reads the certificates anew; sessions that are open end under the old ones. Rejects, and keeps
    * everything as it was, when a certificate does not load. Resolves with the settings that differ and want a restart.
@@ -56,8 +57,8 @@ export async function startRelay(config: RelayConfig, log: Log, role: RelayRole 
     }
     const spool = await Spool.open(config.spool.path, role !== 'worker');
     closings.push(() => spool.close());
-    const store = new StoreLink(storePool(config), config.spool.storeTestMs);
-    closings.push(() => store.close());
+    const stores = new Stores(storeRoutes(config), config.spool.storeTestMs);
+    closings.push(() => stores.close());
     const smartHost = smartHostPool(config);
     if (smartHost !== undefined) closings.push(() => smartHost.close());
     const refusedLater = {
@@ -67,7 +68,11 @@ export async function startRelay(config: RelayConfig, log: Log, role: RelayRole 
     };
     let queue: QueueRunner | undefined;
     if (role !== 'worker') {
-      const runner = new QueueRunner(spool, store, smartHost, log, { ...config.spool, refusedLater });
+      const runner = new QueueRunner(spool, stores, smartHost, log, {
+        ...config.spool,
+        refusedLater,
+        srs: config.outbound?.srs,
+      });
       closings.push(() => runner.close());
       await runner.start();
       queue = runner;
@@ -75,7 +80,7 @@ export async function startRelay(config: RelayConfig, log: Log, role: RelayRole 
     // The process that keeps the spool looks into its folder each second, and finds there what a worker put.
     const parts: InboundParts = {
       spool,
-      store,
+      stores,
       queue: queue ?? { added: () => undefined },
       mailLeaves: smartHost !== undefined,
     };
@@ -110,18 +115,18 @@ export async function startRelay(config: RelayConfig, log: Log, role: RelayRole 
         return queue?.size ?? 0;
       },
       get storeHealth() {
-        return store.health;
+        return stores.health;
       },
       async reload(wanted) {
         const next = { ...wanted, ...pick(config, FIXED) };
         const identity = readTlsIdentity(next.smtp.tls);
-        const pool = storePool(next);
+        const routes = storeRoutes(next);
         for (const listener of listeners) listener.checkTls(identity);
         inbound.replace(next);
         for (const listener of listeners) {
           listener.update({ tls: identity, handlers: inbound.handlers, limits: listenerLimits(next) });
         }
-        await store.replacePool(pool);
+        await stores.replace(routes);
         return FIXED.filter((name) => JSON.stringify(wanted[name]) !== JSON.stringify(config[name]));
       },
       close,

@@ -4,14 +4,13 @@ import type { Placement } from '@postern/shared/delivery/placement.ts';
 import { receivedHeader, type TransmissionProtocol } from '@postern/shared/message/trace-header.ts';
 import type { Log } from '@postern/shared/runtime/log.ts';
 import * as events from '@postern/shared/runtime/mail-events.ts';
-import type { Envelope, EnvelopeRecipient } from '@postern/shared/smtp/envelope.ts';
 import type { ReceivedEnvelope, ReceivedMessage, SmtpSession } from '@postern/shared/smtp/listener.ts';
 import { type Reply, reply, replyLine } from '@postern/shared/smtp/reply.ts';
 import type { QueueRunner } from '../spool/queue-runner.ts';
 import { quarantineHeader, type RefusedLaterOptions, remedyFor } from '../spool/refused-later.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { SpoolEnvelope, SpoolRecipient } from '../spool/spool-file.ts';
-import type { StoreLink } from '../store-link.ts';
+import type { StoredRecipient, Stores } from '../stores.ts';
 import { scanHeader } from './header-scan.ts';
 import type { Inspection, Inspector } from './inspection.ts';
 import type { PolicyNote } from './policy/rule.ts';
@@ -30,8 +29,6 @@ export interface ForwardOptions {
 const TOO_MANY_HOPS = reply(554, '5.4.6', 'This message goes round in circles');
 /** Invariant 1: no 250 without durability. */
 const CANNOT_KEEP = reply(452, '4.3.1', 'Insufficient system storage, please try again later');
-const STORE_AWAY = reply(451, '4.4.1', 'The store is away');
-const STORE_LATE = reply(451, '4.4.1', 'The store did not answer in time');
 
 /** Part of the budget that is left to the spool when the store does not answer in time. */
 const SPOOL_SHARE = 0.1;
@@ -60,12 +57,12 @@ interface Answer {
 }
 
 /**
- * Passes a message on within its SMTP transaction (cut-through): one LMTP transaction for all accounts, whose verdicts make
+ * Passes a message on within its SMTP transaction (cut-through): one LMTP transaction a store, whose verdicts make
  * the one reply. What the store does not take now is made durable in the spool before the 250, under the same
  * delivery id, so that it does not matter whether the store took it after all (invariant 2).
  */
 export class Forward {
-  readonly #store: StoreLink;
+  readonly #stores: Stores;
   readonly #spool: Spool;
   readonly #queue: Pick<QueueRunner, 'added'>;
   readonly #inspector: Inspector;
@@ -73,14 +70,14 @@ export class Forward {
   readonly #options: ForwardOptions;
 
   constructor(
-    store: StoreLink,
+    stores: Stores,
     spool: Spool,
     queue: Pick<QueueRunner, 'added'>,
     inspector: Inspector,
     log: Log,
     options: ForwardOptions,
   ) {
-    this.#store = store;
+    this.#stores = stores;
     this.#spool = spool;
     this.#queue = queue;
     this.#inspector = inspector;
@@ -212,34 +209,13 @@ export class Forward {
     return await this.#keep(inHand, left, causeOf(first));
   }
 
-  /** One LMTP transaction within the budget; late means deferred. */
-  async #offer(
-    inHand: InHand,
-    recipients: readonly EnvelopeRecipient[],
-    startedAt: number,
-  ): Promise<readonly Outcome[]> {
-    const allDeferred = (why: Reply): Outcome[] => recipients.map(() => ({ kind: 'deferred', reply: why }));
-    if (!this.#store.worthTrying) return allDeferred(STORE_AWAY);
+  /** One LMTP transaction for each store, within the budget; late means deferred. */
+  #offer(inHand: InHand, recipients: readonly StoredRecipient[], startedAt: number): Promise<readonly Outcome[]> {
     const { reversePath, body, smtpUtf8, ret, envid, requireTls } = inHand.envelope;
-    const envelope: Envelope = { reversePath, body, smtpUtf8, ret, envid, requireTls, recipients };
-    let timer: NodeJS.Timeout | undefined;
+    const envelope = { reversePath, body, smtpUtf8, ret, envid, requireTls, recipients };
     const budgetMs = this.#options.finalReplyMs * (1 - SPOOL_SHARE) - (performance.now() - startedAt);
-    const late = new Promise<Outcome[]>((resolve) => {
-      timer = setTimeout(() => {
-        this.#store.noteLate();
-        resolve(allDeferred(STORE_LATE));
-      }, budgetMs);
-    });
-    try {
-      const sent = this.#store.send(envelope, inHand.content, {
-        deliveryId: inHand.id,
-        size: inHand.bytes,
-        placement: inHand.placement,
-      });
-      return await Promise.race([sent, late]);
-    } finally {
-      clearTimeout(timer);
-    }
+    const { id, bytes, placement } = inHand;
+    return this.#stores.send(envelope, inHand.content, { deliveryId: id, size: bytes, placement, budgetMs });
   }
 
   /** Makes what is left of a message durable; what was refused for good is handled by invariant 3. */
@@ -311,13 +287,14 @@ export class Forward {
 }
 
 function spoolRecipient(
-  recipient: EnvelopeRecipient,
+  recipient: StoredRecipient,
   route: SpoolRecipient['route'],
   outcome: Outcome | undefined,
 ): SpoolRecipient {
   return {
     address: recipient.address,
     route,
+    store: recipient.store === '' ? undefined : recipient.store,
     notify: recipient.notify === undefined ? undefined : [...recipient.notify],
     orcpt: recipient.orcpt,
     status: outcome?.kind === 'failed' ? 'failed' : 'pending',

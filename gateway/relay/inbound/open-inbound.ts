@@ -6,7 +6,7 @@ import type { RelayConfig } from '../config.ts';
 import { openResolver } from '../dns/resolver.ts';
 import type { QueueRunner } from '../spool/queue-runner.ts';
 import type { Spool } from '../spool/spool.ts';
-import type { StoreLink } from '../store-link.ts';
+import type { Stores } from '../stores.ts';
 import { contentRules } from './content/content-rules.ts';
 import { Forward } from './forward.ts';
 import { Inspector } from './inspection.ts';
@@ -17,7 +17,7 @@ import { inboundHandlers } from './session.ts';
 /** What outlives a change of settings. */
 export interface InboundParts {
   readonly spool: Spool;
-  readonly store: StoreLink;
+  readonly stores: Stores;
   readonly queue: Pick<QueueRunner, 'added'>;
   /** There is a smart host for outside targets of aliases. */
   readonly mailLeaves: boolean;
@@ -71,11 +71,26 @@ export function openInbound(config: RelayConfig, parts: InboundParts, log: Log):
 function openGeneration(config: RelayConfig, parts: InboundParts, log: Log, onIdle: () => void): Generation {
   const { limits } = config;
   const directorySettings = { localAddress: config.innerAddress, ...config.directory };
-  const directory = cachedDirectory(openLdapDirectory(directorySettings, log), config.directory);
+  const directory = cachedDirectory(openLdapDirectory(directorySettings, log), {
+    ...config.directory,
+    staleMs: config.recipients.staleMs,
+    onStale: (address, ageMs, cause) =>
+      log.warn({ event: 'directory-stale-answer', address, ageSeconds: Math.round(ageMs / 1000), cause }),
+  });
   const recipients = new Recipients(
     directory,
-    parts.store,
-    { ...limits, defaultDomain: config.directory.defaultDomain },
+    parts.stores,
+    {
+      ...limits,
+      defaultDomain: config.directory.defaultDomain,
+      sitePostmaster: config.recipients.sitePostmaster,
+      guesses: {
+        ...config.recipients,
+        pauseMs: config.recipients.tarpitMs,
+        maxPauseMs: config.recipients.maxTarpitMs,
+      },
+      srs: config.outbound?.srs,
+    },
     parts.mailLeaves,
   );
   const { hostname } = config;
@@ -93,9 +108,9 @@ function openGeneration(config: RelayConfig, parts: InboundParts, log: Log, onId
     resolver,
     contentRules: contentRules(config.content),
   });
-  const { spool, store, queue, mailLeaves } = parts;
+  const { spool, stores, queue, mailLeaves } = parts;
   const refusedLater = { hostname, quarantineAddress: config.content.quarantineAddress, mailLeaves };
-  const forward = new Forward(store, spool, queue, inspector, log, { ...limits, hostname, refusedLater });
+  const forward = new Forward(stores, spool, queue, inspector, log, { ...limits, hostname, refusedLater });
   const handlers = inboundHandlers(recipients, forward, policy, log);
   const generation: Generation = {
     handlers: {

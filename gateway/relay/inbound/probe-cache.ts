@@ -1,7 +1,7 @@
 import type { Outcome } from '@postern/shared/delivery/outcome.ts';
 
 /** Asks the store for its word on one account and a message of a size. */
-export type Probe = (address: string, sizeBytes: number | undefined) => Promise<Outcome | undefined>;
+export type Probe = (address: string, sizeBytes: number | undefined, store: string) => Promise<Outcome | undefined>;
 
 interface Kept {
   readonly outcome: Outcome;
@@ -20,9 +20,9 @@ export function cachedProbe(probe: Probe, ttlMs: number, maxEntries = 10_000, no
   const kept = new Map<string, Kept>();
   const asking = new Map<string, Promise<Outcome | undefined>>();
 
-  const ask = async (key: string, address: string, sizeBytes: number | undefined): Promise<Outcome | undefined> => {
+  const ask = async (key: string, ...[address, sizeBytes, store]: Parameters<Probe>): Promise<Outcome | undefined> => {
     try {
-      const outcome = await probe(address, sizeBytes);
+      const outcome = await probe(address, sizeBytes, store);
       if (outcome !== undefined && (outcome.kind !== 'deferred' || outcome.reply.enhanced.startsWith('4.2.'))) {
         kept.delete(address);
         if (kept.size >= maxEntries) kept.delete(kept.keys().next().value ?? '');
@@ -34,7 +34,7 @@ export function cachedProbe(probe: Probe, ttlMs: number, maxEntries = 10_000, no
     }
   };
 
-  return (address, sizeBytes) => {
+  return (address, sizeBytes, store) => {
     const known = kept.get(address);
     if (known !== undefined) {
       const size = sizeBytes ?? 0;
@@ -44,7 +44,7 @@ export function cachedProbe(probe: Probe, ttlMs: number, maxEntries = 10_000, no
     const key = `${sizeBytes ?? 0} ${address}`;
     const underWay = asking.get(key);
     if (underWay !== undefined) return underWay;
-    const question = ask(key, address, sizeBytes);
+    const question = ask(key, address, sizeBytes, store);
     asking.set(key, question);
     return question;
   };

@@ -28,6 +28,18 @@ const FAILURES: Readonly<Record<'loop' | 'too-deep' | 'too-many-targets', Reply>
   'too-many-targets': reply(550, '5.5.3', 'This address leads to too many others'),
 };
 
+/** RFC 3463 §3.8: the client asked for too many addresses that nobody has. */
+export const TOO_MANY_GUESSES = reply(450, '4.7.1', 'Too many unknown recipients from your address, try again later');
+
+export const STORE_NOT_CONFIGURED = reply(451, '4.3.5', 'The mail system is not set up well, please try again later');
+
+export const BOUNCE_ADDRESS_REFUSALS: Readonly<Record<'malformed' | 'forged' | 'expired' | 'no-bounce', Reply>> = {
+  malformed: reply(550, '5.1.1', 'No such user here'),
+  forged: reply(550, '5.1.1', 'No such user here'),
+  expired: reply(550, '5.1.6', 'This bounce address has expired'),
+  'no-bounce': reply(550, '5.7.1', 'This address takes bounces alone'),
+};
+
 const OUTSIDE_ONLY = reply(550, '5.7.1', 'This address forwards to the outside, which is not offered here');
 
 /** What the directory's answer means for RCPT. `mailLeaves`: copies for outside targets have a way out. */

@@ -1,11 +1,22 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Outcome } from '@postern/shared/delivery/outcome.ts';
 import type { Directory } from '@postern/shared/directory/directory.ts';
-import { expandRecipient } from '@postern/shared/directory/recipients.ts';
+import { type Expansion, expandRecipient } from '@postern/shared/directory/recipients.ts';
 import type { EnvelopeRecipient } from '@postern/shared/smtp/envelope.ts';
 import type { Reply } from '@postern/shared/smtp/reply.ts';
-import type { StoreLink } from '../store-link.ts';
+import { type SrsKeys, srsDecode } from '../outbound/srs.ts';
+import type { StoredRecipient, Stores } from '../stores.ts';
 import { cachedProbe } from './probe-cache.ts';
-import { decideByDirectory, decideByStore, RECIPIENT_OK, TOO_MANY_RECIPIENTS } from './recipient-replies.ts';
+import { type GuessLimits, RecipientGuesses } from './recipient-guesses.ts';
+import {
+  BOUNCE_ADDRESS_REFUSALS,
+  decideByDirectory,
+  decideByStore,
+  RECIPIENT_OK,
+  STORE_NOT_CONFIGURED,
+  TOO_MANY_GUESSES,
+  TOO_MANY_RECIPIENTS,
+} from './recipient-replies.ts';
 import type { Transaction } from './transaction.ts';
 
 /** How long the store's word on a recipient is kept. */
@@ -26,71 +37,142 @@ export interface RecipientLimits {
   readonly maxAliasTargets: number;
   readonly maxAliasDepth: number;
   readonly probeMs: number;
+  /** Who gets the mail of postmaster@ and abuse@ where the directory has neither. */
+  readonly sitePostmaster?: string | undefined;
+  readonly guesses: GuessLimits;
+  readonly srs?: SrsKeys | undefined;
 }
 
-/** Answers RCPT: first the directory, then, if it can be had in time, the store. */
+/** Answers RCPT: first the directory, then, if it can be had in time, the stores. */
 export class Recipients {
   readonly #directory: Directory;
-  readonly #store: StoreLink;
+  readonly #stores: Stores;
   readonly #limits: RecipientLimits;
   readonly #mailLeaves: boolean;
-  readonly #probe: (address: string, sizeBytes: number | undefined) => Promise<Outcome | undefined>;
+  readonly #guesses: RecipientGuesses;
+  readonly #probe: (address: string, sizeBytes: number | undefined, store: string) => Promise<Outcome | undefined>;
 
-  constructor(directory: Directory, store: StoreLink, limits: RecipientLimits, mailLeaves: boolean) {
+  constructor(directory: Directory, stores: Stores, limits: RecipientLimits, mailLeaves: boolean) {
     this.#directory = directory;
-    this.#store = store;
+    this.#stores = stores;
     this.#limits = limits;
     this.#mailLeaves = mailLeaves;
+    this.#guesses = new RecipientGuesses(limits.guesses);
     // Probed with the null reverse-path: the word is about the recipient and is shared by all senders.
-    this.#probe = cachedProbe(async (address, size) => {
-      const smtpUtf8 = /[^\x00-\x7f]/.test(address);
-      const [outcome] = await this.#store.probe('', [address], { size, smtpUtf8 });
-      return outcome;
-    }, PROBE_TTL_MS);
+    this.#probe = cachedProbe(
+      (address, size, store) => this.#stores.probe(store, address, { size, smtpUtf8: /[^\x00-\x7f]/.test(address) }),
+      PROBE_TTL_MS,
+    );
   }
 
-  /** Decides on one recipient, and when it is accepted adds what it comes to to the transaction. */
-  async check(recipient: EnvelopeRecipient, transaction: Transaction): Promise<RecipientAnswer> {
-    const { defaultDomain, maxAliasDepth, maxAliasTargets, maxRecipients } = this.#limits;
-    // RFC 5321 §4.5.1: <postmaster> without a domain is ours.
-    const bare = !recipient.address.includes('@');
-    const asked = bare && defaultDomain !== undefined ? `${recipient.address}@${defaultDomain}` : recipient.address;
-    const expansion = await expandRecipient(this.#directory, asked, {
+  /**
+   * Decides on one recipient, and when it is accepted adds what it comes to to the transaction. A client that has asked
+   * for many unknown ones waits, and later is not answered at all.
+   */
+  async check(
+    recipient: EnvelopeRecipient,
+    transaction: Transaction,
+    client: string,
+    reversePath: string,
+  ): Promise<RecipientAnswer> {
+    const verdict = this.#guesses.judge(client);
+    if (verdict.kind === 'refuse') {
+      return { reply: TOO_MANY_GUESSES, cause: `too many unknown recipients; again in ${verdict.retryMs} ms` };
+    }
+    if (verdict.pauseMs > 0) await pause(verdict.pauseMs);
+    const target = this.#askedAddress(recipient.address, reversePath);
+    if (typeof target !== 'string') return target;
+    const { defaultDomain, sitePostmaster, maxAliasDepth, maxAliasTargets } = this.#limits;
+    const expansion = await expandRecipient(this.#directory, target, {
       defaultDomain,
+      sitePostmaster,
+      followForwards: true,
       maxDepth: maxAliasDepth,
       maxTargets: maxAliasTargets,
     });
+    if (expansion.kind === 'refused') {
+      const bouncesOut = target !== recipient.address && expansion.why === 'no-such-domain' && this.#mailLeaves;
+      // The sender of mail that we forwarded lives elsewhere: its bounce goes out again.
+      if (bouncesOut && isSrs(recipient.address, this.#limits.srs)) {
+        return this.#accept({ accounts: [], outside: [target] }, recipient, transaction);
+      }
+      if (expansion.why === 'no-such-user' || expansion.why === 'no-such-domain') this.#guesses.noteUnknown(client);
+    }
     const decision = decideByDirectory(expansion, this.#mailLeaves);
     if (decision.kind === 'refuse') return decision;
     if (expansion.kind !== 'resolved') throw new Error(`accepted an address that is ${expansion.kind}`);
+    return await this.#accept(expansion, recipient, transaction);
+  }
 
+  /** The address to look up: bare names get their domain, rewritten senders (SRS) are those that they stand for. */
+  #askedAddress(address: string, reversePath: string): string | RecipientAnswer {
+    const { defaultDomain, sitePostmaster, srs } = this.#limits;
+    if (!address.includes('@')) {
+      // RFC 5321 §4.5.1: <postmaster> without a domain is ours.
+      if (defaultDomain !== undefined) return `${address}@${defaultDomain}`;
+      return sitePostmaster?.includes('@') === true ? sitePostmaster : address;
+    }
+    if (srs === undefined) return address;
+    const decoded = srsDecode(address, srs, Date.now());
+    if (decoded.ok) {
+      // Only bounces come to a rewritten sender; for all other mail it would be an open door to one address outside.
+      if (reversePath === '') return decoded.address;
+      return { reply: BOUNCE_ADDRESS_REFUSALS['no-bounce'], cause: 'mail to a rewritten sender that is no bounce' };
+    }
+    if (decoded.why === 'no-srs') return address;
+    return { reply: BOUNCE_ADDRESS_REFUSALS[decoded.why], cause: `rewritten sender: ${decoded.why}` };
+  }
+
+  async #accept(
+    expansion: Pick<Extract<Expansion, { kind: 'resolved' }>, 'accounts' | 'outside'>,
+    recipient: EnvelopeRecipient,
+    transaction: Transaction,
+  ): Promise<RecipientAnswer> {
     const outside = this.#mailLeaves ? expansion.outside : [];
     const total = transaction.accounts.size + transaction.outside.size + expansion.accounts.length + outside.length;
-    if (total > maxRecipients) return { reply: TOO_MANY_RECIPIENTS, cause: `${total} recipients after expansion` };
-
-    const addresses = expansion.accounts.map(({ account }) => account.address);
-    if (outside.length === 0) {
-      const word = decideByStore(await this.#storesWord(addresses, transaction.sizeBytes));
-      if (word.kind === 'refuse') return word;
+    if (total > this.#limits.maxRecipients) {
+      return { reply: TOO_MANY_RECIPIENTS, cause: `${total} recipients after expansion` };
     }
     const { notify, orcpt } = recipient;
-    for (const address of addresses) addOnce(transaction.accounts, address.toLowerCase(), { address, notify, orcpt });
+    const stored: StoredRecipient[] = [];
+    for (const { account } of expansion.accounts) {
+      const store = this.#stores.nameOf(account.mailHost);
+      if (store === undefined) {
+        const cause = `${account.address} lives in ${account.mailHost}, which is none of store.stores`;
+        return { reply: STORE_NOT_CONFIGURED, cause };
+      }
+      stored.push({ address: account.address, notify, orcpt, store });
+    }
+    if (outside.length === 0) {
+      const word = decideByStore(await this.#storesWord(stored, transaction.sizeBytes));
+      if (word.kind === 'refuse') return word;
+    }
+    for (const one of stored) addOnce(transaction.accounts, one.address.toLowerCase(), one);
     for (const address of outside) addOnce(transaction.outside, address, { address, notify, orcpt });
     const leftOut = this.#mailLeaves || expansion.outside.length === 0 ? undefined : expansion.outside;
     return { reply: RECIPIENT_OK, leftOut };
   }
 
-  /** The store's word on each account, or undefined where it is not to be had within the deadline. */
-  async #storesWord(addresses: readonly string[], size: number | undefined): Promise<readonly (Outcome | undefined)[]> {
-    if (!this.#store.worthTrying) return [];
+  /** The stores' word on each account, or undefined where it is not to be had within the deadline. */
+  async #storesWord(
+    recipients: readonly StoredRecipient[],
+    size: number | undefined,
+  ): Promise<readonly (Outcome | undefined)[]> {
     let timer: NodeJS.Timeout | undefined;
+    const open = new Set(recipients.map(({ store }) => store));
     const late = new Promise<readonly undefined[]>((resolve) => {
       timer = setTimeout(() => {
-        this.#store.noteLate();
+        for (const store of open) this.#stores.linkOf(store)?.noteLate();
         resolve([]);
       }, this.#limits.probeMs);
     });
-    const words = Promise.all(addresses.map((address) => this.#probe(address, size)));
+    const words = Promise.all(
+      recipients.map(async ({ address, store = '' }) => {
+        const word = await this.#probe(address, size, store);
+        open.delete(store);
+        return word;
+      }),
+    );
     try {
       return await Promise.race([words, late]);
     } finally {
@@ -99,6 +181,10 @@ export class Recipients {
   }
 }
 
-function addOnce(map: Map<string, EnvelopeRecipient>, key: string, recipient: EnvelopeRecipient): void {
+function isSrs(address: string, srs: SrsKeys | undefined): boolean {
+  return srs !== undefined && srsDecode(address, srs, Date.now()).ok;
+}
+
+function addOnce<T>(map: Map<string, T>, key: string, recipient: T): void {
   if (!map.has(key)) map.set(key, recipient);
 }

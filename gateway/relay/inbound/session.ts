@@ -44,7 +44,7 @@ export function inboundHandlers(recipients: Recipients, forward: Forward, policy
         events.refused(log, { ...ids, service: 'smtp', client, stage, reply: replyLine(answer), ...policyNotes });
         return answer;
       }
-      const answer = await recipients.check(recipient, transaction);
+      const answer = await recipients.check(recipient, transaction, session.remoteAddress, reversePath);
       if (judgement !== undefined && answer.cause === undefined) noteJudgement(transaction, judgement);
       if (answer.cause !== undefined) {
         const line = replyLine(answer.reply);

@@ -1,4 +1,5 @@
 import type { EnvelopeRecipient } from '@postern/shared/smtp/envelope.ts';
+import type { StoredRecipient } from '../stores.ts';
 import type { Judgement } from './policy/policy.ts';
 import type { PolicyNote } from './policy/rule.ts';
 
@@ -8,7 +9,7 @@ import type { PolicyNote } from './policy/rule.ts';
  */
 export interface Transaction {
   /** By lower-cased primary address. */
-  readonly accounts: Map<string, EnvelopeRecipient>;
+  readonly accounts: Map<string, StoredRecipient>;
   /** Outside targets of aliases, by address with a lower-cased domain. */
   readonly outside: Map<string, EnvelopeRecipient>;
   /** Octets that the client announced (RFC 1870). */

@@ -1,10 +1,13 @@
+import { DestinationPace } from '@postern/shared/delivery/destination-pace.ts';
 import type { Outcome } from '@postern/shared/delivery/outcome.ts';
 import { retryPauseMs } from '@postern/shared/delivery/retry-schedule.ts';
 import type { Log } from '@postern/shared/runtime/log.ts';
 import * as events from '@postern/shared/runtime/mail-events.ts';
 import type { ClientPool } from '@postern/shared/smtp/client-pool.ts';
 import { reply, replyLine } from '@postern/shared/smtp/reply.ts';
-import { healthOfOutcome, type StoreLink } from '../store-link.ts';
+import { type SrsKeys, srsEncode } from '../outbound/srs.ts';
+import { healthOfOutcome } from '../store-link.ts';
+import type { Stores } from '../stores.ts';
 import { applyOutcomes, expire, recipientsOf } from './attempt.ts';
 import { type RefusedLaterOptions, remedyFor } from './refused-later.ts';
 import type { Spool, SpooledMessage } from './spool.ts';
@@ -17,6 +20,8 @@ export interface QueueOptions {
   readonly lifetimeMs: number;
   readonly concurrency: number;
   readonly refusedLater: RefusedLaterOptions;
+  /** Rewrites the sender of mail that leaves; it stays as it is without. */
+  readonly srs?: SrsKeys | undefined;
 }
 
 /** What is kept in memory of a waiting message; the rest is read when its turn comes. */
@@ -24,9 +29,19 @@ interface Waiting {
   readonly id: string;
   nextTryAt: number;
   attempts: number;
-  /** The store did not take it, and not because of the message: it is due as soon as the store is back. */
-  waitsForStore: boolean;
+  /** Stores that did not take it, and not because of the message: it is due as soon as one of them is back. */
+  waitsFor: readonly string[];
+  /** The store whose pace it goes at: the first one that it has a recipient in. */
+  store: string;
 }
+
+/** When a store that is away or ailing may be tested again. */
+interface Test {
+  nextAt: number;
+  pauseMs: number;
+}
+
+type Outcomes = ReadonlyMap<SpoolRecipient, Outcome>;
 
 /** How often the folder is looked at for what an administrator did. */
 const WATCH_MS = 1_000;
@@ -42,7 +57,7 @@ const NO_SMART_HOST = reply(451, '4.4.1', 'No smart host is configured');
  */
 export class QueueRunner {
   readonly #spool: Spool;
-  readonly #store: StoreLink;
+  readonly #stores: Stores;
   readonly #smartHost: ClientPool | undefined;
   readonly #log: Log;
   readonly #options: QueueOptions;
@@ -51,19 +66,18 @@ export class QueueRunner {
   #timer: NodeJS.Timeout | undefined;
   #plannedAt = Number.POSITIVE_INFINITY;
   #closed = false;
-  #nextTestAt = 0;
-  #testPauseMs: number;
+  readonly #tests = new Map<string, Test>();
+  readonly #paces = new Map<string, DestinationPace>();
   #nextWatchAt = 0;
   #marks = '';
 
-  constructor(spool: Spool, store: StoreLink, smartHost: ClientPool | undefined, log: Log, options: QueueOptions) {
+  constructor(spool: Spool, stores: Stores, smartHost: ClientPool | undefined, log: Log, options: QueueOptions) {
     this.#spool = spool;
-    this.#store = store;
+    this.#stores = stores;
     this.#smartHost = smartHost;
     this.#log = log;
     this.#options = options;
-    this.#testPauseMs = options.storeTestMs;
-    store.onUp = () => this.#storeIsUp();
+    stores.onUp = (store) => this.#storeIsUp(store);
   }
 
   /** Messages that wait, those in hand included. */
@@ -81,13 +95,14 @@ export class QueueRunner {
   /** A message has just been made durable in the active folder; `later` when the store did not take it a moment ago. */
   added(envelope: SpoolEnvelope, due: 'now' | 'later'): void {
     const { attempts, nextTryAt } = envelope.state;
-    const waitsForStore = envelope.state.recipients.some((r) => r.route === 'store');
+    const stores = storesOf(envelope.state.recipients);
     const first = due === 'now' ? 0 : this.#options.storeTestMs;
     this.#waiting.set(envelope.deliveryId, {
       id: envelope.deliveryId,
       nextTryAt: nextTryAt + first,
       attempts,
-      waitsForStore,
+      waitsFor: stores,
+      store: stores[0] ?? '',
     });
     this.#plan(first);
   }
@@ -99,11 +114,12 @@ export class QueueRunner {
     await Promise.allSettled(this.#inFlight.values());
   }
 
-  #storeIsUp(): void {
+  #storeIsUp(store: string): void {
     const now = Date.now();
-    this.#testPauseMs = this.#options.storeTestMs;
+    this.#tests.delete(store);
     for (const entry of this.#waiting.values()) {
-      if (entry.waitsForStore && entry.attempts <= PROMPT_ATTEMPTS) entry.nextTryAt = Math.min(entry.nextTryAt, now);
+      if (entry.waitsFor.includes(store) && entry.attempts <= PROMPT_ATTEMPTS)
+        entry.nextTryAt = Math.min(entry.nextTryAt, now);
     }
     this.#plan(0);
   }
@@ -134,17 +150,14 @@ export class QueueRunner {
     for (const entry of this.#waiting.values()) {
       if (this.#closed || this.#inFlight.size >= this.#options.concurrency) return;
       if (this.#inFlight.has(entry.id)) continue;
-      const testing = entry.waitsForStore && this.#store.health !== 'up';
+      const silent = this.#silentStore(entry);
+      const testing = silent !== undefined;
       if (testing) {
-        if (now < this.#nextTestAt) continue;
-        this.#nextTestAt = now + this.#testPauseMs;
-        if (this.#store.health === 'ailing') {
-          this.#testPauseMs = Math.min(this.#testPauseMs * 1.5, Math.max(MAX_AILING_TEST_MS, this.#testPauseMs));
-        }
+        if (!this.#mayTest(silent, now)) continue;
         // The next test is another message's turn.
         this.#waiting.delete(entry.id);
         this.#waiting.set(entry.id, entry);
-      } else if (entry.nextTryAt > now) {
+      } else if (entry.nextTryAt > now || !this.#paceOf(entry.store).isFree) {
         continue;
       }
       const work = this.#try(entry, !testing).finally(() => {
@@ -152,8 +165,34 @@ export class QueueRunner {
         this.#plan(0);
       });
       this.#inFlight.set(entry.id, work);
-      if (testing) return;
     }
+  }
+
+  /** The store that it waits for, when none of those can take it now. */
+  #silentStore(entry: Waiting): string | undefined {
+    const [first] = entry.waitsFor;
+    return entry.waitsFor.some((store) => this.#stores.linkOf(store)?.health === 'up') ? undefined : first;
+  }
+
+  /** Whether it is time to test a store with one message; longer pauses for one that answers and cannot. */
+  #mayTest(store: string, now: number): boolean {
+    const test = this.#tests.get(store) ?? { nextAt: 0, pauseMs: this.#options.storeTestMs };
+    if (now < test.nextAt) return false;
+    test.nextAt = now + test.pauseMs;
+    if (this.#stores.linkOf(store)?.health === 'ailing') {
+      test.pauseMs = Math.min(test.pauseMs * 1.5, Math.max(MAX_AILING_TEST_MS, test.pauseMs));
+    }
+    this.#tests.set(store, test);
+    return true;
+  }
+
+  #paceOf(store: string): DestinationPace {
+    let pace = this.#paces.get(store);
+    if (pace === undefined) {
+      pace = new DestinationPace(this.#options.concurrency);
+      this.#paces.set(store, pace);
+    }
+    return pace;
   }
 
   async #try(entry: Waiting, counts: boolean): Promise<void> {
@@ -179,39 +218,51 @@ export class QueueRunner {
     const { envelope } = message;
     const pending = recipientsOf(message.state, 'pending');
     const triedAt = Date.now();
-    const [stored, sent] = await Promise.all([
-      this.#send(message, pending, 'store'),
-      this.#send(message, pending, 'smart-host'),
-    ]);
+    const [stored, sent] = await Promise.all([this.#toStores(message, pending), this.#toOutside(message, pending)]);
     const outcomes = new Map([...stored, ...sent]);
-    const healths = [...stored.values()].map(healthOfOutcome);
-    const storeSilent = healths.includes('away') || healths.includes('ailing');
+    const silent = [...stored].filter(([, outcome]) => isSilence(outcome)).map(([recipient]) => recipient);
     // A try that found nobody there is no try of the message; one whose connection died may be.
     const nobodyThere = sent.size === 0 && [...stored.values()].every((o) => o.reply.enhanced === '4.4.1');
     const counted = counts && !nobodyThere;
     const nextTryAt = Date.now() + this.#pause(entry.attempts + 1);
     let state = applyOutcomes(message.state, outcomes, { triedAt, nextTryAt, counts: counted });
-    if (triedAt - envelope.receivedAt > this.#options.lifetimeMs) state = expire(state);
+    if (triedAt - (state.requeuedAt ?? envelope.receivedAt) > this.#options.lifetimeMs) state = expire(state);
     this.#tell(envelope, message.state, state, nextTryAt);
     await this.#settle(message, state);
     entry.attempts = state.attempts;
     entry.nextTryAt = nextTryAt;
-    entry.waitsForStore = storeSilent;
+    entry.waitsFor = storesOf(silent);
+    entry.store = storesOf(recipientsOf(state, 'pending'))[0] ?? entry.store;
   }
 
-  /** Sends to the pending recipients of one route, in one transaction. */
-  async #send(
-    message: SpooledMessage,
-    pending: readonly SpoolRecipient[],
-    route: SpoolRecipient['route'],
-  ): Promise<Map<SpoolRecipient, Outcome>> {
-    const recipients = pending.filter((r) => r.route === route);
+  /** Sends to the pending recipients who live here, at the pace of their store. */
+  async #toStores(message: SpooledMessage, pending: readonly SpoolRecipient[]): Promise<Outcomes> {
+    const recipients = pending.filter((r) => r.route === 'store');
     if (recipients.length === 0) return new Map();
-    const hop = route === 'store' ? this.#store : this.#smartHost;
-    const envelope = envelopeFor(message.envelope, recipients);
+    const pace = this.#paceOf(storesOf(recipients)[0] ?? '');
     const { deliveryId, placement } = message.envelope;
     const options = { deliveryId, placement, size: message.content.length };
-    const outcomes = (await hop?.send(envelope, message.content, options)) ?? [];
+    let result: 'well' | 'overloaded' | 'neither' = 'neither';
+    pace.begin();
+    try {
+      const outcomes = await this.#stores.send(envelopeFor(message.envelope, recipients), message.content, options);
+      if (outcomes.some((outcome) => outcome.kind === 'deferred' && isOverload(outcome))) result = 'overloaded';
+      else if (outcomes.some((outcome) => outcome.kind === 'delivered')) result = 'well';
+      return new Map(recipients.map((r, i) => [r, outcomes[i]!]));
+    } finally {
+      pace.end(result);
+    }
+  }
+
+  /** Sends to the pending recipients outside, from an address of ours when SRS is set up. */
+  async #toOutside(message: SpooledMessage, pending: readonly SpoolRecipient[]): Promise<Outcomes> {
+    const recipients = pending.filter((r) => r.route === 'smart-host');
+    if (recipients.length === 0) return new Map();
+    const { srs } = this.#options;
+    const envelope = envelopeFor(message.envelope, recipients);
+    const reversePath = srs === undefined ? envelope.reversePath : srsEncode(envelope.reversePath, srs, Date.now());
+    const options = { deliveryId: message.envelope.deliveryId, size: message.content.length };
+    const outcomes = (await this.#smartHost?.send({ ...envelope, reversePath }, message.content, options)) ?? [];
     return new Map(recipients.map((r, i) => [r, outcomes[i] ?? { kind: 'deferred', reply: NO_SMART_HOST }]));
   }
 
@@ -273,11 +324,26 @@ export class QueueRunner {
     }
     const now = Date.now();
     for (const id of present) {
-      if (!this.#waiting.has(id)) this.#waiting.set(id, { id, nextTryAt: now, attempts: 0, waitsForStore: true });
+      if (!this.#waiting.has(id)) this.#waiting.set(id, { id, nextTryAt: now, attempts: 0, waitsFor: [''], store: '' });
     }
     for (const id of await this.#spool.takeRequests()) {
       const entry = this.#waiting.get(id);
       if (entry !== undefined) entry.nextTryAt = now;
     }
   }
+}
+
+function storesOf(recipients: readonly SpoolRecipient[]): readonly string[] {
+  return [...new Set(recipients.filter((r) => r.route === 'store').map((r) => r.store ?? ''))];
+}
+
+/** Nobody there, or nobody who can: no word on the recipient. */
+function isSilence(outcome: Outcome): boolean {
+  const health = healthOfOutcome(outcome);
+  return health === 'away' || health === 'ailing';
+}
+
+/** RFC 3463 §3.4, §3.5: busy, congested, or too ill to take it. */
+function isOverload(outcome: Outcome): boolean {
+  return isSilence(outcome) || outcome.reply.enhanced === '4.3.2' || outcome.reply.enhanced === '4.4.5';
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { Envelope } from '@postern/shared/smtp/envelope.ts';
 import { z } from 'zod';
+import type { StoredEnvelope } from '../stores.ts';
 
 /**
  * The files of the spool as bytes; pure. A message file is written once and never changed:
@@ -20,6 +20,8 @@ const recipientSchema = z.object({
   /** As expanded when the message was accepted: the account's own address, or an outside one. Never expanded anew. */
   address: z.string(),
   route: z.enum(['store', 'smart-host']),
+  /** Name of the store that the account lives in; the default one when there is none. */
+  store: z.string().optional(),
   notify: z.array(z.enum(['NEVER', 'SUCCESS', 'FAILURE', 'DELAY'])).optional(),
   orcpt: z.string().optional(),
   status: z.enum(['pending', 'delivered', 'failed']),
@@ -32,6 +34,8 @@ const stateSchema = z.object({
   /** Milliseconds since 1970. */
   nextTryAt: z.number(),
   lastTryAt: z.number().optional(),
+  /** When an administrator started it anew: its lifetime counts from then. */
+  requeuedAt: z.number().optional(),
   /** Why it lies in the held folder. */
   heldBecause: z.string().optional(),
 });
@@ -159,7 +163,7 @@ function parseJson<T>(schema: z.ZodType<T>, text: string): Decoded<T> {
 }
 
 /** The envelope to send to some of the recipients. */
-export function envelopeFor(spooled: SpoolEnvelope, recipients: readonly SpoolRecipient[]): Envelope {
+export function envelopeFor(spooled: SpoolEnvelope, recipients: readonly SpoolRecipient[]): StoredEnvelope {
   return {
     reversePath: spooled.reversePath,
     body: spooled.body,
@@ -167,6 +171,6 @@ export function envelopeFor(spooled: SpoolEnvelope, recipients: readonly SpoolRe
     ret: spooled.ret,
     envid: spooled.envid,
     requireTls: spooled.requireTls,
-    recipients: recipients.map(({ address, notify, orcpt }) => ({ address, notify, orcpt })),
+    recipients: recipients.map(({ address, notify, orcpt, store }) => ({ address, notify, orcpt, store })),
   };
 }
