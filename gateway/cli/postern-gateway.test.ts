@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Spool } from '../relay/spool/spool.ts';
+import type { SpoolEnvelope } from '../relay/spool/spool-file.ts';
 
 const ID = '0123456789abcdef0123456789abcdef';
 const ABSENT = 'f'.repeat(32);
@@ -13,9 +14,13 @@ let spool: Spool;
 beforeAll(async () => {
   path = await mkdtemp(join(tmpdir(), 'postern-cli-'));
   spool = await Spool.open(path, true);
+  await spool.add('active', envelope(ID), [Buffer.from('Subject: secret\r\n\r\nbody\r\n')]);
+});
+
+function envelope(deliveryId: string): SpoolEnvelope {
   const reply = { code: 451, enhanced: '4.4.1', text: 'away' };
-  const envelope = {
-    deliveryId: ID,
+  return {
+    deliveryId,
     messageId: '<m1@sender.example>',
     receivedAt: 1_700_000_000_000,
     cause: 'store away',
@@ -29,8 +34,7 @@ beforeAll(async () => {
       nextTryAt: 1_700_000_005_000,
     },
   };
-  await spool.add('active', envelope, [Buffer.from('Subject: secret\r\n\r\nbody\r\n')]);
-});
+}
 afterAll(async () => {
   await spool.close();
   await rm(path, { recursive: true, force: true });
@@ -59,6 +63,22 @@ it('lists, shows, holds, releases, retries and deletes', async () => {
   expect(queue('delete', ID).status).toBe(0);
   expect(await spool.list('active')).toEqual([]);
   expect(JSON.parse(queue('list', '--json').out)).toEqual({ messages: [], damaged: [] });
+});
+
+it('requeues and expires', async () => {
+  const id = 'abcdef0123456789abcdef0123456789';
+  await spool.add('active', envelope(id), [Buffer.from('Subject: x\r\n\r\nbody\r\n')]);
+  expect(queue('expire', id)).toMatchObject({ status: 0, out: `${id} has expired and is held\n` });
+  expect(JSON.parse(queue('show', id, '--json').out)).toMatchObject([
+    { folder: 'held', recipients: [{ status: 'failed', reply: { code: 554, enhanced: '5.4.7' } }] },
+  ]);
+  const before = Date.now();
+  expect(queue('requeue', id)).toMatchObject({ status: 0, out: `${id} begins anew\n` });
+  expect(await spool.takeRequests()).toEqual([id]);
+  const [shown] = JSON.parse(queue('show', id, '--json').out) as [{ requeuedAt: number }];
+  expect(shown).toMatchObject({ folder: 'active', attempts: 0, recipients: [{ status: 'pending' }] });
+  expect(shown.requeuedAt).toBeGreaterThanOrEqual(before);
+  await spool.remove('active', id);
 });
 
 it('says what it did not find, and how it is used', () => {

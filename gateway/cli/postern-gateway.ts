@@ -13,6 +13,8 @@ const USAGE = `usage: postern-gateway queue COMMAND [ID…] (--config gateway.ya
   retry ID…        try now
   hold ID…         take out of the queue until released
   release ID…      back into the queue; refused recipients are tried anew
+  requeue ID…      begin anew: tries and lifetime, as if it had just come; also from held
+  expire ID…       give up now: held, as at the end of its lifetime; nobody is told
   delete ID…       remove for good; nobody is told`;
 
 async function main(): Promise<number> {

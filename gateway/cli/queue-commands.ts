@@ -1,5 +1,5 @@
 import { replyLine } from '@postern/shared/smtp/reply.ts';
-import { recipientsOf, restart } from '../relay/spool/attempt.ts';
+import { expire, recipientsOf, restart } from '../relay/spool/attempt.ts';
 import type { Spool, SpoolEntry, SpoolFolder } from '../relay/spool/spool.ts';
 
 /** What a command answers: lines for people, a value for programs. */
@@ -27,6 +27,8 @@ export const QUEUE_COMMANDS: ReadonlyMap<string, QueueCommand> = new Map<string,
   ['retry', { wantsIds: true, run: (spool, ids) => forEach(spool, ids, retry) }],
   ['hold', { wantsIds: true, run: (spool, ids) => forEach(spool, ids, hold) }],
   ['release', { wantsIds: true, run: (spool, ids) => forEach(spool, ids, release) }],
+  ['requeue', { wantsIds: true, run: (spool, ids) => forEach(spool, ids, requeue) }],
+  ['expire', { wantsIds: true, run: (spool, ids) => forEach(spool, ids, giveUp) }],
   ['delete', { wantsIds: true, run: (spool, ids) => forEach(spool, ids, remove) }],
 ]);
 
@@ -87,6 +89,27 @@ async function release(spool: Spool, { folder, entry }: Found): Promise<QueueAns
   if (recipientsOf(state, 'pending').length === 0) return refusal(id, 'has no recipient left');
   await spool.move('held', 'active', id, state);
   return done(id, 'is back in the queue');
+}
+
+/** Like a message that has just come: its tries, its pauses and its lifetime begin anew, and a held one is tried again. */
+async function requeue(spool: Spool, { folder, entry }: Found): Promise<QueueAnswer> {
+  const id = entry.envelope.deliveryId;
+  const now = Date.now();
+  const state = { ...restart(entry.state, now), requeuedAt: now };
+  if (recipientsOf(state, 'pending').length === 0) return refusal(id, 'has no recipient left');
+  if (folder === 'held') await spool.move('held', 'active', id, state);
+  else await spool.update('active', id, state);
+  await spool.request(id);
+  return done(id, 'begins anew');
+}
+
+/** As if its lifetime were over; it stays in the held folder, and nobody is told. */
+async function giveUp(spool: Spool, { folder, entry }: Found): Promise<QueueAnswer> {
+  const id = entry.envelope.deliveryId;
+  const state = { ...expire(entry.state), heldBecause: 'expired by an administrator' };
+  if (folder === 'held') await spool.update('held', id, state);
+  else await spool.move('active', 'held', id, state);
+  return done(id, 'has expired and is held');
 }
 
 async function remove(spool: Spool, { folder, entry }: Found): Promise<QueueAnswer> {

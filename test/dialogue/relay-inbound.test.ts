@@ -129,6 +129,7 @@ const settings = (spool: string) => ({
   },
   spool: { path: spool, retryMs: 100, maxRetryMs: 400, storeTestMs: 100 },
   limits: { finalReplyMs: 2_000, probeMs: 300 },
+  recipients: { tarpitAfter: 1_000, refuseAfter: 1_000 },
 });
 
 afterAll(async () => {

@@ -80,6 +80,7 @@ export async function startBehindRelay(): Promise<BehindRelay> {
       },
       spool: { path: join(folder, 'spool') },
       limits: { greetingWaitMs: 0 },
+      recipients: { tarpitAfter: 1_000, refuseAfter: 1_000 },
       log: { file: join(folder, 'relay.log') },
     }),
     async close() {

@@ -7,7 +7,7 @@ import type { Reply } from '@postern/shared/smtp/reply.ts';
 import { type SrsKeys, srsDecode } from '../outbound/srs.ts';
 import type { StoredRecipient, Stores } from '../stores.ts';
 import { cachedProbe } from './probe-cache.ts';
-import { type GuessLimits, RecipientGuesses } from './recipient-guesses.ts';
+import { type GuessLimits, type GuessVerdict, RecipientGuesses } from './recipient-guesses.ts';
 import {
   BOUNCE_ADDRESS_REFUSALS,
   decideByDirectory,
@@ -21,6 +21,9 @@ import type { Transaction } from './transaction.ts';
 
 /** How long the store's word on a recipient is kept. */
 const PROBE_TTL_MS = 2_000;
+
+/** Hosts of ours may ask what they like. */
+const FREE: GuessVerdict = { kind: 'ask', pauseMs: 0 };
 
 /** The answer to one RCPT; `cause` is set when it is a refusal. */
 export interface RecipientAnswer {
@@ -75,7 +78,7 @@ export class Recipients {
     client: string,
     reversePath: string,
   ): Promise<RecipientAnswer> {
-    const verdict = this.#guesses.judge(client);
+    const verdict = transaction.trusted ? FREE : this.#guesses.judge(client);
     if (verdict.kind === 'refuse') {
       return { reply: TOO_MANY_GUESSES, cause: `too many unknown recipients; again in ${verdict.retryMs} ms` };
     }
