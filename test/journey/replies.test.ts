@@ -18,7 +18,7 @@ beforeAll(async () => {
   stack = await startStack({
     relay: (settings) => ({
       ...settings,
-      recipients: { tarpitAfter: 1_000, refuseAfter: 1_000 },
+      recipients: { tarpitAfter: 1_000, refuseAfter: 1_000, staleMs: 0 },
       spool: { ...settings.spool, retryMs: 200, storeTestMs: 100, maxRetryMs: 1_000 },
     }),
   });
