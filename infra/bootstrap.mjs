@@ -17,6 +17,10 @@ const DEBIAN = {
     ['/usr/sbin/mariadbd', 'mariadb-server-core'],
     ['/usr/sbin/slapd', 'slapd'],
     ['/usr/bin/ldapsearch', 'ldap-utils'],
+    // a real Active Directory
+    ['/var/lib/dpkg/info/samba-ad-dc.list', 'samba-ad-dc'],
+    ['/usr/share/samba/setup/ad-schema', 'samba-ad-provision'],
+    ['/usr/lib/python3/dist-packages/samba', 'python3-samba'],
     ['/usr/bin/swaks', 'swaks'],
     // what swaks needs for STARTTLS
     ['/usr/share/perl5/IO/Socket/SSL.pm', 'libio-socket-ssl-perl'],

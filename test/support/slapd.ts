@@ -33,9 +33,11 @@ export interface Slapd {
   modify(ldif: string): Promise<void>;
 }
 
+export type SlapdTree = 'jamm' | 'courier' | 'dbmail' | 'qmail-ldap';
+
 export interface SlapdOptions {
   /** Which schema and sample tree; `jamm` when unset. */
-  readonly tree?: 'jamm' | 'courier';
+  readonly tree?: SlapdTree;
 }
 
 const SCHEMA = resolve(import.meta.dirname, '../../schema/ldap');
@@ -96,7 +98,7 @@ export async function startSlapd(options: SlapdOptions = {}): Promise<Slapd> {
   };
 }
 
-async function prepare(folder: string, tree: 'jamm' | 'courier'): Promise<void> {
+async function prepare(folder: string, tree: SlapdTree): Promise<void> {
   await mkdir(join(folder, 'data'));
   await mkdir(join(folder, 'slapd.d'));
   const pki = await makeTestPki(folder);
@@ -121,7 +123,7 @@ async function prepare(folder: string, tree: 'jamm' | 'courier'): Promise<void> 
   const text = body.replace(/\{\{([A-Z]+)\}\}/g, (_, name: string) => values[name] ?? '');
   const config = join(folder, 'slapd.conf');
   await writeFile(config, text);
-  const sample = join(SCHEMA, tree === 'jamm' ? 'sample.ldif' : 'sample-courier.ldif');
+  const sample = join(SCHEMA, tree === 'jamm' ? 'sample.ldif' : `sample-${tree}.ldif`);
   await run('/usr/sbin/slapadd', ['-q', '-f', config, '-b', SUFFIX, '-l', sample]);
   await run('/usr/sbin/slaptest', ['-f', config, '-F', join(folder, 'slapd.d')]);
 }
