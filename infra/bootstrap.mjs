@@ -33,6 +33,11 @@ const DEBIAN = {
     ['/usr/bin/strace', 'strace'],
     ['/usr/bin/tcpdump', 'tcpdump'],
     ['/usr/bin/openssl', 'openssl'],
+    // a cluster of three nodes on loopback
+    ['/usr/lib/galera/libgalera_smm.so', 'galera-4'],
+    ['/usr/bin/wsrep_sst_rsync', 'mariadb-server'],
+    // MySQL's own server comes from unstable, in a folder of its own (npm run test:full)
+    ['/usr/sbin/debootstrap', 'debootstrap'],
     ['/usr/sbin/clamd', 'clamav-daemon'],
     ['/usr/bin/rspamd', 'rspamd'],
     ['/usr/lib/python3/dist-packages/dkim/__init__.py', 'python3-dkim'],

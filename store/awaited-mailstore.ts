@@ -57,7 +57,16 @@ export function awaitMailstore(options: AwaitedMailstoreOptions): AwaitedMailsto
 
   /** One section of the door: each call goes to the open mailstore, or fails. */
   const section = <
-    K extends 'accounts' | 'contents' | 'deliveries' | 'mailboxes' | 'messages' | 'changes' | 'settings' | 'tokens',
+    K extends
+      | 'accounts'
+      | 'contents'
+      | 'deliveries'
+      | 'mailboxes'
+      | 'messages'
+      | 'changes'
+      | 'maintenance'
+      | 'settings'
+      | 'tokens',
   >(
     name: K,
   ): Mailstore[K] =>
@@ -83,6 +92,7 @@ export function awaitMailstore(options: AwaitedMailstoreOptions): AwaitedMailsto
     mailboxes: section('mailboxes'),
     messages: section('messages'),
     changes: section('changes'),
+    maintenance: section('maintenance'),
     settings: section('settings'),
     tokens: section('tokens'),
     check: () => opened?.check() ?? Promise.resolve({ ok: false, cause }),

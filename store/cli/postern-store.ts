@@ -4,59 +4,64 @@ import { loadConfig } from '@postern/shared/runtime/config.ts';
 import { openLog } from '@postern/shared/runtime/log.ts';
 import { type StoreConfig, storeConfigSchema } from '../config.ts';
 import { databaseFaultSentence } from '../database-fault.ts';
-import { type Mailstore, openMailstore } from '../mailstore/mailstore.ts';
+import { openMailstore } from '../mailstore/mailstore.ts';
+import { account } from './account.ts';
+import { check } from './check.ts';
+import { type CommandInput, type StoreCommand, Usage } from './command.ts';
+import { migrate } from './migrate.ts';
+import { undelete } from './undelete.ts';
 
 /** The administrator's tool on the store's host. Exits 0 when it did what was asked, 1 when not, 2 on wrong usage. */
 
+const COMMANDS: Readonly<Record<string, StoreCommand>> = { migrate, check, account, undelete };
+
 const USAGE = `usage: postern-store COMMAND --config FILE
-  migrate   brings the tables to the newest version
-  check     asks whether the database answers, with the tables that this program needs`;
+${Object.values(COMMANDS)
+  .map(({ usage }) => `  ${usage}`)
+  .join('\n')}`;
 
-/** A command works on the open mailstore and returns the line that tells its outcome, with the exit code. */
-type Command = (mailstore: Mailstore) => Promise<{ code: number; line: string }>;
-
-const COMMANDS: Readonly<Record<string, { migrates: boolean; run: Command }>> = {
-  migrate: {
-    migrates: true,
-    run: async () => ({ code: 0, line: 'the tables are at the newest version' }),
-  },
-  check: {
-    migrates: false,
-    run: async (mailstore) => {
-      const answer = await mailstore.check();
-      return answer.ok ? { code: 0, line: 'ok' } : { code: 1, line: answer.cause };
-    },
-  },
-};
+const text = { type: 'string' } as const;
+const flag = { type: 'boolean' } as const;
 
 async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({ options: { config: { type: 'string' } }, allowPositionals: true });
-  const command = COMMANDS[positionals[0] ?? ''];
-  if (command === undefined || positionals.length !== 1 || values.config === undefined) {
-    console.error(USAGE);
-    return 2;
-  }
+  const { values, positionals } = parseArgs({
+    options: {
+      config: text,
+      repair: flag,
+      bodies: flag,
+      account: text,
+      mailbox: text,
+      since: text,
+      restore: flag,
+      into: text,
+      'deleted-mailbox': text,
+    },
+    allowPositionals: true,
+  });
+  const [name = '', ...words] = positionals;
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (command === undefined) throw new Usage('no such command');
+  if (values.config === undefined) throw new Usage('--config is missing');
   const loaded = loadConfig(storeConfigSchema, values.config);
   if (!loaded.ok) {
     for (const line of loaded.errors) console.error(line);
     return 2;
   }
-  return run(loaded.config, command);
+  return run(loaded.config, command, { words, options: values });
 }
 
-async function run(config: StoreConfig, command: { migrates: boolean; run: Command }): Promise<number> {
+async function run(config: StoreConfig, command: StoreCommand, input: CommandInput): Promise<number> {
   const { url } = config.database;
   try {
     const log = openLog({ name: 'postern-store', level: 'warn', file: config.log.file });
     const mailstore = await openMailstore({ url, connections: 2, migrate: command.migrates, log });
     try {
-      const { code, line } = await command.run(mailstore);
-      console.log(line);
-      return code;
+      return await command.run(mailstore, input, (line) => console.log(line));
     } finally {
       await mailstore.close();
     }
   } catch (error) {
+    if (error instanceof Usage) throw error;
     console.error(databaseFaultSentence(error, url));
     return 1;
   }

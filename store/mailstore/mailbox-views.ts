@@ -43,9 +43,14 @@ export class MailboxViews {
     opened.sessions++;
     try {
       const view = await opened.view;
-      if (view === undefined || (!fresh && (await view.refresh()) === 'gone')) {
+      if (view === undefined) {
         this.#forget(mailboxId, opened);
         return undefined;
+      }
+      if (!fresh && (await view.refresh()) === 'gone') {
+        // Deleted; or deleted and restored, with another UIDVALIDITY: then it is there when it is read anew.
+        this.#forget(mailboxId, opened);
+        return await this.open(mailboxId, options);
       }
       const session = new MailboxSession(view, this.#keywords, options.claimRecent, {
         claimRecent: (id) => this.#claimRecent(id),

@@ -8,6 +8,7 @@ import { Keywords } from './keywords.ts';
 import { MailboxViews } from './mailbox-views.ts';
 import { SqlMailboxes } from './mailboxes.ts';
 import type { Mailstore, MailstoreOptions } from './mailstore.ts';
+import { SqlMaintenance } from './maintenance.ts';
 import { SqlMessages } from './messages.ts';
 import { migrateDatabase } from './migrate.ts';
 import { SqlSettings } from './settings.ts';
@@ -43,6 +44,7 @@ export async function openMailstore(options: MailstoreOptions): Promise<Mailstor
     mailboxes: new SqlMailboxes(database, changes, new MailboxViews(database, changes, keywords)),
     messages: new SqlMessages(database, changes, keywords, contents),
     changes,
+    maintenance: new SqlMaintenance(database, changes),
     settings: new SqlSettings(database),
     tokens: new SqlTokens(database),
     async check() {
