@@ -96,12 +96,15 @@ export async function startRelayUnderTest(
     log: silentLog(),
     extraMailParameters: ['XDELIVERYID', 'XPLACEMENT'],
   });
-  const { policy, ...others } = settings;
+  const { policy, store: stores, ...others } = settings;
   const config = relayConfigSchema.parse({
     hostname: 'mx.our.example',
     smtp: { listen: [{ address: '127.0.0.1', port: 0 }], tls: pki.public },
     innerAddress: '127.0.0.1',
-    store: { lmtp: { host: '127.0.0.1', port: store.port, serverName: 'store.example' }, tls: pki.relay, ca: pki.ca },
+    store: {
+      ...{ lmtp: { host: '127.0.0.1', port: store.port, serverName: 'store.example' }, tls: pki.relay, ca: pki.ca },
+      ...(stores as object | undefined),
+    },
     directory: {
       urls: [slapd.url],
       baseDn: slapd.baseDn,

@@ -43,12 +43,14 @@ export class RecipientGuesses {
 
   judge(client: string): GuessVerdict {
     const { tarpitAfter, refuseAfter, forgetMs, pauseMs, maxPauseMs } = this.#limits;
-    const unknown = this.#score(guesserOf(client));
-    if (unknown >= refuseAfter) return { kind: 'refuse', retryMs: Math.ceil((unknown - refuseAfter + 1) * forgetMs) };
+    const score = this.#score(guesserOf(client));
+    // One that is half forgiven still counts.
+    const unknown = Math.ceil(score);
+    if (unknown >= refuseAfter) return { kind: 'refuse', retryMs: Math.ceil((score - refuseAfter + 1) * forgetMs) };
     if (unknown < tarpitAfter) return { kind: 'ask', pauseMs: 0 };
     return {
       kind: 'ask',
-      pauseMs: Math.min(maxPauseMs, pauseMs * 2 ** Math.min(30, Math.floor(unknown - tarpitAfter))),
+      pauseMs: Math.min(maxPauseMs, pauseMs * 2 ** Math.min(30, unknown - tarpitAfter)),
     };
   }
 
