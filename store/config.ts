@@ -8,6 +8,14 @@ const listener = (defaultPort: number) => z.strictObject({ address: legAddress()
 /** Everything that can be set in store.yaml. Each setting is declared here once; docs/settings.md is generated from it. */
 export const storeConfigSchema = z.strictObject({
   hostname: z.string().describe('Name of this store in greetings and trace headers.'),
+  workers: z
+    .int()
+    .min(1)
+    .max(64)
+    .default(1)
+    .describe(
+      'Processes that share the listening sockets, for as many processor cores. Memory limits are for all together, numbers of sessions and connections for each.',
+    ),
   tls: tlsIdentity().describe('Certificate of IMAP, LMTP and the other services of the store.'),
   ca: z.string().describe('PEM file of the CA whose client certificates may speak LMTP.'),
   lmtp: z.strictObject({

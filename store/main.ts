@@ -13,6 +13,7 @@ import { startImapServer } from './imap/server.ts';
 import { lmtpTls, startLmtpServer } from './lmtp/server.ts';
 import type { Mailstore } from './mailstore/mailstore.ts';
 import { openMailstore } from './mailstore/mailstore.ts';
+import { superviseWorkers, workerNumber } from './workers.ts';
 
 /** The store's process: `node store/main.ts --config FILE [--check-config]`. The one place where its parts are wired. */
 
@@ -33,8 +34,10 @@ async function main(): Promise<void> {
   }
   const log = openLog({ name: 'store', ...loaded.config.log });
   const lifecycle = new Lifecycle(log);
+  const { config } = loaded;
   try {
-    await start(loaded.config, log, lifecycle);
+    if (config.workers > 1 && workerNumber() === 0) superviseWorkers(config.workers, lifecycle, log);
+    else await start(shareOf(config), log, lifecycle);
   } catch (error) {
     // A taken port, an unreadable certificate: a sentence for who started it, and the whole of it in the log.
     const sentence = error instanceof Error ? error.message : String(error);
@@ -64,8 +67,11 @@ async function start(config: StoreConfig, log: Log, lifecycle: Lifecycle): Promi
   const imap = await startImapServer({ config, mailstore, directory, log });
   lifecycle.add({ name: 'imap', close: () => imap.close() });
 
-  const housekeeping = startHousekeeping(mailstore, log, HOUSEKEEPING_MS);
-  lifecycle.add({ name: 'housekeeping', close: () => housekeeping.close() });
+  // Several at once would do no harm, only the same work.
+  if (workerNumber() <= 1) {
+    const housekeeping = startHousekeeping(mailstore, log, HOUSEKEEPING_MS);
+    lifecycle.add({ name: 'housekeeping', close: () => housekeeping.close() });
+  }
 
   lifecycle.onReload(() => {
     try {
@@ -78,6 +84,16 @@ async function start(config: StoreConfig, log: Log, lifecycle: Lifecycle): Promi
   });
   const { imap: plain, imaps } = imap.listening;
   lifecycle.ready({ database, lmtp: lmtp.port, imap: plain?.port, imaps: imaps?.port });
+}
+
+/** A worker's part of what is set for all of them together: memory. */
+function shareOf(config: StoreConfig): StoreConfig {
+  const part = (whole: number): number => Math.floor(whole / config.workers);
+  return {
+    ...config,
+    lmtp: { ...config.lmtp, messageMemoryBytes: part(config.lmtp.messageMemoryBytes) },
+    imap: { ...config.imap, literalMemoryBytes: part(config.imap.literalMemoryBytes) },
+  };
 }
 
 /** The mailstore, tried until the database answers; every failed try is said in the log and to the launcher. */

@@ -27,7 +27,7 @@ export interface StoreProcessOptions {
   readonly slapd: Slapd;
   readonly databaseUrl: string;
   /** Sections that are merged over the configuration of tests, one level deep. */
-  readonly config?: Readonly<Record<string, object>>;
+  readonly config?: Readonly<Record<string, object | number>>;
   /** Keep the port of an earlier one. */
   readonly lmtpPort?: number;
 }
@@ -114,7 +114,7 @@ function storeConfig(options: StoreProcessOptions, logFile: string): object {
     log: { level: 'debug', file: logFile },
   };
   for (const [name, section] of Object.entries(config ?? {})) {
-    sections[name] = { ...(sections[name] as object | undefined), ...section };
+    sections[name] = typeof section === 'number' ? section : { ...(sections[name] as object | undefined), ...section };
   }
   return sections;
 }

@@ -1,0 +1,109 @@
+import { readFileSync } from 'node:fs';
+import { createConnection } from 'mysql2/promise';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { connectImap, type ImapDialogue } from '../support/imap-dialogue.ts';
+import { startTestDatabase, type TestDatabase } from '../support/mariadb.ts';
+import { makeTestPki } from '../support/pki.ts';
+import { type Slapd, startSlapd } from '../support/slapd.ts';
+import { type StoreProcess, startStore } from '../support/store-process.ts';
+
+let database: TestDatabase;
+let slapd: Slapd;
+/** Two hosts on one database, each with two workers. */
+let hosts: StoreProcess[];
+const open: ImapDialogue[] = [];
+
+beforeAll(async () => {
+  const [pki, directory, server] = await Promise.all([makeTestPki(), startSlapd(), startTestDatabase()]);
+  [slapd, database] = [directory, server];
+  const imap = { listen: { address: '127.0.0.1', port: 0 }, allowPlaintextLoopback: true };
+  hosts = await Promise.all(
+    [1, 2].map(() => startStore({ pki, slapd, databaseUrl: database.url, config: { workers: 2, imap } })),
+  );
+}, 60_000);
+
+afterAll(async () => {
+  for (const session of open) session.close();
+  for (const host of hosts ?? []) await host.stop();
+  await Promise.all([slapd?.stop(), database?.stop()]);
+});
+
+async function selected(host: StoreProcess): Promise<ImapDialogue> {
+  const session = await connectImap(host.ready.imap as number);
+  open.push(session);
+  await session.command('LOGIN user1@domain1.example user1');
+  await session.command('SELECT INBOX');
+  return session;
+}
+
+async function idle(host: StoreProcess): Promise<ImapDialogue> {
+  const session = await selected(host);
+  session.send('i IDLE\r\n');
+  await session.until(/\+ /);
+  return session;
+}
+
+async function append(session: ImapDialogue, subject: string): Promise<void> {
+  const text = `Subject: ${subject}\r\n\r\nHello.\r\n`;
+  const answer = await session.command(`APPEND INBOX {${text.length}+}\r\n${text}`);
+  expect(answer).toContain('TAG OK');
+}
+
+/** Processes whose parent this is. */
+function childrenOf(pid: number): number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
+}
+
+async function questionsPerSecond(): Promise<number> {
+  const connection = await createConnection(database.url);
+  const asked = async (): Promise<number> => {
+    const [rows] = await connection.query(`SHOW GLOBAL STATUS LIKE 'Questions'`);
+    return Number((rows as { Value: string }[])[0]?.Value);
+  };
+  const before = await asked();
+  await new Promise((done) => setTimeout(done, 2000));
+  const after = await asked();
+  await connection.end();
+  return (after - before) / 2;
+}
+
+describe('several workers of several hosts on one database', () => {
+  it('wake each other’s idling sessions within a second', { timeout: 30_000 }, async () => {
+    const [one, two] = hosts as [StoreProcess, StoreProcess];
+    const idling = await Promise.all([one, one, one, two, two, two].map(idle));
+    const writer = await selected(one);
+    for (const n of [1, 2, 3]) {
+      await append(writer, `number ${n}`);
+      const committedAt = performance.now();
+      await Promise.all(idling.map((session) => session.until(new RegExp(`\\* ${n} EXISTS\r\n`))));
+      expect(performance.now() - committedAt).toBeLessThan(1000);
+    }
+  });
+
+  it('ask the database as often for forty idling sessions as for six', { timeout: 60_000 }, async () => {
+    const few = await questionsPerSecond();
+    for (let n = 0; n < 34; n++) await idle(hosts[n % 2] as StoreProcess);
+    const many = await questionsPerSecond();
+    // Four processes with one reader each, every 200 ms: 20 a second, and a little housekeeping.
+    expect(few).toBeLessThan(40);
+    expect(many).toBeLessThan(few + 10);
+  });
+
+  it('a worker that is killed is started anew, and its host serves on', { timeout: 30_000 }, async () => {
+    const [one] = hosts as [StoreProcess];
+    const [victim] = childrenOf(one.pid);
+    process.kill(victim as number, 'SIGKILL');
+    const line = await one.logged({ event: 'worker-ended' });
+    expect(line).toMatchObject({ signal: 'SIGKILL' });
+    const session = await selected(one);
+    await append(session, 'after the fall');
+    await expect.poll(() => childrenOf(one.pid).length, { timeout: 10_000 }).toBe(2);
+  });
+
+  it('ends in good order, all of it', { timeout: 30_000 }, async () => {
+    const host = hosts.pop() as StoreProcess;
+    const workers = childrenOf(host.pid);
+    expect(await host.stop()).toBe(0);
+    for (const pid of workers) expect(() => process.kill(pid, 0)).toThrow();
+  });
+});
