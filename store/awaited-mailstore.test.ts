@@ -7,6 +7,7 @@ function openDoor(onClose: () => void = () => {}): Mailstore {
   const door: Partial<Mailstore> = {
     accounts: {
       ensure: async ({ uuid, address }) => ({ kind: 'ready', account: { id: 7, uuid, address } }),
+      adopt: async () => 'adopted' as const,
       usage: async () => ({ bytes: 0, messages: 0 }),
       fits: async () => true,
     },

@@ -34,6 +34,7 @@ async function main(): Promise<number> {
       since: text,
       restore: flag,
       into: text,
+      uuid: text,
       'deleted-mailbox': text,
     },
     allowPositionals: true,

@@ -2,7 +2,15 @@ import type { ChangeNotices } from './changes.ts';
 import type { Database } from './database.ts';
 import { insertRows } from './database.ts';
 import { mailboxNameHash } from './mailbox-name.ts';
-import type { Accounts, EnsureAccountResult, QuotaLimits, QuotaUsage, SpecialUse, StoredAccount } from './mailstore.ts';
+import type {
+  Accounts,
+  AdoptResult,
+  EnsureAccountResult,
+  QuotaLimits,
+  QuotaUsage,
+  SpecialUse,
+  StoredAccount,
+} from './mailstore.ts';
 import { Abandon, inTransaction, type Transaction } from './transaction.ts';
 
 /** What every account has from the first login or delivery on. */
@@ -60,6 +68,22 @@ export class SqlAccounts implements Accounts {
       this.#byUuid.set(given.uuid, { id: result.account.id, uuid: given.uuid, address: given.address });
     }
     return result;
+  }
+
+  async adopt({ address, uuid }: { readonly address: string; readonly uuid: string }): Promise<AdoptResult> {
+    return await inTransaction<AdoptResult>(this.#database, async (transaction) => {
+      const rows = await transaction.rows(
+        'SELECT id, directory_uuid, address FROM account WHERE address = ? OR directory_uuid = ? ORDER BY id FOR UPDATE',
+        [address, uuid],
+      );
+      const held = rows.find((row) => row[2] === address);
+      if (held === undefined) return new Abandon('no-such-account');
+      if (held[1] === uuid) return new Abandon('was-so-already');
+      if (rows.length > 1) return new Abandon('entry-has-account');
+      await transaction.change('UPDATE account SET directory_uuid = ? WHERE id = ?', [uuid, held[0] as number]);
+      transaction.afterCommit(() => this.#byUuid.delete(held[1] as string));
+      return 'adopted';
+    });
   }
 
   async usage(accountId: number): Promise<QuotaUsage> {

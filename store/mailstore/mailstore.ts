@@ -62,6 +62,11 @@ export interface Accounts {
    * until an administrator adopts it). Answers from memory after the first time.
    */
   ensure(account: { readonly uuid: string; readonly address: string }): Promise<EnsureAccountResult>;
+  /**
+   * Gives the account of an address to another entry of the directory, mail and all (invariant 4: only an administrator
+   * decides that). Refused when that entry has an account already.
+   */
+  adopt(given: { readonly address: string; readonly uuid: string }): Promise<AdoptResult>;
   /** What the account holds now. Zeroes for an account that is not there. */
   usage(accountId: number): Promise<QuotaUsage>;
   /** Whether one more message of `bytes` (0 when its size is not known yet: RCPT) fits. A limit of 0 is none. */
@@ -71,6 +76,8 @@ export interface Accounts {
 export type EnsureAccountResult =
   | { readonly kind: 'ready'; readonly account: StoredAccount }
   | { readonly kind: 'address-taken'; readonly byUuid: string };
+
+export type AdoptResult = 'adopted' | 'was-so-already' | 'no-such-account' | 'entry-has-account';
 
 /** 0 is no limit. */
 export interface QuotaLimits {

@@ -138,6 +138,25 @@ describe('accounts', () => {
       },
     );
   });
+
+  it('are adopted by another entry, mail and all, by an administrator alone', async () => {
+    const store = await open();
+    const old = await newAccount(store);
+    const other = await newAccount(store);
+    const uuid = 'ffffffff-0000-4000-8000-000000000001';
+    const next = { uuid, address: old.address };
+    expect(await store.accounts.ensure(next)).toEqual({ kind: 'address-taken', byUuid: old.uuid });
+    expect(await store.accounts.adopt({ address: old.address, uuid: other.uuid })).toBe('entry-has-account');
+    expect(await store.accounts.adopt({ address: 'nobody@domain9.example', uuid })).toBe('no-such-account');
+    expect(await store.accounts.adopt(next)).toBe('adopted');
+    expect(await store.accounts.adopt(next)).toBe('was-so-already');
+    expect(await store.accounts.ensure(next)).toMatchObject({ kind: 'ready', account: { id: old.id } });
+    // The entry of before is now the stranger.
+    expect(await store.accounts.ensure({ uuid: old.uuid, address: old.address })).toEqual({
+      kind: 'address-taken',
+      byUuid: uuid,
+    });
+  });
 });
 
 describe('content', () => {
