@@ -38,6 +38,9 @@ const DEBIAN = {
     ['/usr/bin/wsrep_sst_rsync', 'mariadb-server'],
     // MySQL's own server comes from unstable, in a folder of its own (npm run test:full)
     ['/usr/sbin/debootstrap', 'debootstrap'],
+    ['/usr/sbin/nft', 'nftables'],
+    ['/usr/sbin/iptables-restore', 'iptables'],
+    ['/usr/sbin/ip', 'iproute2'],
     ['/usr/sbin/clamd', 'clamav-daemon'],
     ['/usr/bin/rspamd', 'rspamd'],
     ['/usr/lib/python3/dist-packages/dkim/__init__.py', 'python3-dkim'],
