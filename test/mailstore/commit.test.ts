@@ -1,67 +1,24 @@
 import { randomBytes } from 'node:crypto';
-import { connect, createServer, type Server, type Socket } from 'node:net';
 import { silentLog } from '@postern/shared/runtime/log.ts';
 import { reply } from '@postern/shared/smtp/reply.ts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { NO_FLAGS } from '../../store/mailstore/flags.ts';
 import { CommitOutcomeUnknown, type Delivery, type Mailstore, openMailstore } from '../../store/mailstore/mailstore.ts';
+import { type CommitWire, layCommitWire } from '../support/commit-wire.ts';
 import { startTestDatabase, type TestDatabase } from '../support/mariadb.ts';
 
-/** What the wire does to the next COMMIT: the server never gets it, or its answer never comes back. */
-type Cut = 'before' | 'after' | undefined;
-
 let database: TestDatabase;
-let wire: Server;
+let wire: CommitWire;
 let store: Mailstore;
-let cutNext: Cut;
-let cuts = 0;
-const sockets = new Set<Socket>();
 
 beforeAll(async () => {
   database = await startTestDatabase();
-  wire = createServer((client) => {
-    const server = connect(database.port, '127.0.0.1');
-    for (const socket of [client, server]) {
-      sockets.add(socket);
-      socket.on('error', () => {});
-      socket.on('close', () => {
-        client.destroy();
-        server.destroy();
-      });
-    }
-    let deaf = false;
-    client.on('data', (data) => {
-      // The end of a COM_QUERY: COMMIT travels behind the statements that nobody waits for.
-      const isCommit = data.subarray(-6).toString('latin1') === 'COMMIT';
-      if (!isCommit || cutNext === undefined) {
-        server.write(data);
-        return;
-      }
-      const how = cutNext;
-      cutNext = undefined;
-      cuts++;
-      deaf = true;
-      if (how === 'before') client.destroy();
-      else server.write(data);
-    });
-    server.on('data', (data) => {
-      if (deaf) client.destroy();
-      else client.write(data);
-    });
-  });
-  await new Promise<void>((done) => wire.listen(0, '127.0.0.1', done));
-  const address = wire.address();
-  const port = typeof address === 'object' && address ? address.port : 0;
-  store = await openMailstore({
-    url: database.url.replace(/:\d+\//, `:${port}/`),
-    connections: 3,
-    log: silentLog(),
-  });
+  wire = await layCommitWire(database.url);
+  store = await openMailstore({ url: wire.url, connections: 3, log: silentLog() });
 });
 
 afterAll(async () => {
   await store?.close();
-  for (const socket of sockets) socket.destroy();
   wire?.close();
   await database?.stop();
 });
@@ -87,10 +44,10 @@ describe('a connection that breaks at COMMIT', () => {
   for (const how of ['before', 'after'] as const) {
     it(`(${how} the server had it) leaves each message delivered once`, async () => {
       const batch = [await someDelivery(), await someDelivery()];
-      const before = cuts;
-      cutNext = how;
+      const before = wire.cuts;
+      wire.cutNext(how);
       const results = await store.deliveries.deliver(batch);
-      expect(cuts).toBe(before + 1);
+      expect(wire.cuts).toBe(before + 1);
       expect(results.map((r) => r.kind)).toEqual(
         how === 'before' ? ['delivered', 'delivered'] : ['repeated', 'repeated'],
       );
@@ -101,7 +58,7 @@ describe('a connection that breaks at COMMIT', () => {
       const { account, content } = await someDelivery();
       const inbox = await store.mailboxes.find(account.id, 'INBOX');
       const message = { content, flags: NO_FLAGS, internalDate: new Date() };
-      cutNext = how;
+      wire.cutNext(how);
       await expect(store.messages.append(inbox?.id ?? 0, [message], { bytes: 0, messages: 0 })).rejects.toBeInstanceOf(
         CommitOutcomeUnknown,
       );
@@ -110,7 +67,7 @@ describe('a connection that breaks at COMMIT', () => {
 
     it(`(${how} the server had it) keeps a body once`, async () => {
       const bytes = Buffer.from(`Subject: body ${how}\r\n\r\n${randomBytes(20).toString('hex')}`);
-      cutNext = how;
+      wire.cutNext(how);
       const { id } = await store.contents.put(bytes);
       expect((await store.messages.readBody(id)).equals(bytes)).toBe(true);
     });

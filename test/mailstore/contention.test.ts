@@ -1,46 +1,61 @@
-import { afterAll, describe, it } from 'vitest';
+import { afterAll, beforeAll, describe, it } from 'vitest';
 import { galeraMissing, startGalera } from '../support/galera.ts';
 import { startTestDatabase } from '../support/mariadb.ts';
 import { mysqlMissing, startMysql } from '../support/mysql.ts';
 import { expectOrderUnderContention } from './contention.ts';
+import { WRITE_RULE } from './write-rule.ts';
 
-const FULL = process.env.POSTERN_TEST_FULL === '1';
-const ROUNDS = FULL ? 60 : 8;
-const stops: (() => Promise<void>)[] = [];
+const ROUNDS = process.env.POSTERN_TEST_FULL === '1' ? 60 : 8;
 
-afterAll(async () => {
-  for (const stop of stops) await stop();
-});
+interface Server {
+  readonly name: string;
+  /** Why it cannot be tried here. */
+  readonly missing: string | undefined;
+  /** URLs of its nodes. */
+  start(): Promise<{ readonly urls: readonly string[]; stop(): Promise<void> }>;
+}
 
-describe('several processes on one mailbox', () => {
-  it('never give or show a number twice or out of order, on MariaDB', { timeout: 120_000 }, async () => {
-    const server = await startTestDatabase();
-    stops.push(() => server.stop());
-    await expectOrderUnderContention([server.url], ROUNDS);
-  });
-
-  const noMysql = mysqlMissing();
-  it.skipIf(noMysql !== undefined)(
-    `nor on MySQL${noMysql === undefined ? '' : ` (skipped: ${noMysql})`}`,
-    { timeout: 120_000 },
-    async () => {
+const SERVERS: readonly Server[] = [
+  {
+    name: 'MariaDB',
+    missing: undefined,
+    async start() {
+      const server = await startTestDatabase();
+      return { urls: [server.url], stop: () => server.stop() };
+    },
+  },
+  {
+    name: 'MySQL',
+    missing: mysqlMissing(),
+    async start() {
       const server = await startMysql();
-      stops.push(() => server.stop());
-      await expectOrderUnderContention([server.url], ROUNDS);
+      return { urls: [server.url], stop: () => server.stop() };
     },
-  );
-
-  const noGalera = galeraMissing();
-  it.skipIf(noGalera !== undefined)(
-    `nor on three nodes of a Galera cluster${noGalera === undefined ? '' : ` (skipped: ${noGalera})`}`,
-    { timeout: 180_000 },
-    async () => {
+  },
+  {
+    name: 'three nodes of a Galera cluster',
+    missing: galeraMissing(),
+    async start() {
       const cluster = await startGalera();
-      stops.push(() => cluster.stop());
-      await expectOrderUnderContention(
-        cluster.nodes.map((node) => node.url),
-        ROUNDS,
-      );
+      return { urls: cluster.nodes.map((node) => node.url), stop: () => cluster.stop() };
     },
-  );
-});
+  },
+];
+
+for (const { name, missing, start } of SERVERS) {
+  describe.skipIf(missing !== undefined)(`on ${name}${missing === undefined ? '' : ` (skipped: ${missing})`}`, () => {
+    let server: Awaited<ReturnType<Server['start']>>;
+
+    beforeAll(async () => {
+      server = await start();
+    }, 120_000);
+
+    afterAll(() => server?.stop());
+
+    it('several processes on one mailbox never give or show a number twice or out of order', { timeout: 120_000 }, () =>
+      expectOrderUnderContention(server.urls, ROUNDS),
+    );
+
+    for (const rule of WRITE_RULE) it(rule.name, { timeout: 60_000 }, () => rule.run(server.urls));
+  });
+}
