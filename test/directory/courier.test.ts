@@ -31,6 +31,7 @@ describe('the courier preset on slapd', () => {
     ['nobody@domain1.example', { kind: 'refused', why: 'no-such-user' }],
     ['user1@domain9.example', { kind: 'refused', why: 'no-such-domain' }],
     ['anybody@domain3.example', { kind: 'alias', targets: ['user5@domain2.example'], catchAll: true }],
+    ['user1@domain4.example', { kind: 'alias', targets: ['@domain1.example'], catchAll: true }],
     ['x)(mail=*@domain1.example', { kind: 'refused', why: 'no-such-user' }],
   ])('%s', async (address, expected) => {
     expect(await directory.lookUp(address)).toMatchObject(expected);

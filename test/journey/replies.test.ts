@@ -1,5 +1,10 @@
+import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { openLdapDirectory } from '@postern/shared/directory/ldap-directory.ts';
+import { silentLog } from '@postern/shared/runtime/log.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { sampleSettings } from '../directory/settings.ts';
 import {
   addAccount,
   addEntry,
@@ -108,6 +113,46 @@ describe('one of two recipients is over quota', () => {
     const [word] = await asked.probe('s@elsewhere.example', ['counted@domain1.example'], { size: 25_000 });
     await asked.quit();
     expect(word?.reply.code).toBe(552);
+  });
+});
+
+describe('another entry under a known address (invariant 4)', () => {
+  test('is 451 until an administrator adopts it, and then has the mail of before', async () => {
+    const address = 'returner@domain1.example';
+    await addAccount(stack.slapd, 'returner');
+    const [first] = await sendOctets(stack, [address], smallMessage('before-the-change'));
+    expect(first?.kind).toBe('delivered');
+
+    const dn = `mail=${address},jvd=domain1.example,${stack.slapd?.baseDn}`;
+    await stack.slapd?.modify(`dn: ${dn}\nchangetype: delete\n`);
+    await addAccount(stack.slapd, 'returner');
+    const held = await eventually(
+      () => replyToRecipient(stack, address),
+      (reply) => reply.startsWith('451'),
+    );
+    expect(held).toMatch(/^451 4\.2\.1/);
+    const [later] = await sendOctets(stack, [address], smallMessage('while-it-waits'));
+    expect(`${later?.reply.code} ${later?.reply.enhanced}`).toBe('451 4.2.1');
+
+    const directory = openLdapDirectory(
+      sampleSettings(stack.slapd?.url ?? '', stack.slapd?.ca ?? '', { baseDn: stack.slapd?.baseDn }),
+      silentLog(),
+    );
+    const answer = await directory.lookUp(address);
+    await directory.close();
+    if (answer.kind !== 'account') throw new Error(`no account: ${JSON.stringify(answer)}`);
+    const tool = join(import.meta.dirname, '../../store/cli/postern-store.ts');
+    const config = ['--config', join(stack.folder, 'etc', 'store.yaml')];
+    const adopt = ['account', 'adopt', address, '--uuid', answer.account.uuid];
+    const adopted = spawnSync(process.execPath, [tool, ...adopt, ...config], { encoding: 'utf8' });
+    expect(adopted.status, adopted.stderr).toBe(0);
+
+    const taken = await eventually(
+      () => replyToRecipient(stack, address),
+      (reply) => reply.startsWith('250'),
+    );
+    expect(taken).toMatch(/^250 2\.1\.5/);
+    expect(await messagesWith(stack, address, 'Subject: before-the-change')).toHaveLength(1);
   });
 });
 
