@@ -125,6 +125,11 @@ export class Connection {
     }
   }
 
+  /** A frame that has come already. */
+  nextFrame(): Frame | undefined {
+    return this.#framer.next();
+  }
+
   /** Waits for a line outside of a command: DONE, or a SASL response. `interrupted` when `interrupt` fires first. */
   async line(
     timeoutMs: number,

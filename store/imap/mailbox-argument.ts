@@ -1,4 +1,4 @@
-import type { MailboxInfo } from '../mailstore/mailstore.ts';
+import type { FoundMailbox } from '../mailstore/mailstore.ts';
 import { decodeMailboxName, decodeUtf8, encodeMailboxName } from './codec/mailbox-name.ts';
 import type { ResponseWriter } from './codec/response.ts';
 import { type Completion, no } from './completion.ts';
@@ -29,7 +29,7 @@ export const tryCreate = (): Completion => no('TRYCREATE', 'No such mailbox; cre
 export const overQuota = (): Completion => no('OVERQUOTA', 'Quota exceeded');
 
 /** Finds a mailbox by the name that the client wrote. */
-export async function findMailbox(session: Session, octets: string): Promise<MailboxInfo | undefined> {
+export async function findMailbox(session: Session, octets: string): Promise<FoundMailbox | undefined> {
   const name = decodeName(session, octets);
   return name === undefined ? undefined : session.mailstore.mailboxes.find(session.signedIn.account.id, name);
 }

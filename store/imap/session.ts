@@ -36,12 +36,19 @@ const MAX_LINE_BYTES = 65_536;
 const MAX_ARGUMENT_BYTES = 65_536;
 /** Bad commands in a row after which a client is taken for something that speaks another protocol. */
 const MAX_BAD_IN_A_ROW = 10;
+/** Pipelined commands that are prepared together. */
+const MAX_TOGETHER = 100;
 
 /** What a token of the scope `watch` may do: counts, and no content. */
 const WATCH_COMMANDS: ReadonlySet<string> = new Set([
   ...['CAPABILITY', 'NOOP', 'LOGOUT', 'ID', 'ENABLE', 'NAMESPACE', 'LIST', 'LSUB', 'STATUS', 'IDLE', 'NOTIFY'],
   ...['GETQUOTA', 'GETQUOTAROOT', 'GETMETADATA', 'SETMETADATA', 'COMPRESS', 'UNAUTHENTICATE'],
 ]);
+
+/** A command that was understood, or the answer to one that was not. */
+type ReadCommand =
+  | { readonly tag: string; readonly command: AnyCommand; readonly args: unknown }
+  | { readonly tag: string; readonly command: undefined; readonly completion: Completion };
 
 /** What all sessions of a server share. */
 export interface SessionServices {
@@ -85,6 +92,10 @@ export class Session {
   #leaving = false;
   #loginDeadlineMs = 0;
   #afterResponse: (() => Promise<void>) | undefined;
+  /** Commands that were prepared with the one that runs; they come next. */
+  readonly #prepared: ReadCommand[] = [];
+  /** A frame that came behind them. */
+  #upcoming: Frame | undefined;
 
   constructor(id: string, client: string, services: SessionServices, connection: Connection, log: Log) {
     this.id = id;
@@ -378,32 +389,36 @@ export class Session {
       const signedIn = this.#signedIn !== undefined;
       this.checkEnding();
       await this.tellEvents();
-      const frame = await this.connection.frame(
-        signedIn
+      let next = this.#prepared.shift();
+      if (next === undefined) {
+        const waitMs = signedIn
           ? Math.max(1, waitingSinceMs + config.autologoutMs - performance.now())
-          : Math.max(1, this.#loginDeadlineMs - performance.now()),
-        (fire) => {
-          this.#interrupt = fire;
-        },
-      );
-      this.#interrupt = undefined;
-      if (frame === 'interrupted') continue;
-      waitingSinceMs = performance.now();
-      if (frame === 'timeout') throw new Goodbye(signedIn ? 'Autologout; idle for too long' : 'Sign-in took too long');
-      if (frame.kind === 'lost') throw new Goodbye('Literal too big to skip', 'TOOBIG');
-      if (frame.kind === 'literal') {
-        await this.#admitLiteral(frame);
-        continue;
+          : Math.max(1, this.#loginDeadlineMs - performance.now());
+        const frame = await this.#nextFrame(waitMs);
+        if (frame === 'interrupted') continue;
+        waitingSinceMs = performance.now();
+        if (frame === 'timeout')
+          throw new Goodbye(signedIn ? 'Autologout; idle for too long' : 'Sign-in took too long');
+        if (frame.kind === 'lost') throw new Goodbye('Literal too big to skip', 'TOOBIG');
+        if (frame.kind === 'literal') {
+          await this.#admitLiteral(frame);
+          continue;
+        }
+        if (frame.kind === 'refused') {
+          next = { tag: frame.tag, command: undefined, completion: refusal(frame.why) };
+        } else {
+          next = this.#read(frame.segments);
+          this.#prepareTogether(next);
+        }
       }
       await this.#keepPace();
-      const completion =
-        frame.kind === 'refused' ? this.#refuse(frame.tag, frame.why) : await this.#execute(frame.segments);
+      const completion = await this.#execute(next);
       this.#releaseLiterals();
       badInARow = completion.status === 'BAD' ? badInARow + 1 : 0;
       const after = this.#afterResponse;
       this.#afterResponse = undefined;
       if (after !== undefined) await after();
-      else await this.connection.flow(true);
+      else await this.connection.flow(this.#prepared.length === 0);
       if (this.#leaving) return;
       waitingSinceMs = performance.now();
       if (badInARow >= MAX_BAD_IN_A_ROW) throw new Goodbye('Too many bad commands');
@@ -435,26 +450,61 @@ export class Session {
     this.#heldLiteralBytes = 0;
   }
 
-  #refuse(tag: string, why: RefusedWhy): Completion {
-    // RFC 9051 §4.3 and RFC 7889 §5: TOOBIG tells a client that trying again is of no use.
-    let completion = no('TOOBIG', 'Literal too big');
-    if (why === 'line-too-long') completion = bad('Command line too long');
-    if (why === 'not-synchronizing') completion = { status: 'BAD', code: 'TOOBIG', text: 'Literal must wait for +' };
-    this.out.line(`${tag} ${formatCompletion(completion)}`);
-    return completion;
+  /** The frame that was read ahead, or the next one. */
+  async #nextFrame(waitMs: number): Promise<Frame | 'timeout' | 'interrupted'> {
+    const upcoming = this.#upcoming;
+    this.#upcoming = undefined;
+    if (upcoming !== undefined) return upcoming;
+    const frame = await this.connection.frame(waitMs, (fire) => {
+      this.#interrupt = fire;
+    });
+    this.#interrupt = undefined;
+    return frame;
   }
 
-  async #execute(segments: readonly Segment[]): Promise<Completion> {
+  /**
+   * RFC 9051 §5.5: commands that came together and do not depend on each other may be carried out together. The ones behind
+   * this that have its name, and can be prepared, ask the database along with it; each is answered in its turn.
+   */
+  #prepareTogether(first: ReadCommand): void {
+    const prepare = first.command?.prepare;
+    if (first.command === undefined || prepare === undefined) return;
+    for (let next: ReadCommand = first; ; ) {
+      if (next.command !== undefined && this.#mayRun(next.command, next.args) === undefined) prepare(this, next.args);
+      if (next !== first) this.#prepared.push(next);
+      if (this.#prepared.length === MAX_TOGETHER) return;
+      this.#upcoming = this.connection.nextFrame();
+      if (this.#upcoming?.kind !== 'command') return;
+      next = this.#read(this.#upcoming.segments);
+      if (next.command !== first.command) return;
+      this.#upcoming = undefined;
+    }
+  }
+
+  #read(segments: readonly Segment[]): ReadCommand {
     const args = new ArgumentReader(segments, (capability) => this.offers(capability));
-    this.#tag = '*';
-    let completion: Completion;
+    let tag = '*';
     try {
-      this.#tag = args.tag();
+      tag = args.tag();
       args.space();
       const command = this.#commandOf(args);
       const read = command.read(args);
       args.end();
-      completion = this.#mayRun(command, read) ?? (await this.#act(command, read));
+      return { tag, command, args: read };
+    } catch (error) {
+      if (!(error instanceof CommandSyntaxError)) throw error;
+      return { tag, command: undefined, completion: bad(error.message) };
+    }
+  }
+
+  async #execute(read: ReadCommand): Promise<Completion> {
+    this.#tag = read.tag;
+    let completion: Completion;
+    try {
+      completion =
+        read.command === undefined
+          ? read.completion
+          : (this.#mayRun(read.command, read.args) ?? (await this.#act(read.command, read.args)));
     } catch (error) {
       if (!(error instanceof CommandSyntaxError)) throw error;
       completion = bad(error.message);
@@ -512,4 +562,11 @@ export class Session {
       return no('SERVERBUG', 'Internal error; it was logged');
     }
   }
+}
+
+function refusal(why: RefusedWhy): Completion {
+  if (why === 'line-too-long') return bad('Command line too long');
+  if (why === 'not-synchronizing') return { status: 'BAD', code: 'TOOBIG', text: 'Literal must wait for +' };
+  // RFC 9051 §4.3 and RFC 7889 §5: TOOBIG tells a client that trying again is of no use.
+  return no('TOOBIG', 'Literal too big');
 }

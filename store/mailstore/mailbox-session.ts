@@ -148,7 +148,8 @@ export class MailboxSession implements SelectedMailbox {
     const flagsSequence: number[] = [];
     const { modSeqs } = this.#columns;
     let highest = this.#told;
-    for (let i = 0; i < this.#columns.count; i++) {
+    const changedRows = this.#columns.highestModSeq > this.#told ? this.#columns.count : 0;
+    for (let i = 0; i < changedRows; i++) {
       const modSeq = modSeqs[i] as number;
       if (modSeq <= this.#told) continue;
       if (modSeq > highest) highest = modSeq;

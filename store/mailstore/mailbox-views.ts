@@ -4,7 +4,7 @@ import type { Keywords } from './keywords.ts';
 import { MailboxSession, type RecentRange } from './mailbox-session.ts';
 import type { OpenOptions } from './mailstore.ts';
 import type { SelectedMailbox } from './selected-mailbox.ts';
-import { SharedView } from './shared-view.ts';
+import { headOf, SharedView } from './shared-view.ts';
 import { inTransaction } from './transaction.ts';
 import { WriteScope } from './write-scope.ts';
 
@@ -36,7 +36,8 @@ export class MailboxViews {
     let entry = this.#entries.get(mailboxId);
     const fresh = entry === undefined;
     if (entry === undefined) {
-      entry = { view: SharedView.load(mailboxId, this.#database, this.#keywords), sessions: 0, bytes: 0 };
+      const head = options.found && headOf(options.found);
+      entry = { view: SharedView.load(mailboxId, this.#database, this.#keywords, head), sessions: 0, bytes: 0 };
       this.#entries.set(mailboxId, entry);
     }
     const opened = entry;
@@ -47,16 +48,18 @@ export class MailboxViews {
         this.#forget(mailboxId, opened);
         return undefined;
       }
-      if (!fresh && (await view.refresh()) === 'gone') {
+      if (!fresh && (await inStep(view, options)) === 'gone') {
         // Deleted; or deleted and restored, with another UIDVALIDITY: then it is there when it is read anew.
         this.#forget(mailboxId, opened);
-        return await this.open(mailboxId, options);
+        return await this.open(mailboxId, { claimRecent: options.claimRecent });
       }
       const session = new MailboxSession(view, this.#keywords, options.claimRecent, {
         claimRecent: (id) => this.#claimRecent(id),
         closed: () => this.#closed(mailboxId, opened, view),
       });
-      await session.claimRecent();
+      // Nothing is \Recent, as the row said that was read a moment ago: nothing to ask.
+      const noneRecent = options.found !== undefined && options.found.firstRecentUid >= view.head.uidNext;
+      if (!noneRecent) await session.claimRecent();
       return session;
     } catch (fault) {
       this.#forget(mailboxId, opened);
@@ -108,4 +111,9 @@ export class MailboxViews {
       return { from: now[0] as number, to: now[1] as number };
     });
   }
+}
+
+/** Catches up, unless the mailbox is known to be as the view has it. */
+function inStep(view: SharedView, { found }: OpenOptions): Promise<'current' | 'gone'> | 'current' {
+  return found !== undefined && view.isAt(headOf(found)) ? 'current' : view.refresh();
 }

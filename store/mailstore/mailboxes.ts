@@ -1,11 +1,13 @@
 import type { ChangeNotices } from './changes.ts';
-import { type Database, integerList, type Row } from './database.ts';
+import { type Database, integerList } from './database.ts';
 import { DELETED } from './flags.ts';
+import { INFO_COLUMNS, infoOf, MailboxFinder } from './mailbox-finder.ts';
 import { canonicalMailboxName, checkMailboxName, mailboxNameHash, SEPARATOR } from './mailbox-name.ts';
 import { insertMailbox, insertMissingParents } from './mailbox-rows.ts';
 import type { MailboxViews } from './mailbox-views.ts';
 import type {
   CreateMailboxResult,
+  FoundMailbox,
   Mailboxes,
   MailboxInfo,
   MailboxStatus,
@@ -18,17 +20,17 @@ import { Abandon, inTransaction } from './transaction.ts';
 import { moveAllMessages } from './transfer.ts';
 import { WriteScope } from './write-scope.ts';
 
-const INFO_COLUMNS = 'id, owner_id, name, uidvalidity, special_use';
-
 export class SqlMailboxes implements Mailboxes {
   readonly #database: Database;
   readonly #notices: ChangeNotices;
   readonly #views: MailboxViews;
+  readonly #finder: MailboxFinder;
 
   constructor(database: Database, notices: ChangeNotices, views: MailboxViews) {
     this.#database = database;
     this.#notices = notices;
     this.#views = views;
+    this.#finder = new MailboxFinder(database);
   }
 
   async list(accountId: number): Promise<MailboxInfo[]> {
@@ -74,12 +76,8 @@ export class SqlMailboxes implements Mailboxes {
     });
   }
 
-  async find(accountId: number, given: string): Promise<MailboxInfo | undefined> {
-    const [row] = await this.#database.rows(
-      `SELECT ${INFO_COLUMNS} FROM mailbox WHERE owner_id = ? AND name_hash = ?`,
-      [accountId, mailboxNameHash(canonicalMailboxName(given))],
-    );
-    return row === undefined ? undefined : infoOf(row);
+  find(accountId: number, given: string): Promise<FoundMailbox | undefined> {
+    return this.#finder.find(accountId, mailboxNameHash(canonicalMailboxName(given)));
   }
 
   create(
@@ -240,16 +238,6 @@ export class SqlMailboxes implements Mailboxes {
       return work(scope);
     });
   }
-}
-
-function infoOf(row: Row): MailboxInfo {
-  return {
-    id: row[0] as number,
-    accountId: row[1] as number,
-    name: row[2] as string,
-    uidValidity: row[3] as number,
-    specialUse: (row[4] as SpecialUse | null) ?? undefined,
-  };
 }
 
 function statusOf(row: number[]): MailboxStatus & { recent: number; firstRecentUid: number } {

@@ -234,7 +234,8 @@ export interface Mailboxes {
   subscriptions(accountId: number): Promise<string[]>;
   subscribe(accountId: number, name: string): Promise<'subscribed' | 'invalid-name'>;
   unsubscribe(accountId: number, name: string): Promise<void>;
-  find(accountId: number, name: string): Promise<MailboxInfo | undefined>;
+  /** The mailbox of a name, with what its row says now. Names that are asked for at the same time share a query. */
+  find(accountId: number, name: string): Promise<FoundMailbox | undefined>;
   /** Creates it and its missing parents (RFC 9051 §6.3.4). A trailing `/` is ignored. */
   create(accountId: number, name: string, options?: { readonly specialUse?: SpecialUse }): Promise<CreateMailboxResult>;
   /** RFC 6154 §4; undefined takes the use away. */
@@ -282,6 +283,16 @@ export interface MailboxStatus {
   readonly sizeBytes: number;
 }
 
+/** A mailbox and its counters, read together. */
+export interface FoundMailbox extends MailboxInfo {
+  /** `recent` is undefined where it must be counted: `status` does. */
+  readonly counters: Omit<MailboxStatus, 'recent'> & { readonly recent: number | undefined };
+  /** The first UID that is \Recent to the next session that selects the mailbox. */
+  readonly firstRecentUid: number;
+  /** Expunges up to this mod-sequence are no longer on record. */
+  readonly vanishedFloor: number;
+}
+
 export type CreateMailboxResult =
   | { readonly kind: 'created'; readonly mailbox: MailboxInfo }
   | { readonly kind: 'exists' }
@@ -297,6 +308,8 @@ export type RenameMailboxResult =
 export interface OpenOptions {
   /** SELECT under IMAP4rev1 takes the \Recent marks (RFC 3501 §2.3.2); EXAMINE and IMAP4rev2 do not. */
   readonly claimRecent: boolean;
+  /** What `find` has told of it a moment ago: a view that is in step with that needs no question. */
+  readonly found?: FoundMailbox;
 }
 
 // ── Messages ─────────────────────────────────────────────────────────────────────────────────────────────────────────

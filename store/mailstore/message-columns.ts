@@ -19,6 +19,8 @@ const FIRST_CAPACITY = 64;
  */
 export class MessageColumns implements MailboxColumns {
   count = 0;
+  /** The highest mod-sequence that was ever put here. */
+  highestModSeq = 0;
   uids: Uint32Array;
   flags: Uint16Array;
   modSeqs: Float64Array;
@@ -64,6 +66,7 @@ export class MessageColumns implements MailboxColumns {
     }
     this.flags[index] = row.flags;
     this.modSeqs[index] = row.modSeq;
+    if (row.modSeq > this.highestModSeq) this.highestModSeq = row.modSeq;
     if (row.more !== undefined && row.more.length > 0) this.more.set(row.uid, row.more);
     else if (this.more.size > 0) this.more.delete(row.uid);
     if (row.keywordsLow !== 0 || row.keywordsHigh !== 0) {

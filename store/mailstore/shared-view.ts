@@ -1,5 +1,6 @@
 import type { Database, SqlConnection } from './database.ts';
 import { KEYWORD_COLUMNS, type Keywords, MORE_BIT, readMoreKeywords } from './keywords.ts';
+import type { FoundMailbox } from './mailstore.ts';
 import { type ColumnRow, MessageColumns } from './message-columns.ts';
 import { uidRuns } from './uid-ranges.ts';
 
@@ -41,15 +42,32 @@ export class SharedView {
     this.current = new MessageColumns();
   }
 
-  /** Loads the whole mailbox. Undefined when it is gone. */
-  static async load(mailboxId: number, database: Database, keywords: Keywords): Promise<SharedView | undefined> {
-    const head = await readHead(database, mailboxId);
+  /**
+   * Loads the whole mailbox. Undefined when it is gone.
+   *
+   * @param known what the mailbox row says, where that was read already
+   */
+  static async load(
+    mailboxId: number,
+    database: Database,
+    keywords: Keywords,
+    known?: MailboxHead,
+  ): Promise<SharedView | undefined> {
+    const head = known ?? (await readHead(database, mailboxId));
     if (head === undefined) return undefined;
     const view = new SharedView(mailboxId, database, keywords, head);
-    view.current = await view.#loadColumns();
+    const [columns] = await Promise.all([view.#loadColumns(), keywords.load(head.ownerId)]);
+    view.current = columns;
     view.head = view.#withUidNext(head);
-    view.keywordCount = (await keywords.load(head.ownerId)).length;
+    // A keyword that was defined while the messages were read may be missing.
+    await view.#learnKeywords();
     return view;
+  }
+
+  /** Whether this is what the view has read, so that there is nothing to catch up with. */
+  isAt(head: MailboxHead): boolean {
+    const { uidValidity, uidNext, highestModSeq } = this.head;
+    return head.uidValidity === uidValidity && head.uidNext === uidNext && head.highestModSeq === highestModSeq;
   }
 
   /**
@@ -193,6 +211,7 @@ export class SharedView {
 
   async #learnKeywords(): Promise<void> {
     const { keywordsLow, keywordsHigh, count } = this.current;
+    this.keywordCount = this.#keywords.known(this.head.ownerId).length;
     if (keywordsLow === undefined || keywordsHigh === undefined) return;
     let low = 0;
     let high = 0;
@@ -206,6 +225,11 @@ export class SharedView {
     await this.#keywords.ensureKnown(this.head.ownerId, highest);
     this.keywordCount = this.#keywords.known(this.head.ownerId).length;
   }
+}
+
+export function headOf({ accountId, counters, vanishedFloor }: FoundMailbox): MailboxHead {
+  const { uidValidity, uidNext, highestModSeq } = counters;
+  return { ownerId: accountId, uidValidity, uidNext, highestModSeq, vanishedFloor };
 }
 
 async function readHead(database: Database, mailboxId: number): Promise<MailboxHead | undefined> {

@@ -21,6 +21,11 @@ export interface Command<Arguments> {
   readonly capability?: string;
   /** Reads what follows the name, the space before it included. Throws CommandSyntaxError, which becomes BAD. */
   read(args: ArgumentReader): Arguments;
+  /**
+   * Begins to ask for what `act` will need. Called before `act`, and for several commands of this name that came together before
+   * the first of them acts (RFC 9051 §5.5), so that one question to the database serves them all. Only for commands that change nothing.
+   */
+  prepare?(session: Session, args: Arguments): void;
   act(session: Session, args: Arguments): Promise<Completion>;
 }
 

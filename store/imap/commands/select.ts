@@ -37,7 +37,7 @@ function opening(name: 'SELECT' | 'EXAMINE'): Command<Arguments> {
       if (condstore) session.enableCondstore();
       const mailbox = await findMailbox(session, octets);
       const claimRecent = !readOnly && !session.rev2;
-      const view = mailbox && (await session.mailstore.mailboxes.open(mailbox.id, { claimRecent }));
+      const view = mailbox && (await session.mailstore.mailboxes.open(mailbox.id, { claimRecent, found: mailbox }));
       if (mailbox === undefined || view === undefined) return noSuchMailbox();
       const selected: Selected = {
         view,

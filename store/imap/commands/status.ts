@@ -1,25 +1,46 @@
+import type { FoundMailbox } from '../../mailstore/mailstore.ts';
 import type { ArgumentReader } from '../codec/lexer.ts';
 import { ok } from '../completion.ts';
 import { findMailbox, noSuchMailbox } from '../mailbox-argument.ts';
+import type { Session } from '../session.ts';
 import { readStatusItems, type StatusItem, writeStatus } from '../status-data.ts';
 import { type Command, SIGNED_IN } from './command.ts';
 
+interface Arguments {
+  readonly mailbox: string;
+  readonly items: readonly StatusItem[];
+  found?: Promise<FoundMailbox | undefined>;
+}
+
 /** RFC 9051 §6.3.11. */
-export const status: Command<{ readonly mailbox: string; readonly items: readonly StatusItem[] }> = {
+export const status: Command<Arguments> = {
   name: 'STATUS',
   states: SIGNED_IN,
   expunges: true,
-  read(args: ArgumentReader) {
+  read(args: ArgumentReader): Arguments {
     args.space();
     const mailbox = args.astring();
     args.space();
     return { mailbox, items: readStatusItems(args) };
   },
-  async act(session, { mailbox: octets, items }) {
-    const mailbox = await findMailbox(session, octets);
-    const [counters] = mailbox === undefined ? [] : await session.mailstore.mailboxes.status([mailbox.id]);
+  prepare(session, args) {
+    args.found = findMailbox(session, args.mailbox);
+    // A fault is reported when the command's turn comes, not as an unhandled rejection.
+    args.found.catch(() => undefined);
+  },
+  async act(session, args) {
+    const mailbox = await (args.found ?? findMailbox(session, args.mailbox));
+    const counters = mailbox && (await countersOf(session, mailbox, args.items));
     if (mailbox === undefined || counters === undefined) return noSuchMailbox();
-    await writeStatus(session, mailbox.name, counters, items);
+    await writeStatus(session, mailbox.name, counters, args.items);
     return ok('STATUS completed');
   },
 };
+
+/** What the mailbox row says is enough, but where \Recent messages have to be counted. */
+async function countersOf(session: Session, { id, counters }: FoundMailbox, items: readonly StatusItem[]) {
+  const { recent } = counters;
+  if (recent !== undefined || !items.includes('RECENT')) return { ...counters, recent: recent ?? 0 };
+  const [counted] = await session.mailstore.mailboxes.status([id]);
+  return counted;
+}
