@@ -121,8 +121,8 @@ class Pool implements ClientPool {
   }
 
   /**
-   * Runs one transaction. A kept connection may have died unseen: if it did so before any content left, nothing can
-   * have been delivered, and `undefined` asks for one more try on a fresh connection in the same slot.
+   * Runs one transaction. A kept connection may have died unseen: if nothing can
+   * have been delivered, or the server would know the delivery again, `undefined` asks for one more try on a fresh connection in the same slot.
    */
   async #run(
     connection: SmtpConnection,
@@ -142,7 +142,7 @@ class Pool implements ClientPool {
       return outcomes;
     }
     connection.destroy();
-    if (mode === 'keep-slot-if-dead' && !connection.contentSent && outcomes.some(wasCutOff)) return undefined;
+    if (mode === 'keep-slot-if-dead' && connection.mayRepeat && outcomes.some(wasCutOff)) return undefined;
     this.#freeSlot();
     return outcomes;
   }

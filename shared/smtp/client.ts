@@ -1,3 +1,4 @@
+import { DELIVERY_ID_KEYWORD } from '../delivery/delivery-id.ts';
 import { type Outcome, outcomeOfReply } from '../delivery/outcome.ts';
 import { openWire, timeoutsOf } from './client-connect.ts';
 import type { ClientOptions, ClientTimeouts, MessageData, ProbeOptions, SendOptions } from './client-options.ts';
@@ -16,8 +17,11 @@ export interface SmtpConnection {
   readonly capabilities: ReadonlyMap<string, string>;
   /** Whether another transaction may begin: open, in step, not told 421. */
   readonly usable: boolean;
-  /** Whether octets of the content left in the transaction that is, or was last, in hand: if not, another try is safe. */
-  readonly contentSent: boolean;
+  /**
+   * Whether the transaction that is, or was last, in hand may be tried again elsewhere when it was cut off: no content left, or nothing was
+   * answered and the server knows the delivery by its id.
+   */
+  readonly mayRepeat: boolean;
   /** Asks what the server would say: MAIL, each RCPT, RSET, in one write. One outcome a recipient, in order. */
   probe(reversePath: string, recipients: readonly string[], options?: ProbeOptions): Promise<readonly Outcome[]>;
   /**
@@ -50,6 +54,9 @@ class Connection implements SmtpConnection {
   #busy = false;
   #closing = false;
   #contentSent = false;
+  /** The delivery id of the transaction was told. */
+  #identified = false;
+  #answered = false;
 
   constructor(options: ClientOptions, wire: Wire, capabilities: ReadonlyMap<string, string>) {
     this.#wire = wire;
@@ -62,8 +69,8 @@ class Connection implements SmtpConnection {
     return !this.#busy && !this.#closing && this.#wire.idle;
   }
 
-  get contentSent(): boolean {
-    return this.#contentSent;
+  get mayRepeat(): boolean {
+    return !this.#contentSent || (this.#identified && !this.#answered);
   }
 
   async probe(reversePath: string, recipients: readonly string[], options: ProbeOptions = {}) {
@@ -86,6 +93,9 @@ class Connection implements SmtpConnection {
     const outcomes = new Array<Outcome | undefined>(envelope.recipients.length);
     await this.#alone(outcomes, async () => {
       const size = options.size ?? sizeOf(data);
+      this.#identified = options.deliveryId !== undefined && this.capabilities.has(DELIVERY_ID_KEYWORD);
+      const whole = this.#chunkOf(data);
+      if (whole !== undefined) return this.#sendChunk(envelope, whole, outcomes, options);
       const accepted = await this.#mailAndRecipients(
         envelope,
         outcomes,
@@ -109,6 +119,43 @@ class Connection implements SmtpConnection {
       await this.#finalReplies(accepted, outcomes);
     });
     return this.#complete(outcomes);
+  }
+
+  /**
+   * RFC 3030 §2: the whole message as one chunk, together with the envelope (§4.2: BDAT may be pipelined), so that all of it takes one
+   * round trip. For LMTP, where the recipients were asked about before: octets for refused ones are sent in vain.
+   */
+  async #sendChunk(
+    envelope: Envelope,
+    whole: { readonly pieces: readonly Buffer[]; readonly octets: number },
+    outcomes: (Outcome | undefined)[],
+    options: SendOptions,
+  ): Promise<void> {
+    const { pieces, octets } = whole;
+    const { commandMs, dataMs, finalReplyMs } = this.#timeouts;
+    const { deliveryId, placement } = options;
+    const commands = this.#commands(envelope, { size: options.size ?? octets, deliveryId, placement });
+    this.#contentSent = true;
+    const head = Buffer.from(`${commands.join('\r\n')}\r\nBDAT ${octets} LAST\r\n`);
+    await this.#wire.writeAll([head, ...pieces], dataMs);
+    const mail = this.#note(await this.#wire.reply(commandMs));
+    const accepted: number[] = [];
+    for (const i of envelope.recipients.keys()) {
+      const answer = this.#note(await this.#wire.reply(commandMs));
+      if (this.#recipientAccepted(i, mail, answer, outcomes)) accepted.push(i);
+    }
+    if (accepted.length > 0) return this.#finalReplies(accepted, outcomes);
+    // The chunk without a recipient is dropped, and answered once; the server still holds the transaction.
+    this.#note(await this.#wire.reply(finalReplyMs));
+    await this.#command('RSET');
+  }
+
+  /** The octets of a message that is to go as one chunk; undefined: by DATA. */
+  #chunkOf(data: MessageData): { readonly pieces: readonly Buffer[]; readonly octets: number } | undefined {
+    const offered = this.capabilities.has('CHUNKING') && this.capabilities.has('PIPELINING');
+    const octets = sizeOf(data);
+    if (!this.#lmtp || !offered || octets === undefined || octets > SLICE_BYTES) return undefined;
+    return { pieces: Buffer.isBuffer(data) ? [data] : (data as readonly Buffer[]), octets };
   }
 
   async quit(): Promise<void> {
@@ -135,6 +182,8 @@ class Connection implements SmtpConnection {
     if (this.#busy) throw new Error('a transaction is in hand already on this connection');
     this.#busy = true;
     this.#contentSent = false;
+    this.#identified = false;
+    this.#answered = false;
     try {
       await run();
     } catch (error) {
@@ -159,10 +208,7 @@ class Connection implements SmtpConnection {
     parameters: MailExtras,
     last: 'DATA' | 'RSET',
   ): Promise<number[]> {
-    const commands = [
-      mailCommand(envelope, this.capabilities, parameters),
-      ...envelope.recipients.map((recipient) => recipientCommand(recipient, this.capabilities)),
-    ];
+    const commands = this.#commands(envelope, parameters);
     const { commandMs } = this.#timeouts;
     const pipelining = this.capabilities.has('PIPELINING');
     // RFC 2920 §3.1: DATA is the last command of a group.
@@ -173,14 +219,28 @@ class Connection implements SmtpConnection {
     for (let i = 0; i < envelope.recipients.length; i++) {
       if (!pipelining) await this.#wire.write(`${commands[i + 1]}\r\n`, commandMs);
       const answer = this.#note(await this.#wire.reply(commandMs));
-      const verdict = isPositive(mail) ? answer : mail;
-      // A 3yz here is no verdict that RFC 5321 §4.3.2 knows.
-      const outcome = outcomeOfReply(verdict.code < 400 && !isPositive(verdict) ? NO_REPLY : verdict);
-      if (outcome.kind === 'delivered') accepted.push(i);
-      if (outcome.kind !== 'delivered' || last === 'RSET') outcomes[i] = outcome;
+      if (!this.#recipientAccepted(i, mail, answer, outcomes)) continue;
+      accepted.push(i);
+      if (last === 'RSET') outcomes[i] = outcomeOfReply(answer);
     }
     if (!pipelining) await this.#wire.write(`${last}\r\n`, commandMs);
     return accepted;
+  }
+
+  #commands(envelope: Envelope, parameters: MailExtras): string[] {
+    return [
+      mailCommand(envelope, this.capabilities, parameters),
+      ...envelope.recipients.map((recipient) => recipientCommand(recipient, this.capabilities)),
+    ];
+  }
+
+  /** Whether MAIL and this RCPT were accepted; if not, that is the recipient's outcome. */
+  #recipientAccepted(i: number, mail: Reply, answer: Reply, outcomes: (Outcome | undefined)[]): boolean {
+    const verdict = isPositive(mail) ? answer : mail;
+    // A 3yz here is no verdict that RFC 5321 §4.3.2 knows.
+    const outcome = outcomeOfReply(verdict.code < 400 && !isPositive(verdict) ? NO_REPLY : verdict);
+    if (outcome.kind !== 'delivered') outcomes[i] = outcome;
+    return outcome.kind === 'delivered';
   }
 
   async #content(data: MessageData): Promise<void> {
@@ -221,6 +281,7 @@ class Connection implements SmtpConnection {
 
   /** RFC 5321 §3.8: after 421 the server closes; this connection serves no further transaction. */
   #note(answer: WireReply): WireReply {
+    this.#answered = true;
     if (answer.code === 421) this.#closing = true;
     return answer;
   }

@@ -2,6 +2,7 @@ import type { Placement } from '@postern/shared/delivery/placement.ts';
 import { type Reply, reply } from '@postern/shared/smtp/reply.ts';
 import { NO_FLAGS } from '../mailstore/flags.ts';
 import type {
+  ArrivedContent,
   DeliveredMessage,
   DeliverResult,
   Delivery,
@@ -9,16 +10,15 @@ import type {
   Mailstore,
   QuotaLimits,
   StoredAccount,
-  StoredContent,
 } from '../mailstore/mailstore.ts';
 import { GroupCommit, LOCKED } from './group-commit.ts';
 
-/** One message whose body is durable already, on its way to accounts of this store. */
+/** One message on its way to accounts of this store. */
 export interface ArrivedMessage {
   /** Certificate name of the peer that brought it. */
   readonly peer: string;
   readonly deliveryId: string;
-  readonly content: StoredContent;
+  readonly content: ArrivedContent;
   /** SHA-256 of the bytes as the peer sent them, before our own trace headers. */
   readonly receivedSha256: Buffer;
   readonly receivedAt: Date;

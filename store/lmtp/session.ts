@@ -161,10 +161,12 @@ async function deliverToAll(
   });
   const outcomes = new Map<string, LocalOutcome>();
   try {
-    // One body for all recipients, made durable before any account is locked. The delivery record keeps the hash of
+    // One body for all recipients. The delivery record keeps the hash of
     // what the peer sent, because the trace header of a retry has another date.
     const bytes = Buffer.concat([traceHeader(config.hostname, session, state, envelope, receivedAt), message.content]);
-    const content = await within(config.delivery.deadlineMs, 'writing the body', service.mailstore.contents.put(bytes));
+    const looked = service.mailstore.contents.arrived(bytes);
+    const content =
+      looked instanceof Promise ? await within(config.delivery.deadlineMs, 'writing the body', looked) : looked;
     const receivedSha256 = createHash('sha256').update(message.content).digest();
     const { peer, deliveryId, placement } = state;
     const arrived = { peer, deliveryId, placement, content, receivedSha256, receivedAt };

@@ -1,10 +1,21 @@
 import { createHash } from 'node:crypto';
 import { scanMessage, unpackParts } from '@postern/shared/message/mime-structure.ts';
-import { BodyWrites, CHUNK_BYTES } from './body-writes.ts';
+import { CHUNK_BYTES } from './body-rows.ts';
+import { BodyWrites } from './body-writes.ts';
 import type { Database } from './database.ts';
-import type { Contents, StoredContent, StoredStructure } from './mailstore.ts';
+import type { ArrivedContent, Contents, StoredContent, StoredStructure, UnwrittenContent } from './mailstore.ts';
 import { prepareTexts } from './prepared-texts.ts';
 import { storablePreview } from './preview.ts';
+
+/** Bodies up to this size are written in the transaction of their delivery; fifty of them make a batch. */
+const MAX_TRAVELLING_OCTETS = 131_072;
+
+function look(message: Buffer): UnwrittenContent {
+  const sha256 = createHash('sha256').update(message).digest();
+  const scan = scanMessage(message);
+  const body = { bytes: message, sha256, root: scan.root };
+  return { sha256, sizeBytes: message.length, prepared: prepareTexts(scan), body };
+}
 
 /** The bodies: original bytes, whole, each once. */
 export class SqlContents implements Contents {
@@ -18,12 +29,20 @@ export class SqlContents implements Contents {
     this.#writes = new BodyWrites(database);
   }
 
-  async put(message: Buffer): Promise<StoredContent> {
-    const sha256 = createHash('sha256').update(message).digest();
-    const scan = scanMessage(message);
-    const prepared = prepareTexts(scan);
-    const id = await this.#writes.write({ bytes: message, sha256, root: scan.root });
-    return { id, sha256, sizeBytes: message.length, prepared };
+  put(message: Buffer): Promise<StoredContent> {
+    return this.keep(look(message));
+  }
+
+  arrived(message: Buffer): ArrivedContent | Promise<StoredContent> {
+    const content = look(message);
+    return message.length <= MAX_TRAVELLING_OCTETS ? content : this.keep(content);
+  }
+
+  /** Makes a body durable in a transaction of its own, unless it is. */
+  async keep(content: ArrivedContent): Promise<StoredContent> {
+    if (!('body' in content)) return content;
+    const { sha256, sizeBytes, prepared, body } = content;
+    return { id: await this.#writes.write(body), sha256, sizeBytes, prepared };
   }
 
   async structure(contentId: Buffer): Promise<StoredStructure | undefined> {

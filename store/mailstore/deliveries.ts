@@ -1,12 +1,15 @@
 import type { Log } from '@postern/shared/runtime/log.ts';
 import { type Reply, reply, replyLine } from '@postern/shared/smtp/reply.ts';
 import { withinQuota } from './accounts.ts';
+import { hashKey, idsByHash, type NewBody, writeBodyRows } from './body-rows.ts';
 import type { ChangeNotices } from './changes.ts';
+import type { SqlContents } from './content.ts';
 import type { Database, Row, SqlValue } from './database.ts';
 import { type KeywordBits, type Keywords, NO_KEYWORDS } from './keywords.ts';
 import { canonicalMailboxName, mailboxNameHash } from './mailbox-name.ts';
 import { insertMailbox } from './mailbox-rows.ts';
 import type {
+  ArrivedContent,
   DeliveredMessage,
   Deliveries,
   DeliverOptions,
@@ -15,6 +18,7 @@ import type {
   DeliveryKey,
   DeliveryTarget,
   RecordedDelivery,
+  StoredContent,
 } from './mailstore.ts';
 import { emailIdText, MessageInserts, type NewMessage, threadsOf } from './message-rows.ts';
 import { insertRowsLater } from './queued-transaction.ts';
@@ -30,10 +34,18 @@ export class SqlDeliveries implements Deliveries {
   readonly #database: Database;
   readonly #notices: ChangeNotices;
   readonly #keywords: Keywords;
+  readonly #contents: Pick<SqlContents, 'keep'>;
   readonly #log: Log;
 
-  constructor(database: Database, notices: ChangeNotices, keywords: Keywords, log: Log) {
+  constructor(
+    database: Database,
+    notices: ChangeNotices,
+    keywords: Keywords,
+    contents: Pick<SqlContents, 'keep'>,
+    log: Log,
+  ) {
     this.#database = database;
+    this.#contents = contents;
     this.#notices = notices;
     this.#keywords = keywords;
     this.#log = log;
@@ -80,7 +92,8 @@ export class SqlDeliveries implements Deliveries {
     return results;
   }
 
-  async #commit(batch: readonly Delivery[], skipLocked: boolean): Promise<DeliverResult[]> {
+  async #commit(given: readonly Delivery[], skipLocked: boolean): Promise<DeliverResult[]> {
+    const batch = skipLocked ? given : await this.#withBodiesKept(given);
     const work = (): Promise<DeliverResult[]> =>
       inTransaction(this.#database, async (transaction) => {
         const scope = new WriteScope(transaction, this.#notices);
@@ -93,6 +106,11 @@ export class SqlDeliveries implements Deliveries {
       if (fault instanceof CommitOutcomeUnknown) return work();
       throw fault;
     }
+  }
+
+  /** Who waits for an account holds no lock on a body meanwhile: others may be bringing the same one. */
+  #withBodiesKept(batch: readonly Delivery[]): Promise<Delivery[]> {
+    return Promise.all(batch.map(async (each) => ({ ...each, content: await this.#contents.keep(each.content) })));
   }
 }
 
@@ -108,6 +126,8 @@ class BatchDelivery {
   readonly #mailboxes = new Map<string, LockedMailbox>();
   /** Names of mailboxes with a use that a delivery asks for, by account and use. */
   readonly #named = new Map<string, string>();
+  /** Ids of the bodies that this transaction wrote, by hash. */
+  #bodies: ReadonlyMap<string, Buffer> = new Map();
 
   constructor(scope: WriteScope, keywords: Keywords, batch: readonly Delivery[], skipLocked: boolean) {
     this.#scope = scope;
@@ -193,7 +213,12 @@ class BatchDelivery {
       ]);
     }
     if (into.length === 0) return { kind: 'delivered', reply: delivery.reply, emailId: '', messages: [] };
-    const { emailNo, uids } = inserts.add(account, delivery.content, delivery.internalDate.getTime(), into);
+    const { emailNo, uids } = inserts.add(
+      account,
+      this.#stored(delivery.content),
+      delivery.internalDate.getTime(),
+      into,
+    );
     const messages = into.map(
       ({ mailbox }, i): DeliveredMessage => ({
         mailboxId: mailbox.id,
@@ -206,25 +231,37 @@ class BatchDelivery {
     return { kind: 'delivered', reply: delivery.reply, emailId: emailIdText(emailNo), messages };
   }
 
+  #stored(content: ArrivedContent): StoredContent {
+    if (!('body' in content)) return content;
+    const id = this.#bodies.get(hashKey(content.sha256));
+    if (id === undefined) throw new Error('a body of this batch was not written');
+    const { sha256, sizeBytes, prepared } = content;
+    return { id, sha256, sizeBytes, prepared };
+  }
+
   /**
-   * Locks the accounts, and then reads what the deliveries need, all in one round trip. Only when somebody else holds one of the
+   * Writes the bodies, locks the accounts, and then reads what the deliveries need: all in one round trip if the bodies are small. Only when somebody else holds one of the
    * accounts they are locked first, as far as they are free: mailboxes are locked under their account's lock alone.
    */
   async #lockAndRead(): Promise<{ known: Map<string, KnownDelivery>; threads: readonly Row[] }> {
     const scope = this.#scope;
     const ids = this.#batch.map((d) => d.account.id);
+    const bodies = bodiesOf(this.#batch);
+    // Before any account is locked, so that a large batch keeps nobody waiting.
+    const written = bodies.length === 0 ? NO_BODIES : await writeBodyRows(scope.transaction, bodies);
     let sets: Row[][];
     try {
       const lock = scope.accountsById(ids, this.#skipLocked ? 'no-wait' : 'wait');
-      sets = await scope.transaction.rowSets([lock, ...this.#reads(this.#batch)]);
+      sets = await scope.transaction.rowSets([lock, written, ...this.#reads(this.#batch)]);
       scope.keepAccounts(sets.shift() ?? []);
     } catch (fault) {
       if (!this.#skipLocked || !isLockedByOthers(fault)) throw fault;
       await scope.lockAccounts(ids, 'skip-locked');
       const locked = this.#batch.filter((d) => scope.account(d.account.id) !== undefined);
-      sets = locked.length === 0 ? [] : await scope.transaction.rowSets(this.#reads(locked));
+      sets = locked.length === 0 ? [] : await scope.transaction.rowSets([written, ...this.#reads(locked)]);
     }
-    const [records, mailboxes, threads, named] = sets;
+    const [contents, records, mailboxes, threads, named] = sets;
+    this.#bodies = idsByHash(contents ?? []);
     this.#keepMailboxes(mailboxes ?? []);
     this.#keepMailboxes(named ?? []);
     for (const row of named ?? []) this.#named.set(`${row[1] as number}/${row[11] as string}`, row[2] as string);
@@ -280,6 +317,15 @@ function isLockedByOthers(fault: unknown): boolean {
 
 function keyText(key: DeliveryKey): string {
   return `${key.peer}\n${key.deliveryId}\n${key.recipient}`;
+}
+
+const NO_BODIES: SqlQuery = { sql: 'SELECT sha256, id FROM content WHERE FALSE', values: [] };
+
+/** The bodies that are not written yet, each once. */
+function bodiesOf(deliveries: readonly Delivery[]): NewBody[] {
+  const distinct = new Map<string, NewBody>();
+  for (const { content } of deliveries) if ('body' in content) distinct.set(hashKey(content.sha256), content.body);
+  return [...distinct.values()];
 }
 
 /** The mailboxes that deliveries need: their targets, and the INBOX that takes the place of a missing one. */

@@ -1,6 +1,7 @@
 import type { PartOffsets } from '@postern/shared/message/mime-part.ts';
 import type { Log } from '@postern/shared/runtime/log.ts';
 import type { Reply } from '@postern/shared/smtp/reply.ts';
+import type { NewBody } from './body-rows.ts';
 import type { FlagSet } from './flags.ts';
 import type { MailboxColumns, SelectedMailbox } from './selected-mailbox.ts';
 
@@ -98,6 +99,11 @@ export interface Contents {
    * `append`, outside every lock. What is never delivered is collected as garbage after the grace period.
    */
   put(message: Buffer): Promise<StoredContent>;
+  /**
+   * A body on its way into mailboxes by `deliver`: one of common size is only looked over, and written in the transaction of its
+   * delivery; a large one is made durable at once, as by `put`. The bytes must not be changed afterwards.
+   */
+  arrived(message: Buffer): ArrivedContent | Promise<ArrivedContent>;
 }
 
 /** A body that lies in the database, and what was learnt from it for the mailboxes that will hold it. */
@@ -110,6 +116,15 @@ export interface StoredContent {
   /** Texts that go beside the message; opaque to callers. */
   readonly prepared: PreparedTexts;
 }
+
+/** A body that is in no table yet. */
+export interface UnwrittenContent extends Omit<StoredContent, 'id'> {
+  /** Opaque to callers. */
+  readonly body: NewBody;
+}
+
+/** What a delivery brings: `deliver` writes what is not written yet. */
+export type ArrivedContent = StoredContent | UnwrittenContent;
 
 /** Ready to send: what FETCH and SORT need, rendered once at arrival. */
 export interface PreparedTexts {
@@ -155,7 +170,7 @@ export interface DeliveryKey {
 export interface Delivery {
   readonly key: DeliveryKey;
   readonly account: StoredAccount;
-  readonly content: StoredContent;
+  readonly content: ArrivedContent;
   /**
    * SHA-256 that tells "the same bytes again" from "the same id with other bytes". Give the hash of what the peer sent,
    * when trace headers of our own were put before it; default the content's.

@@ -142,7 +142,7 @@ export class MessageInserts {
 
 /** The threads that are known for what new emails name. */
 export function threadsOf(
-  emails: readonly { readonly accountId: number; readonly content: StoredContent }[],
+  emails: readonly { readonly accountId: number; readonly content: Pick<StoredContent, 'prepared'> }[],
 ): SqlQuery {
   const wanted = new Map<number, Map<string, Buffer>>();
   for (const { accountId, content } of emails) {

@@ -40,7 +40,7 @@ export async function openMailstore(options: MailstoreOptions): Promise<Mailstor
   return {
     accounts: new SqlAccounts(database, changes),
     contents,
-    deliveries: new SqlDeliveries(database, changes, keywords, options.log),
+    deliveries: new SqlDeliveries(database, changes, keywords, contents, options.log),
     mailboxes: new SqlMailboxes(database, changes, new MailboxViews(database, changes, keywords)),
     messages: new SqlMessages(database, changes, keywords, contents),
     changes,

@@ -14,6 +14,22 @@ const COMMAND_STEP = FULL ? 3 : 23;
 const REPLY_STEP = FULL ? 1 : 5;
 const TWO = ['user1@domain1.example', 'user2@domain1.example'];
 
+/** The replies to two RCPT, after which what comes next is final. */
+const RECIPIENTS = /250 2\.1\.5 [^\r]*\r\n250 2\.1\.5 [^\r]*\r\n(?=250 2\.0)/s;
+const then = (next: RegExp): RegExp => new RegExp(RECIPIENTS.source + next.source, 's');
+
+/** Cuts so many octets before the end of the message (RFC 3030 §2: its chunk says how many there are). */
+function beforeTheLast(direction: 'commands', octets: number): Cut {
+  return {
+    direction,
+    after: (seen) => {
+      const match = /BDAT (\d+) LAST\r\n/.exec(seen);
+      const end = match === null ? undefined : match.index + match[0].length + Number(match[1]);
+      return end === undefined || seen.length < end ? undefined : end - octets;
+    },
+  };
+}
+
 let stack: TestStack;
 let proxy: LmtpProxy;
 let sent = 0;
@@ -55,22 +71,17 @@ describe('the connection to the store is cut', () => {
   test.each<[string, Cut]>([
     ['after LHLO, before its reply', afterPattern('commands', /LHLO [^\r]*\r\n/)],
     ['within the reply to LHLO', afterPattern('replies', /PIPELINING\r\n/)],
-    ['after MAIL, RCPT and DATA in one write', afterPattern('commands', /DATA\r\n/)],
-    ['after the reply to MAIL', afterPattern('replies', /250 2\.1\.0 [^\r]*\r\n(?=.*354)/s)],
-    ['between the replies to two RCPT', afterPattern('replies', /250 2\.1\.5 [^\r]*\r\n(?=.*354)/s)],
-    ['after 354', afterPattern('replies', /354 [^\r]*\r\n/)],
-    ['in the header', afterPattern('commands', /DATA\r\n.*X-Fault-Id/s)],
-    ['before the final dot', afterPattern('commands', /DATA\r\n.*\r\n(?=\.\r\n)/s)],
-    ['within the final dot', afterPattern('commands', /DATA\r\n.*\r\n\.\r(?=\n)/s)],
-    ['after the final dot, before the replies', afterPattern('commands', /DATA\r\n.*\r\n\.\r\n/s)],
-    [
-      'when the store has answered for both, before the first reply arrives',
-      afterPattern('replies', /354 [^\r]*\r\n(?=250)/s),
-    ],
-    ['within the first final reply', afterPattern('replies', /354 [^\r]*\r\n250 2/s)],
-    ['between the final replies of two recipients', afterPattern('replies', /354 [^\r]*\r\n250 [^\r]*\r\n/s)],
-    ['within the second final reply', afterPattern('replies', /354 [^\r]*\r\n250 [^\r]*\r\n250/s)],
-    ['after the second final reply', afterPattern('replies', /354 [^\r]*\r\n250 [^\r]*\r\n250 [^\r]*\r\n/s)],
+    ['after MAIL, RCPT and BDAT, before the first octet', afterPattern('commands', /BDAT \d+ LAST\r\n/)],
+    ['after the reply to MAIL', afterPattern('replies', /250 2\.1\.0 [^\r]*\r\n/s)],
+    ['between the replies to two RCPT', afterPattern('replies', /250 2\.1\.5 [^\r]*\r\n/s)],
+    ['in the header', afterPattern('commands', /BDAT \d+ LAST\r\n.*X-Fault-Id/s)],
+    ['within the last octets', beforeTheLast('commands', 5)],
+    ['after the last octet, before the replies', beforeTheLast('commands', 0)],
+    ['when the store has answered for both, before the first reply arrives', afterPattern('replies', RECIPIENTS)],
+    ['within the first final reply', afterPattern('replies', then(/250 2/))],
+    ['between the final replies of two recipients', afterPattern('replies', then(/250 [^\r]*\r\n/))],
+    ['within the second final reply', afterPattern('replies', then(/250 [^\r]*\r\n250/))],
+    ['after the second final reply', afterPattern('replies', then(/250 [^\r]*\r\n250 [^\r]*\r\n/))],
   ])('%s, once and three times over', async (where, cut) => {
     for (const times of [1, 3]) {
       if (where.includes('LHLO')) proxy.drop();

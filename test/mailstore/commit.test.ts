@@ -31,7 +31,7 @@ async function someDelivery(): Promise<Delivery> {
   return {
     key: { peer: 'relay', deliveryId: randomBytes(16).toString('hex'), recipient: ensured.account.address },
     account: ensured.account,
-    content: await store.contents.put(Buffer.from(`Subject: ${people}\r\n\r\nHello\r\n`)),
+    content: await store.contents.arrived(Buffer.from(`Subject: ${people}\r\n\r\nHello\r\n`)),
     into: [{ mailbox: 'INBOX', flags: NO_FLAGS }],
     internalDate: new Date(),
     quota: { bytes: 0, messages: 0 },
@@ -55,7 +55,8 @@ describe('a connection that breaks at COMMIT', () => {
     });
 
     it(`(${how} the server had it) is told to IMAP as unknown`, async () => {
-      const { account, content } = await someDelivery();
+      const { account } = await someDelivery();
+      const content = await store.contents.put(Buffer.from('Subject: appended\r\n\r\nHello\r\n'));
       const inbox = await store.mailboxes.find(account.id, 'INBOX');
       const message = { content, flags: NO_FLAGS, internalDate: new Date() };
       wire.cutNext(how);

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { silentLog } from '@postern/shared/runtime/log.ts';
 import { reply } from '@postern/shared/smtp/reply.ts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -252,6 +252,77 @@ describe('delivery', () => {
     expect(results.map((r) => r.kind)).toEqual(['delivered', 'fault', 'delivered']);
     const [status] = await store.mailboxes.status([await mailboxId(store, account, 'INBOX')]);
     expect(status?.messages).toBe(2);
+  });
+
+  it('brings its body along: large and small, twice in a batch, one that is there already', async () => {
+    const store = await open();
+    const [one, two] = [await newAccount(store), await newAccount(store)];
+    const small = mail('travels');
+    const fifty = Buffer.concat([mail('fifty'), randomBytes(25_000)]);
+    const large = Buffer.concat([mail('large'), randomBytes(100_000)]);
+    const huge = Buffer.concat([mail('huge'), randomBytes(600_000)]);
+    const before = mail('there before');
+    const there = await store.contents.put(before);
+    const bodies = [small, fifty, large, huge, before, small];
+    const batch: Delivery[] = [];
+    for (const account of [one, two]) {
+      for (const bytes of bodies) {
+        const content = await store.contents.arrived(bytes);
+        batch.push({ ...(await delivery(store, account)), content });
+      }
+    }
+    const results = await store.deliveries.deliver(batch);
+    expect(results.map((r) => r.kind)).toEqual(Array(12).fill('delivered'));
+    // Another process reads it: no cache helps.
+    const other = await open();
+    for (const account of [one, two]) {
+      const inbox = await mailboxId(store, account, 'INBOX');
+      const fetched = await fetchAll(other, inbox, range(1, 6), { body: true });
+      for (const [i, bytes] of bodies.entries()) {
+        const { contentId } = fetched[i] as FetchedMessage;
+        expect((await other.messages.readBody(contentId)).equals(bytes)).toBe(true);
+        if (i === 4) expect(contentId.equals(there.id)).toBe(true);
+      }
+    }
+    expect((await store.deliveries.deliver(batch)).map((r) => r.kind)).toEqual(Array(12).fill('repeated'));
+  });
+
+  it('leaves no body when nothing of its batch is kept', async () => {
+    const store = await open();
+    const account = await newAccount(store);
+    const bytes = mail(`refused ${randomBytes(8).toString('hex')}`);
+    const one = await delivery(store, account, mail('Hi'), { quota: { bytes: 10, messages: 0 } });
+    const refused = { ...one, content: await store.contents.arrived(bytes) };
+    expect((await store.deliveries.deliver([refused])).map((r) => r.kind)).toEqual(['over-quota']);
+    const { createConnection } = await import('mysql2/promise');
+    const other = await createConnection(url);
+    const hash = createHash('sha256').update(bytes).digest();
+    const [rows] = await other.query('SELECT id FROM content WHERE sha256 = ?', [hash]);
+    await other.end();
+    expect(rows).toEqual([]);
+  });
+
+  it('with a body of its own waits for a locked account without holding the body', async () => {
+    const store = await open();
+    const locked = await newAccount(store);
+    const free = await newAccount(store);
+    const { createConnection } = await import('mysql2/promise');
+    const other = await createConnection(url);
+    await other.query('START TRANSACTION');
+    await other.query(`SELECT id FROM account WHERE id = ${locked.id} FOR UPDATE`);
+    const bytes = mail(`same for both ${randomBytes(8).toString('hex')}`);
+    const to = async (account: StoredAccount): Promise<Delivery> => ({
+      ...(await delivery(store, account)),
+      content: await store.contents.arrived(bytes),
+    });
+    const waiting = store.deliveries.deliver([await to(locked), await to(free)]);
+    await expect.poll(async () => (await store.accounts.usage(free.id)).messages).toBe(1);
+    expect((await store.deliveries.deliver([await to(free)])).map((r) => r.kind)).toEqual(['delivered']);
+    await other.query('COMMIT');
+    await other.end();
+    expect((await waiting).map((r) => r.kind)).toEqual(['delivered', 'delivered']);
+    const [message] = await fetchAll(store, await mailboxId(store, locked, 'INBOX'), [1], {});
+    expect((await store.messages.readBody((message as FetchedMessage).contentId)).equals(bytes)).toBe(true);
   });
 
   it('skips an account that somebody else has locked, and serves it afterwards', async () => {

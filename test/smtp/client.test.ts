@@ -233,6 +233,34 @@ describe('the inner hop', () => {
     expect(received).toEqual([]);
   });
 
+  it('sends envelope and message in one write where chunks are taken, and waits for nothing in between', async () => {
+    const { port, writes } = await scripted([
+      [/LHLO .*\r\n/, '250-scripted\r\n250-PIPELINING\r\n250-CHUNKING\r\n250 XDELIVERYID\r\n'],
+      [/MAIL.*BDAT \d+ LAST\r\n.*last$/s, '250 ok\r\n550 5.1.1 no\r\n250 ok\r\n250 2.0.0 taken\r\n'],
+      [/MAIL.*last$/s, '250 ok\r\n550 5.1.1 no\r\n503 5.5.1 none\r\n'],
+      [/^RSET\r\n/, '250 ok\r\n'],
+    ]);
+    const connection = await connected(port, { protocol: 'lmtp', tls: { mode: 'none' } });
+    const message = [Buffer.from('Subject: dots\r\n\r\n'), Buffer.from('.\r\n..\r\nlast')];
+    expect(kinds(await connection.send(envelope('no@b.test', 'b@b.test'), message))).toEqual(['failed', 'delivered']);
+    expect(writes).toHaveLength(2);
+    expect(writes[1]?.endsWith('BDAT 28 LAST\r\nSubject: dots\r\n\r\n.\r\n..\r\nlast')).toBe(true);
+    expect(kinds(await connection.send(envelope('no@b.test'), message))).toEqual(['failed']);
+    expect(connection.usable).toBe(true);
+  });
+
+  it('begins anew with our store after every recipient of a chunk was refused', async () => {
+    const { listener, received } = await listening(lmtpStore());
+    const connection = await connected(listener.port, lmtpClient());
+    for (const [to, kind] of [
+      ['no@b.test', 'failed'],
+      ['b@b.test', 'delivered'],
+    ] as const) {
+      expect(kinds(await connection.send(envelope(to), CONTENT, { deliveryId: newDeliveryId() }))).toEqual([kind]);
+    }
+    expect(received).toHaveLength(1);
+  });
+
   it('refuses a client without a certificate, and one of another CA', async () => {
     const { listener } = await listening(lmtpStore());
     const other = await makeCertificates();
@@ -318,6 +346,29 @@ describe('ClientPool', () => {
     expect(kinds(await pool.send(envelope('b@b.test'), CONTENT))).toEqual(['delivered']);
     expect(kinds(await pool.send(envelope('b@b.test'), CONTENT))).toEqual(['deferred']);
     expect(sockets.size).toBe(1);
+  });
+
+  it('sends again what had left when nothing was answered and the delivery has an id, and not after an answer', async () => {
+    const lhlo = [/LHLO .*\r\n/, '250-scripted\r\n250-PIPELINING\r\n250-CHUNKING\r\n250 XDELIVERYID\r\n'] as const;
+    const message = /MAIL.*BDAT.*LAST\r\n.*body\r\n/s;
+    const taken = '250 ok\r\n250 ok\r\n250 2.0.0 taken\r\n';
+    for (const [answer, kind, connections] of [
+      ['END', 'delivered', 2],
+      ['250 ok\r\nEND', 'deferred', 1],
+    ] as const) {
+      const turns = [lhlo, [message, taken], [message, answer]] as const;
+      const { port, sockets } = await scripted(turns);
+      const client: ClientOptions = { ...options(port), protocol: 'lmtp', tls: { mode: 'none' } };
+      const pool = createClientPool({ client, maxConnections: 2 });
+      cleanups.push(() => pool.close());
+      const send = async () => {
+        const body = Buffer.from('Subject: x\r\n\r\nbody\r\n');
+        return kinds(await pool.send(envelope('b@b.test'), body, { deliveryId: newDeliveryId() }));
+      };
+      expect(await send()).toEqual(['delivered']);
+      expect(await send()).toEqual([kind]);
+      expect(sockets.size).toBe(connections);
+    }
   });
 
   it('defers with 451 4.4.1 while the server is away, and with 4.3.2 when none comes free', async () => {

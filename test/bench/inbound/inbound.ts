@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { realisticMessage } from '../../corpus/corpus.ts';
+import { startDns } from '../../support/dns.ts';
 import { startStack } from '../../support/stack.ts';
 import { thisMachine } from '../measure/machine.ts';
 import { reportInbound } from '../report/inbound-report.ts';
@@ -26,6 +27,14 @@ export interface CellResult {
   readonly theirs: readonly RunResult[];
 }
 
+/** The sender's domain as a common one is: SPF with an answer, DMARC that rejects. */
+const SENDER_RECORDS = {
+  'TXT src.example': ['v=spf1 ip4:127.0.0.0/8 -all'],
+  'A src.example': ['127.0.0.1'],
+  'MX src.example': ['mx.src.example'],
+  'TXT _dmarc.src.example': ['v=DMARC1; p=reject'],
+};
+
 const WARM_UP: Omit<Cell, 'octets'> = { sessions: 20, kept: false, mailboxes: 100, messages: 400 };
 
 /**
@@ -40,7 +49,12 @@ export async function benchInbound(options: InboundOptions): Promise<void> {
     writeFileSync(file(octets), realisticMessage(octets).toString('latin1').replaceAll('\r\n', '\n'), 'latin1');
   }
   console.log('starting MariaDB, slapd, store, gateway; Dovecot, Postfix');
-  const stack = await startStack({ databaseOptions: ['--innodb-buffer-pool-size=512M'] });
+  const dns = await startDns(SENDER_RECORDS);
+  const stack = await startStack({
+    databaseOptions: ['--innodb-buffer-pool-size=512M'],
+    // On loopback nobody is authenticated by default: here the client is a stranger like any other.
+    relay: (own) => ({ ...own, policy: { ...own.policy, trustedNetworks: [] }, dns: { servers: [dns.address] } }),
+  });
   const { slapd } = stack;
   if (slapd === undefined) throw new Error('the bench wants a real slapd');
   const ours = posternSide(stack);
@@ -61,6 +75,7 @@ export async function benchInbound(options: InboundOptions): Promise<void> {
     await theirs?.stop();
     await ours.close();
     await stack.stop();
+    await dns.stop();
     rmSync(folder, { recursive: true, force: true });
   }
 }
