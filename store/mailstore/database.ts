@@ -24,6 +24,9 @@ export interface SqlChange {
   readonly insertId: number;
 }
 
+/** Whether the node of a connection belongs to a Galera cluster: asked once, when the connection is made. */
+const inGaleraCluster = new WeakMap<PoolConnection, Promise<boolean>>();
+
 /** The pool of one process. The only place of the store, beside migrations, that knows the database driver. */
 export class Database implements SqlRunner {
   readonly #pool: Pool;
@@ -54,6 +57,13 @@ export class Database implements SqlRunner {
          sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO'`,
         orDestroy,
       );
+      const asked = new Promise<boolean>((done) => {
+        connection.query("SHOW GLOBAL VARIABLES LIKE 'wsrep_on'", (fault: QueryError | null, rows: unknown) => {
+          orDestroy(fault);
+          done(fault === null && (rows as string[][])[0]?.[1] === 'ON');
+        });
+      });
+      inGaleraCluster.set(connection, asked);
     });
   }
 
@@ -112,11 +122,30 @@ export class SqlConnection implements SqlRunner {
   }
 
   /**
-   * Runs several statements, complete as text, in one round trip; the first that fails ends them. One result for each.
+   * Runs several statements, complete as text, in one round trip; the first that fails ends them. One result for each. On a Galera
+   * node each goes alone: when another node's write set aborts the transaction between two statements of one text, the server
+   * goes on with the next statement outside of any transaction, and half of the work would be committed.
    * A fault carries in `completed` how many had succeeded before
    * it, or had begun to return rows.
    */
-  together(statements: readonly string[]): Promise<(Row[] | SqlChange)[]> {
+  async together(statements: readonly string[]): Promise<(Row[] | SqlChange)[]> {
+    if (await inGaleraCluster.get(this.#connection)) return this.#oneByOne(statements);
+    return this.#inOneText(statements);
+  }
+
+  async #oneByOne(statements: readonly string[]): Promise<(Row[] | SqlChange)[]> {
+    const results: (Row[] | SqlChange)[] = [];
+    for (const statement of statements) {
+      try {
+        results.push((await runOnce(this.#connection, statement, [])) as Row[] | SqlChange);
+      } catch (fault) {
+        throw Object.assign(fault as Error, { sql: 'several statements', completed: results.length });
+      }
+    }
+    return results;
+  }
+
+  #inOneText(statements: readonly string[]): Promise<(Row[] | SqlChange)[]> {
     return new Promise((done, fail) => {
       let completed = 0;
       const command = this.#connection.query(statements.join(';'), (fault: QueryError | null, results: unknown) => {

@@ -169,7 +169,10 @@ print(s.sendmail('sender@elsewhere.example', [sys.argv[3]], open(sys.argv[4], 'r
     for (const query of [id, '<traced-1@elsewhere.example>']) {
       const [journey] = await eventually(
         () => stack.journeys(query),
-        ([found]) => found?.lines.some((line) => line.event === 'accepted') === true,
+        ([found]) =>
+          ['accepted', 'delivered'].every((e) =>
+            found?.lines.some((l) => (l.tier === 'store') === (e === 'delivered') && l.event === e),
+          ),
       );
       expect(journey?.deliveryId).toBe(id);
       const events = journey?.lines.map((line) => `${line.tier} ${line.event}`);
