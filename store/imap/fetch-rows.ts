@@ -5,6 +5,7 @@ import { bodyFromBodyStructure } from './codec/body-from-bodystructure.ts';
 import { formatDateTime } from './codec/date-time.ts';
 import type { FetchAttribute } from './codec/fetch-attribute.ts';
 import { selectHeaderFields } from './codec/header-fields.ts';
+import { PIECE_BYTES } from './codec/response.ts';
 import { ConnectionGone } from './connection.ts';
 import { beginMessage, writeFlags, writeModSeq } from './message-data.ts';
 import type { Session } from './session.ts';
@@ -13,7 +14,6 @@ import type { Session } from './session.ts';
 const BODIES_BYTES = 4_194_304;
 /** What is read at once of a section too large to be held whole. */
 const STREAM_BYTES = 262_144;
-const META_PAGE = 200;
 
 type SectionAttribute = FetchAttribute & { readonly kind: 'section' | 'binary' | 'binary-size' };
 
@@ -55,6 +55,7 @@ export async function writeFetchRows(
   attributes: readonly FetchAttribute[],
   flagsAlso: ReadonlySet<number>,
 ): Promise<number> {
+  const { out } = session;
   const { view } = session.selected;
   const sections = attributes.filter(readsBody);
   const cached = new Set(sections.filter(isCached));
@@ -67,60 +68,113 @@ export async function writeFetchRows(
     preview: attributes.some((a) => a.kind === 'preview'),
     headerFields: cached.size > 0,
     textsAlone: attributes.every((a) => TEXTS.has(a.kind) || cached.has(a as SectionAttribute)),
-    ...(bodies ? { pageSize: META_PAGE } : {}),
+    ...(bodies ? { body: 'small' as const } : {}),
   });
+  const asked = { attributes, sections, cached, flagsAlso };
   let written = 0;
   for await (const page of pages) {
-    for await (const [message, source] of withBodies(session, page, bodies)) {
-      const values = new Map<SectionAttribute, Value>();
-      for (const section of sections) {
-        const value = cached.has(section)
-          ? headerValueOf(section, message.headerFields ?? Buffer.alloc(0))
-          : await sectionValue(section, source);
-        values.set(section, value);
+    if (bodies) {
+      for await (const [message, source] of withBodies(session, page)) {
+        written += await writeWithSource(session, message, source, asked);
+        if (out.pendingBytes >= PIECE_BYTES) await session.flow();
       }
-      await writeRow(session, message, attributes, values, flagsAlso.has(message.uid));
-      written += 1;
-      await session.flow();
+      continue;
+    }
+    for (const message of page) {
+      written += writeReady(session, message, asked);
+      if (out.pendingBytes >= PIECE_BYTES) await session.flow();
     }
   }
   return written;
 }
 
-/** Each message with the source of its octets; small ones are read in groups. */
+/** What a FETCH asks of each message. */
+interface Asked {
+  readonly attributes: readonly FetchAttribute[];
+  readonly sections: readonly SectionAttribute[];
+  readonly cached: ReadonlySet<SectionAttribute>;
+  readonly flagsAlso: ReadonlySet<number>;
+}
+
+const NO_VALUES: ReadonlyMap<SectionAttribute, Value> = new Map();
+const NO_OCTETS = Buffer.alloc(0);
+
+/** The row of a message of which everything has been read. Returns how many were written: none, if it is gone. */
+function writeReady(session: Session, message: FetchedMessage, asked: Asked): 0 | 1 {
+  const { sections, attributes, flagsAlso } = asked;
+  const sequence = session.selected.view.sequenceOf(message.uid);
+  if (sequence === 0) return 0;
+  let values = NO_VALUES;
+  if (sections.length > 0) {
+    values = new Map(sections.map((section) => [section, headerValueOf(section, message.headerFields ?? NO_OCTETS)]));
+  }
+  beginMessage(session, sequence);
+  for (const [index, attribute] of attributes.entries()) {
+    if (index > 0) session.out.text(' ');
+    writeItem(session, message, sequence, attribute, values);
+  }
+  endMessage(session, sequence, attributes, flagsAlso.has(message.uid));
+  return 1;
+}
+
+/** The same where sections are taken from the octets. */
+async function writeWithSource(
+  session: Session,
+  message: FetchedMessage,
+  source: BodySource,
+  asked: Asked,
+): Promise<0 | 1> {
+  const { sections, cached, attributes, flagsAlso } = asked;
+  const values = new Map<SectionAttribute, Value>();
+  for (const section of sections) {
+    const value = cached.has(section)
+      ? headerValueOf(section, message.headerFields ?? NO_OCTETS)
+      : await sectionValue(section, source);
+    values.set(section, value);
+  }
+  // Everything that can fail was read by now, but for streams: there only the end of the connection is left.
+  const sequence = session.selected.view.sequenceOf(message.uid);
+  if (sequence === 0) return 0;
+  beginMessage(session, sequence);
+  for (const [index, attribute] of attributes.entries()) {
+    if (index > 0) session.out.text(' ');
+    const value = attribute.kind === 'section' ? values.get(attribute) : undefined;
+    if (attribute.kind === 'section' && value?.kind === 'stream') {
+      session.out.text(attribute.label).text(' ');
+      await writeStream(session, value);
+    } else writeItem(session, message, sequence, attribute, values);
+  }
+  endMessage(session, sequence, attributes, flagsAlso.has(message.uid));
+  return 1;
+}
+
+/** Each message with the source of its octets; what did not come with the page is read in groups. */
 async function* withBodies(
   session: Session,
   page: readonly FetchedMessage[],
-  wanted: boolean,
 ): AsyncGenerator<[FetchedMessage, BodySource]> {
   const { messages } = session.mailstore;
-  let from = 0;
-  while (from < page.length) {
-    let to = from;
-    let bytes = 0;
-    while (wanted && to < page.length && (page[to]?.sizeBytes ?? 0) <= MAX_WHOLE_BYTES && bytes < BODIES_BYTES) {
-      bytes += page[to]?.sizeBytes ?? 0;
-      to += 1;
-    }
-    const group = page.slice(from, to);
-    const bodies = new Map<number, Buffer>();
-    if (group.length > 0) {
-      const uids = group.map((message) => message.uid);
+  const lacks = (message: FetchedMessage | undefined): message is FetchedMessage =>
+    message !== undefined && message.body === undefined && message.sizeBytes <= MAX_WHOLE_BYTES;
+  const bodies = new Map<number, Buffer>();
+  for (const [index, message] of page.entries()) {
+    if (lacks(message) && !bodies.has(message.uid)) {
+      bodies.clear();
+      const uids: number[] = [];
+      let bytes = 0;
+      for (let i = index; i < page.length && bytes < BODIES_BYTES; i += 1) {
+        const next = page[i];
+        if (!lacks(next)) continue;
+        bytes += next.sizeBytes;
+        uids.push(next.uid);
+      }
       const wants = { body: true, pageSize: uids.length };
       for await (const read of messages.fetch(session.selected.view.mailboxId, uids, wants)) {
-        for (const message of read) if (message.body !== undefined) bodies.set(message.uid, message.body);
+        for (const { uid, body } of read) if (body !== undefined) bodies.set(uid, body);
       }
     }
-    for (const message of group) {
-      const body = bodies.get(message.uid);
-      yield [message, body === undefined ? storedBody(session.mailstore, message) : wholeBody(body)];
-    }
-    const large = page[to];
-    if (large !== undefined && (!wanted || large.sizeBytes > MAX_WHOLE_BYTES)) {
-      yield [large, storedBody(session.mailstore, large)];
-      to += 1;
-    }
-    from = to;
+    const body = message.body ?? bodies.get(message.uid);
+    yield [message, body === undefined ? storedBody(session.mailstore, message) : wholeBody(body)];
   }
 }
 
@@ -151,78 +205,79 @@ function headerValueOf({ section, partial }: SectionAttribute, header: Buffer): 
   return { kind: 'bytes', bytes: partial ? fields.subarray(partial.offset, partial.offset + partial.count) : fields };
 }
 
-/** Everything that can fail was read before, but for streams: there only the end of the connection is left. */
-async function writeRow(
+function writeItem(
   session: Session,
   message: FetchedMessage,
-  attributes: readonly FetchAttribute[],
+  sequence: number,
+  attribute: FetchAttribute,
   values: ReadonlyMap<SectionAttribute, Value>,
-  flagsAlso: boolean,
-): Promise<void> {
+): void {
   const { out } = session;
   const { view } = session.selected;
-  const sequence = view.sequenceOf(message.uid);
-  if (sequence === 0) return;
-  beginMessage(session, sequence);
-  let first = true;
-  for (const attribute of attributes) {
-    if (!first) out.text(' ');
-    first = false;
-    switch (attribute.kind) {
-      case 'flags':
-        out.text('FLAGS ');
-        writeFlags(out, view, sequence);
-        break;
-      case 'uid':
-        out.text('UID ').number(message.uid);
-        break;
-      case 'modseq':
-        writeModSeq(out, view, sequence);
-        break;
-      case 'internaldate':
-        out.text(`INTERNALDATE "${formatDateTime(message.internalDateMs)}"`);
-        break;
-      case 'size':
-        out.text('RFC822.SIZE ').number(message.sizeBytes);
-        break;
-      case 'envelope':
-        out.text('ENVELOPE ').bytes(message.envelope ?? Buffer.from('NIL'));
-        break;
-      case 'bodystructure':
-        out.text('BODYSTRUCTURE ').bytes(message.bodyStructure ?? Buffer.from('NIL'));
-        break;
-      case 'body':
-        out.text('BODY ').bytes(bodyFromBodyStructure(message.bodyStructure ?? Buffer.from('NIL')));
-        break;
-      case 'emailid':
-        out.text(`EMAILID (${message.emailId})`);
-        break;
-      case 'threadid':
-        out.text(message.threadId === undefined ? 'THREADID NIL' : `THREADID (${message.threadId})`);
-        break;
-      case 'savedate':
-        out.text(`SAVEDATE "${formatDateTime(message.saveDateMs)}"`);
-        break;
-      case 'preview':
-        out.text('PREVIEW ');
-        writePreview(session, message.preview ?? '');
-        break;
-      case 'binary':
-        out.text(attribute.label).text(' ');
-        writeBinary(session, values.get(attribute));
-        break;
-      case 'binary-size': {
-        const value = values.get(attribute);
-        out.text(attribute.label).text(' ');
-        out.number(value?.kind === 'bytes' ? value.bytes.length : 0);
-        break;
-      }
-      case 'section':
-        out.text(attribute.label).text(' ');
-        await writeValue(session, values.get(attribute) ?? { kind: 'nil' });
-        break;
+  switch (attribute.kind) {
+    case 'flags':
+      out.text('FLAGS ');
+      writeFlags(out, view, sequence);
+      break;
+    case 'uid':
+      out.text('UID ').number(message.uid);
+      break;
+    case 'modseq':
+      writeModSeq(out, view, sequence);
+      break;
+    case 'internaldate':
+      out.text(`INTERNALDATE "${formatDateTime(message.internalDateMs)}"`);
+      break;
+    case 'size':
+      out.text('RFC822.SIZE ').number(message.sizeBytes);
+      break;
+    case 'envelope':
+      out.text('ENVELOPE ').bytes(message.envelope ?? Buffer.from('NIL'));
+      break;
+    case 'bodystructure':
+      out.text('BODYSTRUCTURE ').bytes(message.bodyStructure ?? Buffer.from('NIL'));
+      break;
+    case 'body':
+      out.text('BODY ').bytes(bodyFromBodyStructure(message.bodyStructure ?? Buffer.from('NIL')));
+      break;
+    case 'emailid':
+      out.text(`EMAILID (${message.emailId})`);
+      break;
+    case 'threadid':
+      out.text(message.threadId === undefined ? 'THREADID NIL' : `THREADID (${message.threadId})`);
+      break;
+    case 'savedate':
+      out.text(`SAVEDATE "${formatDateTime(message.saveDateMs)}"`);
+      break;
+    case 'preview':
+      out.text('PREVIEW ');
+      writePreview(session, message.preview ?? '');
+      break;
+    case 'binary':
+      out.text(attribute.label).text(' ');
+      writeBinary(session, values.get(attribute));
+      break;
+    case 'binary-size': {
+      const value = values.get(attribute);
+      out.text(attribute.label).text(' ');
+      out.number(value?.kind === 'bytes' ? value.bytes.length : 0);
+      break;
     }
+    case 'section':
+      out.text(attribute.label).text(' ');
+      writeValue(session, values.get(attribute));
+      break;
   }
+}
+
+function endMessage(
+  session: Session,
+  sequence: number,
+  attributes: readonly FetchAttribute[],
+  flagsAlso: boolean,
+): void {
+  const { out } = session;
+  const { view } = session.selected;
   if (flagsAlso && !attributes.some((a) => a.kind === 'flags')) {
     out.text(' FLAGS ');
     writeFlags(out, view, sequence);
@@ -249,16 +304,13 @@ function writeBinary({ out }: Session, value: Value | undefined): void {
   else out.literal(value.bytes);
 }
 
-async function writeValue(session: Session, value: Value): Promise<void> {
+function writeValue({ out }: Session, value: Value | undefined): void {
+  if (value?.kind === 'bytes') out.literal(value.bytes);
+  else out.text('NIL');
+}
+
+async function writeStream(session: Session, value: Value & { readonly kind: 'stream' }): Promise<void> {
   const { out } = session;
-  if (value.kind === 'nil') {
-    out.text('NIL');
-    return;
-  }
-  if (value.kind === 'bytes') {
-    out.literal(value.bytes);
-    return;
-  }
   out.text(`{${value.end - value.start}}\r\n`);
   try {
     for (let at = value.start; at < value.end; ) {

@@ -6,9 +6,13 @@ import { PREPARED_VERSION } from './prepared-texts.ts';
 import { type PreparedRow, renderAgain } from './rendered-again.ts';
 import { type UidPage, uidPages } from './uid-ranges.ts';
 
-const DEFAULT_PAGE = 500;
+/** Rows made into values in one turn of the event loop: some milliseconds. */
+const DEFAULT_PAGE = 1000;
 /** Bodies of one page are held in memory together: fewer at a time. */
 const BODY_PAGE = 32;
+const SMALL_BODY_PAGE = 100;
+/** Bodies up to this size come with their message's row. */
+export const SMALL_BODY_BYTES = 49_152;
 
 /** Reads messages page by page, the next page while the caller works on this one. */
 export async function* readPages(
@@ -18,7 +22,7 @@ export async function* readPages(
   uids: ArrayLike<number>,
   want: FetchWants,
 ): AsyncGenerator<FetchedMessage[]> {
-  const pageSize = want.pageSize ?? (want.body === true ? BODY_PAGE : DEFAULT_PAGE);
+  const pageSize = want.pageSize ?? defaultPage(want);
   const pages = uidPages(uids, pageSize);
   const read = (page: UidPage | undefined): Promise<FetchedMessage[]> | undefined => {
     if (page === undefined) return undefined;
@@ -35,21 +39,48 @@ export async function* readPages(
   }
 }
 
-async function readPage(
-  database: Database,
-  contents: SqlContents,
-  mailboxId: number,
-  page: UidPage,
-  want: FetchWants,
-): Promise<FetchedMessage[]> {
+function defaultPage({ body }: FetchWants): number {
+  if (body === 'small') return SMALL_BODY_PAGE;
+  return body === true ? BODY_PAGE : DEFAULT_PAGE;
+}
+
+/** Columns of a page, and what is joined for them. */
+interface PageQuery {
+  readonly columns: readonly (keyof typeof COLUMNS)[];
+  readonly joins: string;
+}
+
+const COLUMNS = {
+  uid: 'm.uid',
+  internalDate: 'm.internal_date',
+  saveDate: 'm.save_date',
+  size: 'm.size',
+  contentId: 'm.content_id',
+  emailNo: 'm.email_no',
+  threadId: 'e.thread_id',
+  version: 'c.version',
+  envelope: 'c.envelope',
+  bodyStructure: 'c.bodystructure',
+  headerFields: 'c.header_fields',
+  preview: 't.preview',
+  body: 'k.data',
+} as const;
+type ColumnName = keyof typeof COLUMNS;
+
+/** The columns in the order in which they are read, without those that nobody wants: each costs something for each row. */
+function queryOf(want: FetchWants): PageQuery {
   const texts = want.envelope === true || want.bodyStructure === true || want.headerFields === true;
-  const columns = ['m.uid', 'm.internal_date', 'm.save_date', 'm.size', 'm.content_id', 'm.email_no'];
-  columns.push(want.threadId === true ? 'e.thread_id' : 'NULL');
-  columns.push(texts ? 'c.version' : 'NULL');
-  columns.push(want.envelope === true ? 'c.envelope' : 'NULL');
-  columns.push(want.bodyStructure === true ? 'c.bodystructure' : 'NULL');
-  columns.push(want.headerFields === true ? 'c.header_fields' : 'NULL');
-  columns.push(want.preview === true ? 't.preview' : 'NULL');
+  const columns: ColumnName[] = ['uid'];
+  if (!texts || want.textsAlone !== true) {
+    columns.push('internalDate', 'saveDate', 'size', 'contentId', 'emailNo');
+  }
+  if (want.threadId === true) columns.push('threadId');
+  if (texts) columns.push('version');
+  if (want.envelope === true) columns.push('envelope');
+  if (want.bodyStructure === true) columns.push('bodyStructure');
+  if (want.headerFields === true) columns.push('headerFields');
+  if (want.preview === true) columns.push('preview');
+  if (want.body !== undefined && want.body !== false) columns.push('body');
   const joins = [
     want.preview === true ? 'LEFT JOIN content t ON t.id = m.content_id' : '',
     texts ? 'LEFT JOIN message_cache c ON c.mailbox_id = m.mailbox_id AND c.uid = m.uid' : '',
@@ -57,57 +88,93 @@ async function readPage(
       ? `JOIN mailbox b ON b.id = m.mailbox_id
          LEFT JOIN email e ON e.account_id = b.owner_id AND e.email_no = m.email_no`
       : '',
+    columns.includes('body')
+      ? `LEFT JOIN content_chunk k ON k.content_id = m.content_id AND k.n = 0 AND m.size <= ${SMALL_BODY_BYTES}`
+      : '',
   ];
-  const textsAlone = texts && want.textsAlone === true;
-  const condition = page.condition.replaceAll('uid ', 'm.uid ');
+  return { columns, joins: joins.join(' ') };
+}
+
+async function readPage(
+  database: Database,
+  contents: SqlContents,
+  mailboxId: number,
+  page: UidPage,
+  want: FetchWants,
+): Promise<FetchedMessage[]> {
+  const { columns, joins } = queryOf(want);
+  const textsAlone = columns[1] === 'version';
+  // Texts alone lie in one table, in order of UID.
+  const from = textsAlone ? 'message_cache m' : `message m ${joins}`;
+  const list = columns.map((name) => (textsAlone ? COLUMNS[name].replace('c.', 'm.') : COLUMNS[name])).join(', ');
   const rows = await database.rowsOnce(
-    textsAlone
-      ? `SELECT uid, 0, 0, 0, NULL, 0, NULL, ${columns.slice(7, 11).join(', ')}, NULL FROM message_cache c
-         WHERE mailbox_id = ${integerList([mailboxId])} AND ${page.condition} ORDER BY uid`
-      : `SELECT ${columns.join(', ')} FROM message m ${joins.join(' ')}
-         WHERE m.mailbox_id = ${integerList([mailboxId])} AND ${condition} ORDER BY m.uid`,
+    `SELECT ${list} FROM ${from}
+     WHERE m.mailbox_id = ${integerList([mailboxId])} AND ${page.condition.replaceAll('uid ', 'm.uid ')} ORDER BY m.uid`,
   );
+  const at = Object.fromEntries(columns.map((name, i) => [name, i])) as Readonly<Partial<Record<ColumnName, number>>>;
   const wanted = page.exact ? undefined : new Set(page.uids);
   const kept = wanted === undefined ? rows : rows.filter((row) => wanted.has(row[0] as number));
-  const stale = texts ? kept.filter((row) => row[7] !== PREPARED_VERSION) : [];
+  const versionAt = at.version;
+  const stale = versionAt === undefined ? [] : kept.filter((row) => row[versionAt] !== PREPARED_VERSION);
   if (textsAlone && stale.length > 0) {
     return readPage(database, contents, mailboxId, page, { ...want, textsAlone: false });
   }
-  const again = stale.length > 0 ? await renderAgain(database, contents, mailboxId, stale) : undefined;
-  const bodies =
-    want.body === true
-      ? await contents.readMany(kept.map((row) => ({ id: row[4] as Buffer, sizeBytes: row[3] as number })))
+  const again =
+    stale.length > 0
+      ? await renderAgain(
+          database,
+          contents,
+          mailboxId,
+          stale.map((row) => ({ uid: row[0] as number, contentId: row[at.contentId ?? 0] as Buffer })),
+        )
       : undefined;
+  const messages = kept.map((row) => messageOf(row, at, again?.get(row[0] as number)));
+  if (want.body !== true && want.preview !== true) return messages;
+  return completed(contents, messages, want);
+}
+
+/** With what did not come with the rows: larger bodies, previews that were never made. */
+async function completed(
+  contents: SqlContents,
+  messages: readonly FetchedMessage[],
+  want: FetchWants,
+): Promise<FetchedMessage[]> {
+  const large = want.body === true ? messages.filter(({ body }) => body === undefined) : [];
+  const bodies = await contents.readMany(large.map(({ contentId, sizeBytes }) => ({ id: contentId, sizeBytes })));
   return Promise.all(
-    kept.map(async (row) => {
-      const id = row[4] as Buffer;
-      const body = bodies && (bodies.get(id.toString('latin1')) ?? (await contents.read(id)));
-      const preview =
-        want.preview === true ? ((row[11] as string | null) ?? (await contents.makePreview(id))) : undefined;
-      return messageOf(row, want, again?.get(row[0] as number), body, preview);
+    messages.map(async (message) => {
+      const { contentId } = message;
+      let { body, preview } = message;
+      if (want.body === true) body ??= bodies.get(contentId.toString('latin1')) ?? (await contents.read(contentId));
+      if (want.preview === true) preview ??= await contents.makePreview(contentId);
+      return { ...message, body, preview };
     }),
   );
 }
 
 function messageOf(
   row: Row,
-  want: FetchWants,
+  at: Readonly<Partial<Record<ColumnName, number>>>,
   again: PreparedRow | undefined,
-  body: Buffer | undefined,
-  preview: string | undefined,
 ): FetchedMessage {
+  const value = <T>(index: number | undefined): T | undefined =>
+    index === undefined ? undefined : ((row[index] ?? undefined) as T | undefined);
+  const threadId = value<number>(at.threadId);
   return {
     uid: row[0] as number,
-    internalDateMs: row[1] as number,
-    saveDateMs: row[2] as number,
-    sizeBytes: row[3] as number,
-    contentId: row[4] as Buffer,
-    emailId: emailIdText(row[5] as number),
-    threadId: row[6] === null ? undefined : threadIdText(row[6] as number),
-    envelope: want.envelope === true ? (again?.envelope ?? (row[8] as Buffer)) : undefined,
-    bodyStructure: want.bodyStructure === true ? (again?.bodyStructure ?? (row[9] as Buffer)) : undefined,
-    headerFields: want.headerFields === true ? (again?.headerFields ?? (row[10] as Buffer)) : undefined,
-    body,
-    preview,
+    internalDateMs: value<number>(at.internalDate) ?? 0,
+    saveDateMs: value<number>(at.saveDate) ?? 0,
+    sizeBytes: value<number>(at.size) ?? 0,
+    contentId: value<Buffer>(at.contentId) ?? NO_CONTENT,
+    emailId: emailIdText(value<number>(at.emailNo) ?? 0),
+    threadId: threadId === undefined ? undefined : threadIdText(threadId),
+    envelope: at.envelope === undefined ? undefined : (again?.envelope ?? value<Buffer>(at.envelope)),
+    bodyStructure:
+      at.bodyStructure === undefined ? undefined : (again?.bodyStructure ?? value<Buffer>(at.bodyStructure)),
+    headerFields: at.headerFields === undefined ? undefined : (again?.headerFields ?? value<Buffer>(at.headerFields)),
+    body: value<Buffer>(at.body),
+    preview: value<string>(at.preview),
   };
 }
+
+const NO_CONTENT = Buffer.alloc(0);

@@ -426,8 +426,11 @@ export interface FetchWants {
    * then say nothing.
    */
   readonly textsAlone?: boolean;
-  /** All octets of each message: read with the page, for BODY[] of many. */
-  readonly body?: boolean;
+  /**
+   * All octets of each message: read with the page, for BODY[] of many. `small`: only of those of up to SMALL_BODY_BYTES, in the same
+   * round trip; `body` of the others is undefined.
+   */
+  readonly body?: boolean | 'small';
   readonly threadId?: boolean;
   /** RFC 8970. */
   readonly preview?: boolean;

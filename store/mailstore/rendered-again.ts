@@ -1,6 +1,6 @@
 import { scanMessage } from '@postern/shared/message/mime-structure.ts';
 import type { SqlContents } from './content.ts';
-import type { Database, Row } from './database.ts';
+import type { Database } from './database.ts';
 import { PREPARED_VERSION, prepareTexts } from './prepared-texts.ts';
 
 export interface PreparedRow {
@@ -14,12 +14,11 @@ export async function renderAgain(
   database: Database,
   contents: SqlContents,
   mailboxId: number,
-  rows: readonly Row[],
+  messages: readonly { readonly uid: number; readonly contentId: Buffer }[],
 ): Promise<Map<number, PreparedRow>> {
   const rendered = new Map<number, PreparedRow>();
-  for (const row of rows) {
-    const uid = row[0] as number;
-    const prepared = prepareTexts(scanMessage(await contents.read(row[4] as Buffer)));
+  for (const { uid, contentId } of messages) {
+    const prepared = prepareTexts(scanMessage(await contents.read(contentId)));
     rendered.set(uid, prepared);
     await database.change(
       `REPLACE INTO message_cache
