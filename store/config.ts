@@ -127,6 +127,12 @@ export const storeConfigSchema = z.strictObject({
       defaultMessages: z.int().default(0).describe('The same for the number of messages.'),
     })
     .prefault({}),
+  metrics: z
+    .strictObject({ listen: listener(9127).describe('Where Prometheus asks, on the corporate leg.') })
+    .optional()
+    .describe(
+      'Prometheus’ `/metrics`, `/healthz` and `/readyz` by HTTP; off when unset. With several workers each has a port of its own, upwards from this one.',
+    ),
   log: z
     .strictObject({
       level: z

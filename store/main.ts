@@ -4,6 +4,7 @@ import { openLdapDirectory } from '@postern/shared/directory/ldap-directory.ts';
 import { loadConfig } from '@postern/shared/runtime/config.ts';
 import { Lifecycle } from '@postern/shared/runtime/lifecycle.ts';
 import { type Log, openLog } from '@postern/shared/runtime/log.ts';
+import { Metrics } from '@postern/shared/runtime/metrics.ts';
 import { awaitMailstore } from './awaited-mailstore.ts';
 import { type StoreConfig, storeConfigSchema } from './config.ts';
 import { databaseFaultSentence } from './database-fault.ts';
@@ -13,6 +14,7 @@ import { startImapServer } from './imap/server.ts';
 import { lmtpTls, startLmtpServer } from './lmtp/server.ts';
 import type { Mailstore } from './mailstore/mailstore.ts';
 import { openMailstore } from './mailstore/mailstore.ts';
+import { startStoreMetrics } from './metrics.ts';
 import { superviseWorkers, workerNumber } from './workers.ts';
 
 /** The store's process: `node store/main.ts --config FILE [--check-config]`. The one place where its parts are wired. */
@@ -49,6 +51,7 @@ async function main(): Promise<void> {
 }
 
 async function start(config: StoreConfig, log: Log, lifecycle: Lifecycle): Promise<void> {
+  const metrics = new Metrics();
   const { mailstore, databaseReady } = openStore(config, log);
   lifecycle.add({ name: 'mailstore', close: () => mailstore.close() });
 
@@ -67,6 +70,9 @@ async function start(config: StoreConfig, log: Log, lifecycle: Lifecycle): Promi
   const imap = await startImapServer({ config, mailstore, directory, log });
   lifecycle.add({ name: 'imap', close: () => imap.close() });
 
+  const metricsServer = await startStoreMetrics(metricsListen(config), metrics, { mailstore, directory, imap }, log);
+  if (metricsServer !== undefined) lifecycle.add({ name: 'metrics', close: () => metricsServer.close() });
+
   // Several at once would do no harm, only the same work.
   if (workerNumber() <= 1) {
     const housekeeping = startHousekeeping(mailstore, log, HOUSEKEEPING_MS);
@@ -83,7 +89,14 @@ async function start(config: StoreConfig, log: Log, lifecycle: Lifecycle): Promi
     }
   });
   const { imap: plain, imaps } = imap.listening;
-  lifecycle.ready({ database, lmtp: lmtp.port, imap: plain?.port, imaps: imaps?.port });
+  lifecycle.ready({ database, lmtp: lmtp.port, imap: plain?.port, imaps: imaps?.port, metrics: metricsServer?.port });
+}
+
+/** Each worker tells its own figures, on a port of its own: the configured one, the next one, and so on. */
+function metricsListen({ metrics }: StoreConfig): { address: string; port: number } | undefined {
+  if (metrics === undefined) return undefined;
+  const { address, port } = metrics.listen;
+  return { address, port: port === 0 ? 0 : port + Math.max(0, workerNumber() - 1) };
 }
 
 /** A worker's part of what is set for all of them together: memory. */

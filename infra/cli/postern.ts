@@ -1,73 +1,42 @@
 #!/usr/bin/env node
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { parseArgs } from 'node:util';
-import { findJourneys } from '@postern/shared/trace/journey.ts';
-import { type LogLine, readLog } from '@postern/shared/trace/log-lines.ts';
-import { renderJourney } from '../trace/render-journey.ts';
 
-const USAGE = `usage: postern trace <message id | queue id | address | client's IP address> [--log FILE]… [--state DIR] [--json]
+/** `postern COMMAND …`. Each command is loaded when it is asked for: a gateway's host has neither the store's code nor a CA. */
+const COMMANDS: Readonly<
+  Record<string, { says: string; load(): Promise<(args: readonly string[]) => Promise<number>> }>
+> = {
+  trace: {
+    says: 'the way of a message through gateway and store',
+    load: async () => (await import('./trace.ts')).trace,
+  },
+  doctor: {
+    says: 'whether an installation works end to end, and what to do if not',
+    load: async () => (await import('./doctor.ts')).doctor,
+  },
+  certificates: {
+    says: 'a CA of your own and its certificates: make, renew, show',
+    load: async () => (await import('./certificates.ts')).certificates,
+  },
+};
 
-Prints the way of a message through gateway and store, from their logs.
-  --log FILE    a log to read; may be given several times (default: relay.log and store.log below DIR/log)
-  --state DIR   the folder of the running stack (default: var)
-  --json        one JSON object a journey instead of tables
-`;
+const USAGE = `usage: postern COMMAND …\n\n${Object.entries(COMMANDS)
+  .map(([name, { says }]) => `  ${name.padEnd(14)}${says}\n`)
+  .join('')}\n'postern COMMAND --help' tells the rest.\n`;
 
-/** Runs one command; the exit code is 0 for something found, 1 for nothing, 2 for a mistake in the command. */
-async function main(args: readonly string[]): Promise<number> {
-  let parsed: ReturnType<typeof parse>;
+async function main([name = '', ...rest]: readonly string[]): Promise<number> {
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (command === undefined) {
+    const help = ['--help', '-h', 'help'].includes(name);
+    (help ? process.stdout : process.stderr).write(USAGE);
+    return help ? 0 : 2;
+  }
   try {
-    parsed = parse(args);
+    return await (await command.load())(rest);
   } catch (error) {
-    process.stderr.write(`postern: ${(error as Error).message}\n${USAGE}`);
+    const code = (error as NodeJS.ErrnoException).code ?? '';
+    if (!code.startsWith('ERR_PARSE_ARGS')) throw error;
+    process.stderr.write(`postern ${name}: ${(error as Error).message}\n`);
     return 2;
   }
-  const { values, positionals } = parsed;
-  const [command, query, ...rest] = positionals;
-  if (values.help === true) {
-    process.stdout.write(USAGE);
-    return 0;
-  }
-  if (command !== 'trace' || query === undefined || query.trim() === '' || rest.length > 0) {
-    process.stderr.write(USAGE);
-    return 2;
-  }
-  const paths = values.log ?? ['relay.log', 'store.log'].map((name) => join(values.state ?? 'var', 'log', name));
-  const missing = paths.filter((path) => !existsSync(path));
-  if (missing.length === paths.length || (values.log !== undefined && missing.length > 0)) {
-    process.stderr.write(`postern: no such log: ${missing.join(', ')}\n`);
-    return 2;
-  }
-  const there = paths.filter((path) => !missing.includes(path));
-  const journeys = await findJourneys(query, async function* (): AsyncGenerator<LogLine> {
-    for (const path of there) yield* readLog(path);
-  });
-  if (journeys.length === 0) {
-    process.stderr.write(`postern: nothing about ${JSON.stringify(query)} in ${there.join(', ')}\n`);
-    return 1;
-  }
-  for (const journey of journeys) {
-    if (values.json === true) {
-      process.stdout.write(`${JSON.stringify({ ...journey, lines: journey.lines.map((line) => line.fields) })}\n`);
-    } else {
-      process.stdout.write(`${renderJourney(journey)}\n`);
-    }
-  }
-  return 0;
-}
-
-function parse(args: readonly string[]) {
-  return parseArgs({
-    args: [...args],
-    allowPositionals: true,
-    options: {
-      log: { type: 'string', multiple: true },
-      state: { type: 'string' },
-      json: { type: 'boolean' },
-      help: { type: 'boolean', short: 'h' },
-    },
-  });
 }
 
 process.exitCode = await main(process.argv.slice(2));

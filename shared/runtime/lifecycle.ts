@@ -1,4 +1,5 @@
 import type { Log } from './log.ts';
+import { type ServiceManager, serviceManager } from './service-manager.ts';
 
 /** Something that has to end in good order when the process stops; later registered ones end first. */
 export interface Closing {
@@ -15,11 +16,13 @@ export class Lifecycle {
   readonly #log: Log;
   readonly #closings: Closing[] = [];
   readonly #deadlineMs: number;
+  readonly #serviceManager: ServiceManager;
   #stopping = false;
 
   constructor(log: Log, deadlineMs = 20_000) {
     this.#log = log;
     this.#deadlineMs = deadlineMs;
+    this.#serviceManager = serviceManager((error) => log.warn({ event: 'service-manager-not-told', err: error }));
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       process.on(signal, () => {
         if (this.#stopping) this.#exit(1);
@@ -41,16 +44,18 @@ export class Lifecycle {
     process.on('SIGHUP', reload);
   }
 
-  /** Says that every listener answers: in the log, and to the launcher that started this process, if any. */
+  /** Says that every listener answers: in the log, and to the launcher or service manager that started this process. */
   ready(details: Record<string, unknown> = {}): void {
     this.#log.info({ event: 'ready', ...details });
     process.send?.({ ready: true, ...details });
+    this.#serviceManager.ready();
   }
 
   async stop(code: number, why: string): Promise<void> {
     if (this.#stopping) return;
     this.#stopping = true;
     this.#log.info({ event: 'stopping', why });
+    this.#serviceManager.stopping();
     const timer = setTimeout(() => {
       this.#log.error({ event: 'stop-deadline-passed' });
       this.#exit(1);
