@@ -41,6 +41,7 @@ const PARTS: readonly Part[] = [
   { name: 'journey', paths: ['test/journey/'] },
   { name: 'policy', paths: ['test/policy/'] },
   { name: 'peers', paths: ['test/peers/'] },
+  { name: 'deploy', paths: ['test/deploy/'] },
   { name: 'faults', paths: ['test/faults/'] },
 ];
 

@@ -52,9 +52,9 @@ function examine({ identity, ca, host }: CertificateInUse, now: Date): Finding {
       'Add the name to the plan of certificates and make it anew.',
     );
   }
-  const daysLeft = Math.floor((leaf.validToDate.getTime() - now.getTime()) / DAY_MS);
+  const daysLeft = Math.trunc((leaf.validToDate.getTime() - now.getTime()) / DAY_MS);
   if (leaf.validFromDate > now) return finding('fault', 'it is not valid yet', 'Look at the clock of this host.');
-  if (daysLeft < 0) return finding('fault', `it expired ${-daysLeft} days ago`, RENEW);
+  if (leaf.validToDate < now) return finding('fault', `it expired ${-daysLeft} days ago`, RENEW);
   if (daysLeft < SOON_DAYS) return finding('warning', `it expires in ${daysLeft} days`, RENEW);
   return finding('ok', `good for ${daysLeft} days`);
 }

@@ -25,7 +25,13 @@ export const certificatePlanSchema = z.strictObject({
           .string()
           .regex(/^\d+:\d+$/)
           .optional()
-          .describe('Numeric `uid:gid` of the files.'),
+          .describe('Numeric `uid:gid` of the files; only root can give them away.'),
+        groupReads: z
+          .boolean()
+          .default(false)
+          .describe(
+            'Lets the group of the folder (mode 2750) read the keys, where they belong to another user than the service’s.',
+          ),
       }),
     )
     .default([])
