@@ -8,6 +8,7 @@ function openDoor(onClose: () => void = () => {}): Mailstore {
     accounts: {
       ensure: async ({ uuid, address }) => ({ kind: 'ready', account: { id: 7, uuid, address } }),
       adopt: async () => 'adopted' as const,
+      find: async () => undefined,
       usage: async () => ({ bytes: 0, messages: 0 }),
       fits: async () => true,
     },

@@ -58,6 +58,7 @@ export function awaitMailstore(options: AwaitedMailstoreOptions): AwaitedMailsto
   /** One section of the door: each call goes to the open mailstore, or fails. */
   const section = <
     K extends
+      | 'access'
       | 'accounts'
       | 'contents'
       | 'deliveries'
@@ -86,6 +87,7 @@ export function awaitMailstore(options: AwaitedMailstoreOptions): AwaitedMailsto
     });
 
   const mailstore: Mailstore = {
+    access: section('access'),
     accounts: section('accounts'),
     contents: section('contents'),
     deliveries: section('deliveries'),

@@ -82,6 +82,15 @@ export const storeConfigSchema = z.strictObject({
       .min(1)
       .default(10_000)
       .describe('A command that takes longer says so at this interval (INPROGRESS).'),
+    sharedMailboxes: z
+      .record(z.string(), z.string())
+      .default({})
+      .transform((byDomain) =>
+        Object.fromEntries(Object.entries(byDomain).map(([domain, address]) => [domain.toLowerCase(), address])),
+      )
+      .describe(
+        'Account whose mailboxes the users of a domain find under `Shared/`, as far as it grants them rights: `{ example.com: shared@example.com }`.',
+      ),
     capabilitiesOff: z
       .array(z.string())
       .default([])

@@ -2,12 +2,14 @@ import type { Knex } from 'knex';
 import * as mail from './migrations/0001-mail.ts';
 import * as messageKeys from './migrations/0002-message-keys.ts';
 import * as settingsAndTokens from './migrations/0003-settings-and-tokens.ts';
+import * as accessControl from './migrations/0004-access-control.ts';
 
 /** Every migration, oldest first. Once released, one is never edited: write the next. */
 const MIGRATIONS: readonly { readonly name: string; readonly migration: Knex.Migration }[] = [
   { name: '0001-mail', migration: mail },
   { name: '0002-message-keys', migration: messageKeys },
   { name: '0003-settings-and-tokens', migration: settingsAndTokens },
+  { name: '0004-access-control', migration: accessControl },
 ];
 
 /** Hands the migrations to knex: at the store's start and on its command line alike. */

@@ -4,7 +4,7 @@ import type { StoreConfig } from '../config.ts';
 const ALWAYS = ['IMAP4rev1', 'IMAP4rev2', 'LITERAL+', 'SASL-IR', 'ID', 'ENABLE', 'IDLE'] as const;
 // RFC 3501, 9051, 7888, 4959, 2971, 5161, 2177 · 2342, 3348, 4315, 6851, 3691, 6154, 5258, 5819
 // 7162, 7162, 6855, 4731, 5182, 5032, 9394, 6203, 5267, 7377, 5256, 5267, 5957, 5256, 9586, 9585
-// 6154, 8438, 3516, 3502, 4469, 8508, 8474, 8514, 8970, 9208, 4978, 8437
+// 6154, 8438, 3516, 3502, 4469, 8508, 8474, 8514, 8970, 9208, 4314, 8440, 4978, 8437
 const SIGNED_IN = [
   'NAMESPACE',
   'CHILDREN',
@@ -46,6 +46,9 @@ const SIGNED_IN = [
   'QUOTA=RES-MESSAGE',
   'METADATA',
   'NOTIFY',
+  'ACL',
+  'RIGHTS=texk',
+  'LIST-MYRIGHTS',
   'COMPRESS=DEFLATE',
   'UNAUTHENTICATE',
 ] as const;
@@ -83,6 +86,8 @@ export function capabilities(config: StoreConfig['imap'], state: CapabilityState
 /** Whether a capability is on; names are compared without regard to case. */
 export function capabilityOn(config: StoreConfig['imap'], name: string, account: string | undefined): boolean {
   const off = account === undefined ? undefined : config.capabilitiesOffFor[account.toLowerCase()];
+  // RFC 4314 §2.2, RFC 8440 §1: nothing without ACL.
+  if ((name === 'RIGHTS=texk' || name === 'LIST-MYRIGHTS') && !capabilityOn(config, 'ACL', account)) return false;
   const plain = name.toUpperCase().replace(/^APPENDLIMIT=.*/, 'APPENDLIMIT');
   const isOff = (each: string): boolean => each.toUpperCase() === plain;
   return !config.capabilitiesOff.some(isOff) && off?.some(isOff) !== true;

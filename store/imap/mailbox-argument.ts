@@ -1,7 +1,7 @@
-import type { FoundMailbox } from '../mailstore/mailstore.ts';
 import { decodeMailboxName, decodeUtf8, encodeMailboxName } from './codec/mailbox-name.ts';
 import type { ResponseWriter } from './codec/response.ts';
 import { type Completion, no } from './completion.ts';
+import { type ReachedMailbox, reachMailbox } from './namespaces.ts';
 import type { Session } from './session.ts';
 
 /** Longest mailbox name that a command may give, in characters. */
@@ -28,8 +28,8 @@ export const tryCreate = (): Completion => no('TRYCREATE', 'No such mailbox; cre
 /** RFC 9208 §4.4: over quota. */
 export const overQuota = (): Completion => no('OVERQUOTA', 'Quota exceeded');
 
-/** Finds a mailbox by the name that the client wrote. */
-export async function findMailbox(session: Session, octets: string): Promise<FoundMailbox | undefined> {
+/** Finds a mailbox by the name that the client wrote; what the user may do in it is for the command to ask. */
+export async function findMailbox(session: Session, octets: string): Promise<ReachedMailbox | undefined> {
   const name = decodeName(session, octets);
-  return name === undefined ? undefined : session.mailstore.mailboxes.find(session.signedIn.account.id, name);
+  return name === undefined ? undefined : reachMailbox(session, name);
 }

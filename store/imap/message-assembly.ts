@@ -6,6 +6,7 @@ import { selectHeaderFields } from './codec/header-fields.ts';
 import { type MessageUrl, parseMessageUrl } from './codec/imap-url.ts';
 import { type Completion, no } from './completion.ts';
 import { overQuota } from './mailbox-argument.ts';
+import { reachMailbox } from './namespaces.ts';
 import type { Session } from './session.ts';
 
 export type AssembledMessages =
@@ -83,7 +84,7 @@ async function octetsOfUrl(session: Session, text: string, room: number): Promis
 }
 
 async function mailboxOf(session: Session, url: MessageUrl): Promise<MailboxInfo | undefined> {
-  const { mailboxes } = session.mailstore;
-  if (url.mailbox !== undefined) return mailboxes.find(session.signedIn.account.id, url.mailbox);
-  return session.state === 'selected' ? mailboxes.find(session.signedIn.account.id, session.selected.name) : undefined;
+  const name = url.mailbox ?? (session.state === 'selected' ? session.selected.name : undefined);
+  const mailbox = name === undefined ? undefined : await reachMailbox(session, name);
+  return mailbox?.rights.has('r') === true ? mailbox : undefined;
 }

@@ -317,10 +317,19 @@ export class Session {
     const selected = this.#selected;
     if (selected === undefined) return;
     if (options.refresh || selected.stale) {
+      await this.#checkRights();
       selected.stale = false;
       if ((await selected.view.refresh()) === 'gone') throw new Goodbye('The selected mailbox was deleted');
     }
     await writeChanges(this, selected, options.expunges);
+  }
+
+  /** What was granted in another one's mailbox may have been taken back since (RFC 4314). */
+  async #checkRights(): Promise<void> {
+    const selected = this.#selected;
+    if (selected === undefined || selected.mailbox.ownerAddress === undefined) return;
+    selected.rights = await this.mailstore.access.rightsOf(this.signedIn.account.id, selected.mailbox);
+    if (!selected.rights.has('r')) throw new Goodbye('You may no longer read the selected mailbox');
   }
 
   /** Runs until the client leaves, logs out, breaks a limit or the server stops. Never rejects. */
@@ -542,6 +551,7 @@ export class Session {
   /** The one place where a fault of a command becomes an answer; what the session cannot survive is thrown on. */
   async #act(command: AnyCommand, read: unknown): Promise<Completion> {
     try {
+      if (this.#selected?.stale === true) await this.#checkRights();
       const completion = await command.act(this, read);
       if (completion.status !== 'BAD') {
         const expunges = typeof command.expunges === 'function' ? command.expunges(read) : command.expunges;

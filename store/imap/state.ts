@@ -1,7 +1,9 @@
 import type { Account } from '@postern/shared/directory/directory.ts';
 import type { TokenScope } from '@postern/shared/settings/token.ts';
+import type { Rights } from '../mailstore/access-rights.ts';
 import type { QuotaLimits, SelectedMailbox, StoredAccount } from '../mailstore/mailstore.ts';
 import type { Numbering } from './message-set.ts';
+import type { ReachedMailbox } from './namespaces.ts';
 import type { SearchContext } from './search-context.ts';
 
 /** RFC 9051 §3: what a session may do. Logout is no state here: the session's loop ends. */
@@ -26,6 +28,10 @@ export interface Selected extends Numbering {
   /** Searches whose results are kept up to date, by the tag of their command (RFC 5267 §4.3). */
   readonly contexts: Map<string, SearchContext>;
   readonly name: string;
+  /** The mailbox, and whose it is. */
+  readonly mailbox: ReachedMailbox;
+  /** What the user may do; looked up again when somebody changed something (RFC 4314). */
+  rights: Rights;
   /** EXAMINE: nothing in it changes, \Seen and \Recent included. */
   readonly readOnly: boolean;
   /** Somebody changed the mailbox since the client was told last. */

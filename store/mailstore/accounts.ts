@@ -86,6 +86,13 @@ export class SqlAccounts implements Accounts {
     });
   }
 
+  async find(address: string): Promise<StoredAccount | undefined> {
+    const [row] = await this.#database.rows('SELECT id, directory_uuid, address FROM account WHERE address = ?', [
+      address.toLowerCase(),
+    ]);
+    return row && { id: row[0] as number, uuid: row[1] as string, address: row[2] as string };
+  }
+
   async usage(accountId: number): Promise<QuotaUsage> {
     const [row] = await this.#database.rows('SELECT bytes, n_msgs FROM account WHERE id = ?', [accountId]);
     return { bytes: (row?.[0] ?? 0) as number, messages: (row?.[1] ?? 0) as number };

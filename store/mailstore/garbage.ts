@@ -56,7 +56,7 @@ async function forgetExpunged(database: Database, before: number): Promise<numbe
           mailboxId,
         ]);
         // Texts and further keywords of a message outlive it for undelete; a UID never comes back.
-        for (const table of ['message_cache', 'message_keyword', 'message_keys']) {
+        for (const table of ['message_cache', 'message_keyword', 'message_keys', 'seen_by']) {
           await transaction.change(
             `DELETE t FROM ${table} t JOIN expunged x ON x.mailbox_id = t.mailbox_id AND x.uid = t.uid
              WHERE x.mailbox_id = ? AND x.modseq <= ?`,
@@ -95,7 +95,7 @@ async function emptyDeletedMailboxes(database: Database, before: number): Promis
         return { affectedRows: rows.length };
       }),
     );
-    for (const table of ['message_cache', 'message_keyword', 'message_keys', 'expunged']) {
+    for (const table of ['message_cache', 'message_keyword', 'message_keys', 'seen_by', 'expunged']) {
       await inSlices(() => database.change(`DELETE FROM ${table} WHERE mailbox_id = ? LIMIT ${SLICE}`, [id]));
     }
     await database.change('DELETE FROM mailbox WHERE id = ? AND deleted_at < ?', [id, before]);

@@ -39,6 +39,16 @@ async function insertOne(
      VALUES (?, ?, ?, ?, ?, ?, ?)`,
     [accountId, name, mailboxNameHash(name), uidValidity, modSeq, specialUse, Date.now()],
   );
+  const parent = parentNames(name).at(-1);
+  if (parent !== undefined) {
+    // RFC 4314 §4: a new mailbox inherits the access control list of its parent.
+    await scope.transaction.change(
+      `INSERT INTO mailbox_right (mailbox_id, grantee_id, negative, rights)
+       SELECT ?, r.grantee_id, r.negative, r.rights FROM mailbox_right r JOIN mailbox m ON m.id = r.mailbox_id
+       WHERE m.owner_id = ? AND m.name_hash = ?`,
+      [insertId, accountId, mailboxNameHash(parent)],
+    );
+  }
   scope.listChanged(accountId);
   const mailbox: LockedMailbox = {
     id: insertId,

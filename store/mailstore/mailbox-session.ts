@@ -174,6 +174,11 @@ export class MailboxSession implements SelectedMailbox {
     if (modSeq > this.#told) this.#own.add(modSeq);
   }
 
+  /** Messages with this UID and above are shown as \Recent, without being taken from the next session. */
+  showRecentFrom(uid: number): void {
+    this.#recentFrom = uid;
+  }
+
   async claimRecent(): Promise<void> {
     if (!this.#claims) return;
     const { from, to } = await this.#door.claimRecent(this.mailboxId);

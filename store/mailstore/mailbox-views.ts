@@ -24,7 +24,7 @@ export class MailboxViews {
   readonly #notices: ChangeNotices;
   readonly #keywords: Keywords;
   /** In order of last use: the first unused one goes first. */
-  readonly #entries = new Map<number, Entry>();
+  readonly #entries = new Map<string, Entry>();
 
   constructor(database: Database, notices: ChangeNotices, keywords: Keywords) {
     this.#database = database;
@@ -33,51 +33,60 @@ export class MailboxViews {
   }
 
   async open(mailboxId: number, options: OpenOptions): Promise<SelectedMailbox | undefined> {
-    let entry = this.#entries.get(mailboxId);
+    // Who has a \Seen of one's own has a view of one's own.
+    const key = `${mailboxId}/${options.seenOf ?? ''}`;
+    let entry = this.#entries.get(key);
     const fresh = entry === undefined;
     if (entry === undefined) {
       const head = options.found && headOf(options.found);
-      entry = { view: SharedView.load(mailboxId, this.#database, this.#keywords, head), sessions: 0, bytes: 0 };
-      this.#entries.set(mailboxId, entry);
+      const { seenOf } = options;
+      entry = {
+        view: SharedView.load(mailboxId, this.#database, this.#keywords, { head, seenOf }),
+        sessions: 0,
+        bytes: 0,
+      };
+      this.#entries.set(key, entry);
     }
     const opened = entry;
     opened.sessions++;
     try {
       const view = await opened.view;
       if (view === undefined) {
-        this.#forget(mailboxId, opened);
+        this.#forget(key, opened);
         return undefined;
       }
       if (!fresh && (await inStep(view, options)) === 'gone') {
         // Deleted; or deleted and restored, with another UIDVALIDITY: then it is there when it is read anew.
-        this.#forget(mailboxId, opened);
-        return await this.open(mailboxId, { claimRecent: options.claimRecent });
+        this.#forget(key, opened);
+        const { found: _outdated, ...again } = options;
+        return await this.open(mailboxId, again);
       }
       const session = new MailboxSession(view, this.#keywords, options.claimRecent, {
         claimRecent: (id) => this.#claimRecent(id),
-        closed: () => this.#closed(mailboxId, opened, view),
+        closed: () => this.#closed(key, opened, view),
       });
       // Nothing is \Recent, as the row said that was read a moment ago: nothing to ask.
       const noneRecent = options.found !== undefined && options.found.firstRecentUid >= view.head.uidNext;
       if (!noneRecent) await session.claimRecent();
+      if (options.showRecent === true) session.showRecentFrom(await this.#firstRecentUid(mailboxId));
       return session;
     } catch (fault) {
-      this.#forget(mailboxId, opened);
+      this.#forget(key, opened);
       throw fault;
     }
   }
 
-  #forget(mailboxId: number, entry: Entry): void {
+  #forget(key: string, entry: Entry): void {
     entry.sessions--;
-    if (this.#entries.get(mailboxId) === entry) this.#entries.delete(mailboxId);
+    if (this.#entries.get(key) === entry) this.#entries.delete(key);
   }
 
-  #closed(mailboxId: number, entry: Entry, view: SharedView): void {
+  #closed(key: string, entry: Entry, view: SharedView): void {
     entry.sessions--;
-    if (entry.sessions > 0 || this.#entries.get(mailboxId) !== entry) return;
+    if (entry.sessions > 0 || this.#entries.get(key) !== entry) return;
     entry.bytes = view.current.bytes;
-    this.#entries.delete(mailboxId);
-    this.#entries.set(mailboxId, entry);
+    this.#entries.delete(key);
+    this.#entries.set(key, entry);
     let bytes = 0;
     let views = 0;
     for (const { sessions, bytes: size } of this.#entries.values()) {
@@ -92,6 +101,11 @@ export class MailboxViews {
       bytes -= size;
       views--;
     }
+  }
+
+  async #firstRecentUid(mailboxId: number): Promise<number> {
+    const [row] = await this.#database.rows('SELECT first_recent_uid FROM mailbox WHERE id = ?', [mailboxId]);
+    return (row?.[0] ?? Number.POSITIVE_INFINITY) as number;
   }
 
   /** RFC 3501 §2.3.2: each message is \Recent to one session. Nothing is written when there is none. */

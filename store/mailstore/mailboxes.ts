@@ -141,6 +141,8 @@ export class SqlMailboxes implements Mailboxes {
         Date.now(),
         mailbox.id,
       ]);
+      // RFC 4314 §4: DELETE deletes the access control list as well.
+      await scope.transaction.change('DELETE FROM mailbox_right WHERE mailbox_id = ?', [mailbox.id]);
       scope.modSeqFor(mailbox);
       scope.listChanged(accountId);
       await scope.save();
@@ -193,9 +195,9 @@ export class SqlMailboxes implements Mailboxes {
     });
   }
 
-  async status(mailboxIds: readonly number[]): Promise<(MailboxStatus | undefined)[]> {
+  async status(mailboxIds: readonly number[], forAccountId?: number): Promise<(MailboxStatus | undefined)[]> {
     if (mailboxIds.length === 0) return [];
-    const columns = `id, uidvalidity, uidnext, highestmodseq, n_msgs, n_unseen, n_deleted, bytes, first_recent_uid`;
+    const columns = `id, uidvalidity, uidnext, highestmodseq, n_msgs, n_unseen, n_deleted, bytes, first_recent_uid, owner_id`;
     const live = 'name_hash IS NOT NULL';
     const rows =
       mailboxIds.length === 1
@@ -208,6 +210,10 @@ export class SqlMailboxes implements Mailboxes {
     const byId = new Map((rows as number[][]).map((row) => [row[0] as number, statusOf(row)]));
     await Promise.all(
       [...byId.values()].map(async (status) => {
+        if (forAccountId !== undefined && forAccountId !== status.ownerId) {
+          status.unseen = status.messages - (await this.#seenBy(status.id, forAccountId));
+          return;
+        }
         if (status.firstRecentUid >= status.uidNext) return;
         const [row] = await this.#database.rows('SELECT COUNT(*) FROM message WHERE mailbox_id = ? AND uid >= ?', [
           status.id,
@@ -217,6 +223,16 @@ export class SqlMailboxes implements Mailboxes {
       }),
     );
     return mailboxIds.map((id) => byId.get(id));
+  }
+
+  /** How many messages of a mailbox a user has seen who is not its owner. */
+  async #seenBy(mailboxId: number, accountId: number): Promise<number> {
+    const [row] = await this.#database.rows(
+      `SELECT COUNT(*) FROM seen_by s JOIN message m ON m.mailbox_id = s.mailbox_id AND m.uid = s.uid
+       WHERE s.mailbox_id = ? AND s.user_id = ? AND s.seen = 1`,
+      [mailboxId, accountId],
+    );
+    return (row?.[0] ?? 0) as number;
   }
 
   async deletedBytes(mailboxId: number): Promise<number> {
@@ -240,17 +256,16 @@ export class SqlMailboxes implements Mailboxes {
   }
 }
 
-function statusOf(row: number[]): MailboxStatus & { recent: number; firstRecentUid: number } {
-  const [id, uidValidity, uidNext, highestModSeq, messages, unseen, deleted, sizeBytes, firstRecentUid] = row as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
-  return { id, uidValidity, uidNext, highestModSeq, messages, unseen, deleted, sizeBytes, recent: 0, firstRecentUid };
+interface CountedMailbox extends MailboxStatus {
+  recent: number;
+  unseen: number;
+  readonly firstRecentUid: number;
+  readonly ownerId: number;
+}
+
+function statusOf(row: number[]): CountedMailbox {
+  const [id, uidValidity, uidNext, highestModSeq, messages, unseen, deleted, sizeBytes, firstRecentUid, ownerId] =
+    row as [number, number, number, number, number, number, number, number, number, number];
+  const counters = { messages, unseen, deleted, sizeBytes, recent: 0 };
+  return { id, uidValidity, uidNext, highestModSeq, ...counters, firstRecentUid, ownerId };
 }

@@ -1,6 +1,7 @@
 import type { PartOffsets } from '@postern/shared/message/mime-part.ts';
 import type { Log } from '@postern/shared/runtime/log.ts';
 import type { Reply } from '@postern/shared/smtp/reply.ts';
+import type { GrantedRights, Rights } from './access-rights.ts';
 import type { NewBody } from './body-rows.ts';
 import type { FlagSet } from './flags.ts';
 import type { MailboxColumns, SelectedMailbox } from './selected-mailbox.ts';
@@ -11,6 +12,7 @@ import type { MailboxColumns, SelectedMailbox } from './selected-mailbox.ts';
  * (database away, a defect), and {@link CommitOutcomeUnknown} says that nobody knows whether the change happened.
  */
 export interface Mailstore {
+  readonly access: Access;
   readonly accounts: Accounts;
   readonly contents: Contents;
   readonly deliveries: Deliveries;
@@ -68,6 +70,8 @@ export interface Accounts {
    * decides that). Refused when that entry has an account already.
    */
   adopt(given: { readonly address: string; readonly uuid: string }): Promise<AdoptResult>;
+  /** The account that has this address now. */
+  find(address: string): Promise<StoredAccount | undefined>;
   /** What the account holds now. Zeroes for an account that is not there. */
   usage(accountId: number): Promise<QuotaUsage>;
   /** Whether one more message of `bytes` (0 when its size is not known yet: RCPT) fits. A limit of 0 is none. */
@@ -89,6 +93,45 @@ export interface QuotaLimits {
 export interface QuotaUsage {
   readonly bytes: number;
   readonly messages: number;
+}
+
+// ── Access ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Who else may do what in a mailbox (RFC 4314). The mailstore keeps rights and tells them; the protocols enforce them. */
+export interface Access {
+  /** What an account may do in a mailbox; the owner everything. */
+  rightsOf(accountId: number, mailbox: Pick<MailboxInfo, 'id' | 'accountId'>): Promise<Rights>;
+  /** What was granted to others than the owner, and taken away. */
+  entries(mailboxId: number): Promise<AccessEntry[]>;
+  /** SETACL and DELETEACL (which sets nothing). Sessions that have the mailbox selected are woken. */
+  change(mailbox: Pick<MailboxInfo, 'id' | 'accountId'>, change: AccessChange): Promise<'changed' | 'no-such-mailbox'>;
+  /** All mailboxes of others in which the account has been granted something. */
+  reachable(accountId: number): Promise<ReachableMailbox[]>;
+}
+
+export interface AccessEntry extends GrantedRights {
+  /** An account's address, or `anyone`. */
+  readonly grantee: string;
+}
+
+export interface AccessChange extends GrantedRights {
+  /** Id of an account, or everybody who signs in. */
+  readonly grantee: number | 'anyone';
+  readonly how: 'set' | 'add' | 'remove';
+}
+
+export interface ReachableMailbox extends MailboxInfo {
+  readonly ownerAddress: string;
+  readonly rights: Rights;
+}
+
+/** A user who is not the owner: has a \Seen of one's own in each mailbox. */
+export interface FlagActor {
+  readonly accountId: number;
+  /** System flags (bits) that may be changed; others stay, or are not carried along. */
+  readonly system: number;
+  /** Whether keywords may be changed. */
+  readonly keywords: boolean;
 }
 
 // ── Content ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -266,8 +309,11 @@ export interface Mailboxes {
    * empty, with its children where they are (RFC 9051 §6.3.6).
    */
   rename(accountId: number, from: string, to: string): Promise<RenameMailboxResult>;
-  /** Counters of many mailboxes in one query, in the order of the ids; undefined for one that is gone. */
-  status(mailboxIds: readonly number[]): Promise<(MailboxStatus | undefined)[]>;
+  /**
+   * Counters of many mailboxes in one query, in the order of the ids; undefined for one that is gone. `unseen` is what the account
+   * `forAccountId` has not seen (default: the owner).
+   */
+  status(mailboxIds: readonly number[], forAccountId?: number): Promise<(MailboxStatus | undefined)[]>;
   /** Octets of the messages that are \Deleted (RFC 9208 §4.2 DELETED-STORAGE). */
   deletedBytes(mailboxId: number): Promise<number>;
   /** Opens a mailbox for a session: SELECT or EXAMINE. Undefined when it is gone. Close it. */
@@ -324,7 +370,11 @@ export interface OpenOptions {
   /** SELECT under IMAP4rev1 takes the \Recent marks (RFC 3501 §2.3.2); EXAMINE and IMAP4rev2 do not. */
   readonly claimRecent: boolean;
   /** What `find` has told of it a moment ago: a view that is in step with that needs no question. */
-  readonly found?: FoundMailbox;
+  readonly found?: FoundMailbox | undefined;
+  /** Shows the \Recent marks without taking them: EXAMINE (RFC 3501 §6.3.2). */
+  readonly showRecent?: boolean;
+  /** Account of a user who is not the owner, with a \Seen of one's own. */
+  readonly seenOf?: number | undefined;
 }
 
 // ── Messages ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -357,14 +407,26 @@ export interface Messages {
    * STORE. `unchangedSince` (RFC 7162 §3.1.3) leaves out messages with a higher mod-sequence and names them. Messages
    * whose flags stay what they were keep their mod-sequence. Many messages are committed in slices.
    */
-  storeFlags(mailboxId: number, uids: ArrayLike<number>, change: FlagChange): Promise<StoreFlagsResult>;
+  storeFlags(mailboxId: number, uids: ArrayLike<number>, change: FlagChange, by?: FlagActor): Promise<StoreFlagsResult>;
   /**
    * Copies, with flags, internal date and EMAILID (if the owner is the same); all or none (RFC 9051 §6.4.7). Many are committed
    * in slices, which are taken back when a later one fails.
    */
-  copy(mailboxId: number, uids: ArrayLike<number>, toMailboxId: number, quota: QuotaLimits): Promise<CopyResult>;
+  copy(
+    mailboxId: number,
+    uids: ArrayLike<number>,
+    toMailboxId: number,
+    quota: QuotaLimits,
+    by?: FlagActor,
+  ): Promise<CopyResult>;
   /** Moves (RFC 6851), each message in one transaction; EMAILID stays. The result names those that were moved. */
-  move(mailboxId: number, uids: ArrayLike<number>, toMailboxId: number, quota: QuotaLimits): Promise<CopyResult>;
+  move(
+    mailboxId: number,
+    uids: ArrayLike<number>,
+    toMailboxId: number,
+    quota: QuotaLimits,
+    by?: FlagActor,
+  ): Promise<CopyResult>;
   /** Removes the \Deleted ones; only those among `uids` when given (UID EXPUNGE, RFC 4315). */
   expunge(mailboxId: number, uids?: ArrayLike<number>): Promise<ExpungeResult>;
   /**

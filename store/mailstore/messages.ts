@@ -16,6 +16,7 @@ import type {
   ExpungeResult,
   FetchedMessage,
   FetchWants,
+  FlagActor,
   FlagChange,
   KeyWants,
   MessageKeys,
@@ -28,6 +29,7 @@ import type {
 import { readKeys } from './message-keys.ts';
 import { MessageInserts } from './message-rows.ts';
 import { copyToOtherAccount } from './other-account.ts';
+import { carrySeen, flagsCarried } from './own-seen.ts';
 import { searchTexts } from './search.ts';
 import { storeFlags } from './store-flags.ts';
 import { Abandon, inTransaction } from './transaction.ts';
@@ -99,13 +101,18 @@ export class SqlMessages implements Messages {
     );
   }
 
-  async storeFlags(mailboxId: number, uids: ArrayLike<number>, change: FlagChange): Promise<StoreFlagsResult> {
+  async storeFlags(
+    mailboxId: number,
+    uids: ArrayLike<number>,
+    change: FlagChange,
+    by?: FlagActor,
+  ): Promise<StoreFlagsResult> {
     const modSeqs: number[] = [];
     const changed: number[] = [];
     const modified: number[] = [];
     for (const slice of slicesOf(uids, SLICE)) {
       const result = await this.#locked<StoreFlagsResult>([mailboxId], (scope, mailbox) =>
-        storeFlags(scope, this.#keywords, mailbox, slice, change),
+        storeFlags(scope, this.#keywords, mailbox, slice, change, by),
       );
       if (result.kind !== 'stored') return result;
       modSeqs.push(...result.modSeqs);
@@ -115,12 +122,24 @@ export class SqlMessages implements Messages {
     return { kind: 'stored', modSeqs, changed, modified };
   }
 
-  copy(mailboxId: number, uids: ArrayLike<number>, toMailboxId: number, quota: QuotaLimits): Promise<CopyResult> {
-    return this.#transfer(mailboxId, uids, toMailboxId, quota, false);
+  copy(
+    mailboxId: number,
+    uids: ArrayLike<number>,
+    toMailboxId: number,
+    quota: QuotaLimits,
+    by?: FlagActor,
+  ): Promise<CopyResult> {
+    return this.#transfer(mailboxId, uids, toMailboxId, quota, false, by);
   }
 
-  move(mailboxId: number, uids: ArrayLike<number>, toMailboxId: number, quota: QuotaLimits): Promise<CopyResult> {
-    return this.#transfer(mailboxId, uids, toMailboxId, quota, true);
+  move(
+    mailboxId: number,
+    uids: ArrayLike<number>,
+    toMailboxId: number,
+    quota: QuotaLimits,
+    by?: FlagActor,
+  ): Promise<CopyResult> {
+    return this.#transfer(mailboxId, uids, toMailboxId, quota, true, by);
   }
 
   async #transfer(
@@ -129,6 +148,7 @@ export class SqlMessages implements Messages {
     toId: number,
     quota: QuotaLimits,
     move: boolean,
+    by: FlagActor | undefined,
   ): Promise<CopyResult> {
     if (!(await this.#fitsWhole(fromId, uids, toId, quota, move))) return { kind: 'over-quota' };
     const done = { sourceUids: [] as number[], destinationUids: [] as number[] };
@@ -137,7 +157,7 @@ export class SqlMessages implements Messages {
     for (const slice of slicesOf(uids, SLICE)) {
       let result: CopyResult;
       try {
-        result = await this.#transferSlice(fromId, slice, toId, quota, move);
+        result = await this.#transferSlice(fromId, slice, toId, quota, move, by);
       } catch (fault) {
         // RFC 9051 §6.4.7: a COPY that fails leaves nothing behind. (A MOVE may have moved some, RFC 6851 §3.3.)
         if (!move) await this.#takeBack(toId, done.destinationUids);
@@ -162,6 +182,7 @@ export class SqlMessages implements Messages {
     toId: number,
     quota: QuotaLimits,
     move: boolean,
+    by: FlagActor | undefined,
   ): Promise<CopyResult> {
     return this.#locked<CopyResult>([fromId, toId], async (scope, from, to) => {
       const messages = await readCounted(scope, from.id, uids);
@@ -183,9 +204,11 @@ export class SqlMessages implements Messages {
       if (grows && !withinQuota({ bytes: account.bytes, messages: account.messages }, more, quota)) {
         return new Abandon({ kind: 'over-quota' });
       }
+      const carried = flagsCarried(from, to, by);
       const destinationUids = sameOwner
-        ? await copyMessages(scope, from, to, messages)
-        : await copyToOtherAccount(scope, this.#keywords, from, to, messages);
+        ? await copyMessages(scope, from, to, messages, carried)
+        : await copyToOtherAccount(scope, this.#keywords, from, to, messages, carried);
+      if (by !== undefined) await carrySeen(scope, from, to, messages, destinationUids, by);
       if (move) await removeMessages(scope, from, messages, 'move', '');
       await scope.save();
       return { ...nothing, destinationUids, sourceModSeq: move ? from.highestModSeq : undefined };

@@ -1,3 +1,4 @@
+import { SqlAccess } from './access.ts';
 import { SqlAccounts } from './accounts.ts';
 import { ChangeWatch } from './changes.ts';
 import { SqlContents } from './content.ts';
@@ -38,6 +39,7 @@ export async function openMailstore(options: MailstoreOptions): Promise<Mailstor
     deliveryRecordsLiveMs: options.deliveryRecordsLiveMs ?? 14 * DAY_MS,
   };
   return {
+    access: new SqlAccess(database, changes),
     accounts: new SqlAccounts(database, changes),
     contents,
     deliveries: new SqlDeliveries(database, changes, keywords, contents, options.log),

@@ -10,7 +10,7 @@ import {
 import type { StoredContent } from './mailstore.ts';
 import { MessageInserts } from './message-rows.ts';
 import { PREPARED_VERSION } from './prepared-texts.ts';
-import type { CountedMessage } from './transfer.ts';
+import { ALL_CARRIED, type CarriedFlags, type CountedMessage } from './transfer.ts';
 import { uidRuns } from './uid-ranges.ts';
 import type { LockedMailbox, WriteScope } from './write-scope.ts';
 
@@ -27,6 +27,7 @@ export async function copyToOtherAccount(
   from: LockedMailbox,
   to: LockedMailbox,
   messages: readonly CountedMessage[],
+  carried: CarriedFlags = ALL_CARRIED,
 ): Promise<number[]> {
   const account = scope.account(to.ownerId);
   if (account === undefined) throw new Error('the account of a mailbox is not locked');
@@ -54,11 +55,16 @@ export async function copyToOtherAccount(
         number,
         Buffer,
       ];
-      const names = keywords.namesOf(from.ownerId, { low, high, more: more.get(uid) ?? NO_MORE });
+      const names = carried.keywords
+        ? keywords.namesOf(from.ownerId, { low, high, more: more.get(uid) ?? NO_MORE })
+        : [];
       // A message is worth more than a keyword too many.
       const bits: KeywordBits = (await keywords.bitsOf(scope.transaction, to.ownerId, names, true)) ?? NO_KEYWORDS;
       const content: StoredContent = { id, sha256, sizeBytes, prepared: preparedOf(row.slice(8)) };
-      uids.push(...inserts.add(account, content, internalDate, [{ mailbox: to, flags, keywords: bits }]).uids);
+      uids.push(
+        ...inserts.add(account, content, internalDate, [{ mailbox: to, flags: flags & carried.system, keywords: bits }])
+          .uids,
+      );
     }
     await inserts.flush();
   }

@@ -1,4 +1,5 @@
-import type { Database, SqlConnection } from './database.ts';
+import type { Database, Row, SqlConnection } from './database.ts';
+import { SEEN } from './flags.ts';
 import { KEYWORD_COLUMNS, type Keywords, MORE_BIT, readMoreKeywords } from './keywords.ts';
 import type { FoundMailbox } from './mailstore.ts';
 import { type ColumnRow, MessageColumns } from './message-columns.ts';
@@ -7,6 +8,9 @@ import { uidRuns } from './uid-ranges.ts';
 /** Messages whose further keywords one statement reads. */
 const PAGE = 2000;
 const VIEW_COLUMNS = `uid, flags, ${KEYWORD_COLUMNS}, modseq`;
+/** The same as a user sees it who has a \Seen of one's own; without a row in seen_by a message is unseen. */
+const OWN_SEEN_COLUMNS = `m.uid, (m.flags & ~${SEEN}) | IF(COALESCE(s.seen, 0) = 1, ${SEEN}, 0), ${KEYWORD_COLUMNS.replaceAll('keywords', 'm.keywords')},
+  IF(s.modseq > m.modseq, s.modseq, m.modseq)`;
 
 /** What the mailbox row says. */
 export interface MailboxHead {
@@ -25,6 +29,8 @@ export class SharedView {
   readonly mailboxId: number;
   readonly #database: Database;
   readonly #keywords: Keywords;
+  /** Account of a user who has a \Seen of one's own here. */
+  readonly #seenOf: number | undefined;
   head: MailboxHead;
   current: MessageColumns;
   /** Retired columns by the number of sessions that count in them. */
@@ -34,28 +40,35 @@ export class SharedView {
   #refreshing: Promise<'current' | 'gone'> | undefined;
   #again: Promise<'current' | 'gone'> | undefined;
 
-  private constructor(mailboxId: number, database: Database, keywords: Keywords, head: MailboxHead) {
+  private constructor(
+    mailboxId: number,
+    database: Database,
+    keywords: Keywords,
+    head: MailboxHead,
+    seenOf: number | undefined,
+  ) {
     this.mailboxId = mailboxId;
     this.#database = database;
     this.#keywords = keywords;
     this.head = head;
+    this.#seenOf = seenOf;
     this.current = new MessageColumns();
   }
 
   /**
    * Loads the whole mailbox. Undefined when it is gone.
    *
-   * @param known what the mailbox row says, where that was read already
+   * @param known what the mailbox row says, where that was read already; and whose \Seen is shown, when not the owner's
    */
   static async load(
     mailboxId: number,
     database: Database,
     keywords: Keywords,
-    known?: MailboxHead,
+    known: { readonly head?: MailboxHead | undefined; readonly seenOf?: number | undefined } = {},
   ): Promise<SharedView | undefined> {
-    const head = known ?? (await readHead(database, mailboxId));
+    const head = known.head ?? (await readHead(database, mailboxId));
     if (head === undefined) return undefined;
-    const view = new SharedView(mailboxId, database, keywords, head);
+    const view = new SharedView(mailboxId, database, keywords, head, known.seenOf);
     const [columns] = await Promise.all([view.#loadColumns(), keywords.load(head.ownerId)]);
     view.current = columns;
     view.head = view.#withUidNext(head);
@@ -121,11 +134,7 @@ export class SharedView {
       this.#apply(loaded);
     } else {
       // The head was read first: what is committed later has a higher number and is read again next time.
-      const changed = await this.#database.rows(
-        `SELECT ${VIEW_COLUMNS} FROM message FORCE INDEX (message_modseq)
-         WHERE mailbox_id = ? AND modseq > ? ORDER BY uid`,
-        [this.mailboxId, known],
-      );
+      const changed = await this.#changedSince(known);
       const gone = await this.#database.rows('SELECT uid FROM expunged WHERE mailbox_id = ? AND modseq > ?', [
         this.mailboxId,
         known,
@@ -138,6 +147,27 @@ export class SharedView {
     await this.#learnKeywords();
     this.head = this.#withUidNext(head);
     return 'current';
+  }
+
+  async #changedSince(known: number): Promise<Row[]> {
+    const seenOf = this.#seenOf;
+    if (seenOf === undefined) {
+      return this.#database.rows(
+        `SELECT ${VIEW_COLUMNS} FROM message FORCE INDEX (message_modseq)
+         WHERE mailbox_id = ? AND modseq > ? ORDER BY uid`,
+        [this.mailboxId, known],
+      );
+    }
+    return this.#database.rows(
+      `SELECT ${OWN_SEEN_COLUMNS} FROM message m
+         LEFT JOIN seen_by s ON s.mailbox_id = m.mailbox_id AND s.user_id = ? AND s.uid = m.uid
+       WHERE m.mailbox_id = ? AND m.uid IN (
+         SELECT uid FROM (
+           SELECT uid FROM message FORCE INDEX (message_modseq) WHERE mailbox_id = ? AND modseq > ?
+           UNION SELECT uid FROM seen_by WHERE mailbox_id = ? AND user_id = ? AND modseq > ?) AS changed)
+       ORDER BY m.uid`,
+      [seenOf, this.mailboxId, this.mailboxId, known, this.mailboxId, seenOf, known],
+    );
   }
 
   #put(rows: readonly ColumnRow[]): void {
@@ -172,11 +202,16 @@ export class SharedView {
     const connection: SqlConnection = await this.#database.connect();
     let whole = false;
     try {
-      await connection.each(
-        `SELECT ${VIEW_COLUMNS} FROM message WHERE mailbox_id = ? ORDER BY uid`,
-        [this.mailboxId],
-        (row) => columns.put(rowOf(row as number[])),
-      );
+      const [sql, values] =
+        this.#seenOf === undefined
+          ? [`SELECT ${VIEW_COLUMNS} FROM message WHERE mailbox_id = ? ORDER BY uid`, [this.mailboxId]]
+          : [
+              `SELECT ${OWN_SEEN_COLUMNS} FROM message m
+                 LEFT JOIN seen_by s ON s.mailbox_id = m.mailbox_id AND s.user_id = ? AND s.uid = m.uid
+               WHERE m.mailbox_id = ? ORDER BY m.uid`,
+              [this.#seenOf, this.mailboxId],
+            ];
+      await connection.each(sql, values, (row) => columns.put(rowOf(row as number[])));
       whole = true;
     } finally {
       if (whole) connection.release();

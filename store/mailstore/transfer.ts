@@ -1,10 +1,19 @@
 import { integerList } from './database.ts';
-import { DELETED, SEEN } from './flags.ts';
+import { ALL_SYSTEM_FLAGS, DELETED, SEEN } from './flags.ts';
 import { uidPages, uidRuns } from './uid-ranges.ts';
 import type { LockedMailbox, WriteScope } from './write-scope.ts';
 
 /** UIDs of one statement: long enough to be quick, short enough for the optimiser's ranges. */
 const PAGE = 5000;
+
+/** Which flags a copy takes along. */
+export interface CarriedFlags {
+  /** Bits of system flags. */
+  readonly system: number;
+  readonly keywords: boolean;
+}
+
+export const ALL_CARRIED: CarriedFlags = { system: ALL_SYSTEM_FLAGS, keywords: true };
 
 /** What the counters need to know of a message. */
 export interface CountedMessage {
@@ -46,6 +55,7 @@ export async function copyMessages(
   from: LockedMailbox,
   to: LockedMailbox,
   messages: readonly CountedMessage[],
+  carried: CarriedFlags = ALL_CARRIED,
 ): Promise<number[]> {
   const { transaction } = scope;
   const modSeq = scope.modSeqFor(to);
@@ -57,7 +67,7 @@ export async function copyMessages(
     const { affectedRows } = await transaction.changeOnce(
       `INSERT INTO message
          (mailbox_id, uid, modseq, flags, keywords, email_no, content_id, internal_date, save_date, size)
-       SELECT ${to.id}, ${newUid}, ${modSeq}, t.flags, t.keywords, t.email_no, t.content_id, t.internal_date,
+       SELECT ${to.id}, ${newUid}, ${modSeq}, t.flags & ${carried.system}, ${carried.keywords ? 't.keywords' : '0'}, t.email_no, t.content_id, t.internal_date,
          ${Date.now()}, t.size
        FROM ${source('message')}`,
     );
@@ -69,13 +79,20 @@ export async function copyMessages(
          t.sort_keys, t.thread_hashes
        FROM ${source('message_cache')}`,
     );
-    await transaction.later(
-      `INSERT INTO message_keyword (mailbox_id, uid, keyword_no)
-       SELECT ${to.id}, ${newUid}, t.keyword_no FROM ${source('message_keyword')}`,
-    );
+    if (carried.keywords) {
+      await transaction.later(
+        `INSERT INTO message_keyword (mailbox_id, uid, keyword_no)
+         SELECT ${to.id}, ${newUid}, t.keyword_no FROM ${source('message_keyword')}`,
+      );
+    }
     for (const _ of page) newUids.push(to.uidNext++);
   }
-  count(scope, to, messages, 1);
+  count(
+    scope,
+    to,
+    messages.map(({ flags, sizeBytes }) => ({ flags: flags & carried.system, sizeBytes })),
+    1,
+  );
   await changeCopies(scope, to.ownerId, messages, 1);
   return newUids;
 }

@@ -245,6 +245,6 @@ describe('a mailbox over IMAP4rev1', () => {
     expect(await client.command('DELETE inbox')).toMatch(/^TAG NO \[CANNOT\]/);
     expect(await client.command('SELECT iNbOx')).toMatch(/TAG OK \[READ-WRITE\]/);
     expect(await client.command('LIST "" ""')).toContain('* LIST (\\Noselect) "/" ""');
-    expect(await client.command('NAMESPACE')).toContain('* NAMESPACE (("" "/")) NIL NIL');
+    expect(await client.command('NAMESPACE')).toContain('* NAMESPACE (("" "/")) (("Other Users/" "/")) NIL');
   });
 });

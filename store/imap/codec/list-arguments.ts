@@ -9,14 +9,14 @@ export interface ListArguments<Item> {
   /** latin1 octets. */
   readonly reference: string;
   readonly patterns: readonly string[];
-  /** SUBSCRIBED, CHILDREN, SPECIAL-USE. */
+  /** SUBSCRIBED, CHILDREN, SPECIAL-USE, MYRIGHTS. */
   readonly returning: ReadonlySet<string>;
   /** RETURN (STATUS (…)) of RFC 5819; undefined when not asked for. */
   readonly status: readonly Item[] | undefined;
 }
 
 const SELECTION = new Set(['SUBSCRIBED', 'REMOTE', 'RECURSIVEMATCH', 'SPECIAL-USE']);
-const RETURN = new Set(['SUBSCRIBED', 'CHILDREN', 'SPECIAL-USE', 'STATUS']);
+const RETURN = new Set(['SUBSCRIBED', 'CHILDREN', 'SPECIAL-USE', 'STATUS', 'MYRIGHTS']);
 const MAX_PATTERNS = 100;
 
 /** What follows `LIST`, the space included; `readStatusItems` reads the list after STATUS. */
@@ -53,6 +53,7 @@ export function readListArguments<Item>(
     args.expect(' RETURN ');
     args.list(() => {
       const option = readOption(args, RETURN);
+      if (option === 'MYRIGHTS') args.require('LIST-MYRIGHTS', 'option MYRIGHTS');
       if (option === 'STATUS') {
         args.space();
         status = readStatusItems(args);

@@ -55,6 +55,12 @@ const FLAGS: Record<string, string> = {
 
 const FIELDS = new Set(['BCC', 'CC', 'FROM', 'SUBJECT', 'TO']);
 
+/** Keys that something follows, beside those of {@link FIELDS} and {@link DATES}. */
+const WITH_ARGUMENT = new Set([
+  ...['KEYWORD', 'UNKEYWORD', 'BODY', 'TEXT', 'HEADER', 'LARGER', 'SMALLER', 'UID', 'EMAILID', 'THREADID'],
+  ...['NOT', 'OR', 'OLDER', 'YOUNGER', 'MODSEQ', 'FUZZY'],
+]);
+
 const DATES: Record<string, readonly ['internal' | 'sent' | 'saved', DateRelation]> = {
   BEFORE: ['internal', 'before'],
   ON: ['internal', 'on'],
@@ -133,6 +139,8 @@ function readNamedKey(args: ArgumentReader, name: string): SearchKey {
     default:
       break;
   }
+  if (!FIELDS.has(name) && DATES[name] === undefined && !WITH_ARGUMENT.has(name))
+    args.fail(`unknown search key ${name}`);
   args.space();
   if (FIELDS.has(name)) return { kind: 'header', field: name, text: args.astring() };
   const date = DATES[name];

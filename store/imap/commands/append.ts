@@ -6,6 +6,7 @@ import { no, ok } from '../completion.ts';
 import { toFlagSet } from '../flag-argument.ts';
 import { findMailbox, overQuota, tryCreate } from '../mailbox-argument.ts';
 import { assembleMessages } from '../message-assembly.ts';
+import { appendAs, quotaOf, quotaUnknown, refusal } from '../rights.ts';
 import { type Command, SIGNED_IN } from './command.ts';
 
 interface Arguments {
@@ -32,10 +33,13 @@ export const append: Command<Arguments> = {
   async act(session, { mailbox: octets, items }) {
     const mailbox = await findMailbox(session, octets);
     if (mailbox === undefined) return tryCreate();
-    const { quota, account } = session.signedIn;
-    const assembled = await assembleMessages(session, items, { accountId: account.id, quota });
+    const refused = refusal(mailbox, 'i');
+    if (refused !== undefined) return refused;
+    const quota = await quotaOf(session, mailbox);
+    if (quota === 'unknown') return quotaUnknown();
+    const assembled = await assembleMessages(session, items, { accountId: mailbox.accountId, quota });
     if (assembled.kind === 'refused') return assembled.completion;
-    const result = await session.mailstore.messages.append(mailbox.id, assembled.messages, quota);
+    const result = await appendAs(session, mailbox, assembled.messages, quota);
     switch (result.kind) {
       case 'appended':
         return ok('APPEND completed', `APPENDUID ${result.uidValidity} ${formatSequenceSet(result.uids)}`);

@@ -8,8 +8,9 @@ export const close: Command<undefined> = {
   expunges: false,
   read: noArguments,
   async act(session) {
-    const { view, readOnly } = session.selected;
-    if (!readOnly) await session.mailstore.messages.expunge(view.mailboxId);
+    const { view, readOnly, rights } = session.selected;
+    // RFC 4314 §4: without the right it is ignored.
+    if (!readOnly && rights.has('e')) await session.mailstore.messages.expunge(view.mailboxId);
     session.unselect();
     return ok('CLOSE completed');
   },

@@ -1,8 +1,12 @@
+import type { FlagActor } from '../../mailstore/mailstore.ts';
 import type { ArgumentReader } from '../codec/lexer.ts';
 import { formatSequenceSet, type SequenceSet } from '../codec/sequence-set.ts';
 import { no, ok } from '../completion.ts';
 import { findMailbox, overQuota, tryCreate } from '../mailbox-argument.ts';
 import { sequenceRanges, uidsOf } from '../message-set.ts';
+import type { ReachedMailbox } from '../namespaces.ts';
+import { changeableFlags, quotaOf, quotaUnknown, refusal } from '../rights.ts';
+import type { Session } from '../session.ts';
 import { type Command, SELECTED } from './command.ts';
 
 interface Arguments {
@@ -31,14 +35,18 @@ function transferring(how: 'COPY' | 'MOVE', uid: boolean): Command<Arguments> {
       if (how === 'MOVE' && readOnly) return no('READ-ONLY', 'The mailbox was opened read-only');
       const target = await findMailbox(session, octets);
       if (target === undefined) return tryCreate();
+      const refused = refusal(target, 'i') ?? (how === 'MOVE' ? refusal(session.selected, 'te') : undefined);
+      if (refused !== undefined) return refused;
       const uids = uidsOf(view, sequenceRanges(session.selected, set, uid));
       if (uids.length === 0) return ok(`${how} completed`);
       const { messages } = session.mailstore;
-      const { quota } = session.signedIn;
+      const quota = await quotaOf(session, target);
+      if (quota === 'unknown') return quotaUnknown();
+      const by = actorOfCopy(session, session.selected.mailbox, target);
       const result = await session.whileWorking(
         how === 'COPY'
-          ? messages.copy(view.mailboxId, uids, target.id, quota)
-          : messages.move(view.mailboxId, uids, target.id, quota),
+          ? messages.copy(view.mailboxId, uids, target.id, quota, by)
+          : messages.move(view.mailboxId, uids, target.id, quota, by),
       );
       if (result.kind === 'no-such-mailbox') return tryCreate();
       if (result.kind === 'over-quota') return overQuota();
@@ -53,6 +61,13 @@ function transferring(how: 'COPY' | 'MOVE', uid: boolean): Command<Arguments> {
       return ok('MOVE completed', modSeq === undefined ? undefined : `HIGHESTMODSEQ ${modSeq}`);
     },
   };
+}
+
+/** RFC 4314 §4: flags go along as far as the user may set them in the target; within one's own mailboxes all do. */
+function actorOfCopy(session: Session, source: ReachedMailbox, target: ReachedMailbox): FlagActor | undefined {
+  const accountId = session.signedIn.account.id;
+  if (source.accountId === accountId && target.accountId === accountId) return undefined;
+  return { accountId, system: changeableFlags(target.rights), keywords: target.rights.has('w') };
 }
 
 export const copy = transferring('COPY', false);

@@ -2,6 +2,8 @@ import type { SpecialUse } from '../../mailstore/mailstore.ts';
 import type { ArgumentReader } from '../codec/lexer.ts';
 import { no, ok } from '../completion.ts';
 import { decodeName, invalidName } from '../mailbox-argument.ts';
+import { placeOfName } from '../namespaces.ts';
+import { refusedToCreate } from '../rights.ts';
 import { type Command, SIGNED_IN } from './command.ts';
 
 /** RFC 6154 §2, in lower case. */
@@ -34,9 +36,17 @@ export const create: Command<{ readonly octets: string; readonly uses: readonly 
     if (uses.length > 1 || (uses.length === 1 && specialUse === undefined)) {
       return no('USEATTR', 'A mailbox cannot be made for this use');
     }
+    const place = await placeOfName(session, name.replace(/\/$/, ''));
+    if (place === undefined) return invalidName('Nobody has mailboxes under this name');
+    // RFC 4314 §4: k on the nearest mailbox above.
+    const refused = await refusedToCreate(session, place);
+    if (refused !== undefined) return refused;
+    if (specialUse !== undefined && place.ownerAddress !== undefined) {
+      return no('USEATTR', 'A use is given by the owner alone');
+    }
     const result = await session.mailstore.mailboxes.create(
-      session.signedIn.account.id,
-      name,
+      place.accountId,
+      place.ownName,
       specialUse === undefined ? {} : { specialUse },
     );
     switch (result.kind) {

@@ -1,4 +1,3 @@
-import type { MailboxInfo } from '../../mailstore/mailstore.ts';
 import type { ArgumentReader } from '../codec/lexer.ts';
 import { type MailboxFilter, readMailboxFilters } from '../codec/mailbox-filter.ts';
 import { SEPARATOR } from '../codec/mailbox-pattern.ts';
@@ -8,6 +7,8 @@ import { RETURN_ALL } from '../codec/search-return.ts';
 import { bad, no, ok } from '../completion.ts';
 import { decodeName, writeName } from '../mailbox-argument.ts';
 import type { Numbering } from '../message-set.ts';
+import { allMailboxes, type ReachedMailbox } from '../namespaces.ts';
+import { seenOf } from '../rights.ts';
 import { writeEsearch } from '../search-response.ts';
 import { charsetFault, find, follow, keep, resultOf } from '../searching.ts';
 import type { Session } from '../session.ts';
@@ -59,7 +60,10 @@ export const esearch: Command<Arguments> = {
     }
     for (const mailbox of mailboxes) {
       if (searchesSelected && mailbox.id === session.selected.view.mailboxId) continue;
-      const view = await session.mailstore.mailboxes.open(mailbox.id, { claimRecent: false });
+      const view = await session.mailstore.mailboxes.open(mailbox.id, {
+        claimRecent: false,
+        seenOf: seenOf(session, mailbox),
+      });
       if (view === undefined) continue;
       try {
         const numbering = { view, saved: [], name: mailbox.name };
@@ -94,19 +98,19 @@ async function tell(
 }
 
 /** The mailboxes that the filters name, each once; names without a mailbox are passed over (RFC 7377 §2.2). */
-async function resolve(session: Session, filters: readonly MailboxFilter[]): Promise<MailboxInfo[]> {
+async function resolve(session: Session, filters: readonly MailboxFilter[]): Promise<ReachedMailbox[]> {
   if (filters.every(({ kind }) => kind === 'selected')) return [];
   const accountId = session.signedIn.account.id;
-  const all = await session.mailstore.mailboxes.list(accountId);
+  const all = await allMailboxes(session, 'r');
   const subscribed = filters.some(({ kind }) => kind === 'subscribed')
     ? new Set(await session.mailstore.mailboxes.subscriptions(accountId))
     : new Set<string>();
-  const tests = filters.map((filter): ((mailbox: MailboxInfo) => boolean) => {
+  const tests = filters.map((filter): ((mailbox: ReachedMailbox) => boolean) => {
     switch (filter.kind) {
       case 'selected':
         return () => false;
       case 'personal':
-        return () => true;
+        return ({ ownerAddress }) => ownerAddress === undefined;
       case 'subscribed':
         return ({ name }) => subscribed.has(name);
       // RFC 5465 §6.3: where mail is delivered to.

@@ -4,6 +4,7 @@ import type { SequenceSet } from '../codec/sequence-set.ts';
 import { type Completion, no, ok } from '../completion.ts';
 import { noSuchMailbox } from '../mailbox-argument.ts';
 import { sequenceRanges, uidsOf } from '../message-set.ts';
+import { refusal } from '../rights.ts';
 import type { Session } from '../session.ts';
 import { type Command, noArguments, SELECTED } from './command.ts';
 
@@ -24,6 +25,8 @@ export const expunge: Command<undefined> = {
   async act(session) {
     const { view, readOnly } = session.selected;
     if (readOnly) return no('READ-ONLY', 'The mailbox was opened read-only');
+    const refused = refusal(session.selected, 'e');
+    if (refused !== undefined) return refused;
     return completionOf(session, await session.whileWorking(session.mailstore.messages.expunge(view.mailboxId)));
   },
 };
@@ -42,6 +45,8 @@ export const uidExpunge: Command<SequenceSet> = {
   async act(session, set) {
     const { view, readOnly } = session.selected;
     if (readOnly) return no('READ-ONLY', 'The mailbox was opened read-only');
+    const refused = refusal(session.selected, 'e');
+    if (refused !== undefined) return refused;
     const uids = uidsOf(view, sequenceRanges(session.selected, set, true));
     if (uids.length === 0) return ok('EXPUNGE completed');
     return completionOf(session, await session.whileWorking(session.mailstore.messages.expunge(view.mailboxId, uids)));

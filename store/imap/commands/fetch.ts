@@ -10,6 +10,7 @@ import { bad, no, ok } from '../completion.ts';
 import { writeFetchRows } from '../fetch-rows.ts';
 import { beginMessage, writeFlags, writeModSeq } from '../message-data.ts';
 import { numbersOf, sequenceRanges, uidsOf } from '../message-set.ts';
+import { flagActor } from '../rights.ts';
 import type { Session } from '../session.ts';
 import { writeVanishedEarlier } from '../vanished.ts';
 import { type Command, SELECTED } from './command.ts';
@@ -133,14 +134,20 @@ async function markSeen(
   uids: readonly number[],
   attributes: readonly FetchAttribute[],
 ): Promise<ReadonlySet<number>> {
-  const { view, readOnly } = session.selected;
+  const { view, readOnly, rights, mailbox } = session.selected;
   const marks = attributes.some((a) => (a.kind === 'section' || a.kind === 'binary') && !a.peek);
-  if (readOnly || !marks) return new Set();
+  // RFC 4314 §4: without the right \Seen is not set.
+  if (readOnly || !marks || !rights.has('s')) return new Set();
   const { flags } = view.columns;
   const unseen = uids.filter((uid) => ((flags[view.sequenceOf(uid) - 1] ?? SEEN) & SEEN) === 0);
   if (unseen.length === 0) return new Set();
   const change = { how: 'add', flags: { system: SEEN, keywords: [] } } as const;
-  const result = await session.mailstore.messages.storeFlags(view.mailboxId, unseen, change);
+  const result = await session.mailstore.messages.storeFlags(
+    view.mailboxId,
+    unseen,
+    change,
+    flagActor(session, { accountId: mailbox.accountId, rights }),
+  );
   if (result.kind !== 'stored') return new Set();
   for (const modSeq of result.modSeqs) view.ignoreFlagsOf(modSeq);
   await view.refresh();

@@ -1,17 +1,18 @@
-import type { MailboxInfo } from '../../mailstore/mailstore.ts';
 import type { ArgumentReader } from '../codec/lexer.ts';
 import { type ListArguments, readListArguments } from '../codec/list-arguments.ts';
 import { ancestors, matchesPattern, SEPARATOR } from '../codec/mailbox-pattern.ts';
 import { ok } from '../completion.ts';
 import { decodeName, writeName } from '../mailbox-argument.ts';
+import { allMailboxes, type ReachedMailbox } from '../namespaces.ts';
 import type { Session } from '../session.ts';
 import { readStatusItems, type StatusItem, writeStatus } from '../status-data.ts';
+import { writeMyRights } from './acl.ts';
 import { type Command, SIGNED_IN } from './command.ts';
 
 /** A name in the hierarchy, whether there is a mailbox or only something below it, or only a subscription. */
 interface Entry {
   readonly name: string;
-  readonly mailbox: MailboxInfo | undefined;
+  readonly mailbox: ReachedMailbox | undefined;
   hasChildren: boolean;
   subscribed: boolean;
 }
@@ -32,7 +33,7 @@ export const list: Command<Arguments> = {
     }
     const entries = await hierarchy(session);
     const patterns = decodePatterns(session, args);
-    const shown: MailboxInfo[] = [];
+    const shown: ReachedMailbox[] = [];
     for (const entry of entries.values()) {
       if (!patterns.some((pattern) => matchesPattern(pattern, entry.name))) continue;
       const own = isSelected(args, entry);
@@ -40,6 +41,8 @@ export const list: Command<Arguments> = {
       if (!own && !childInfo) continue;
       writeEntry(session, args, entry, own && args.selection.size > 0, childInfo);
       if (entry.mailbox !== undefined) shown.push(entry.mailbox);
+      // RFC 8440 §3.
+      if (entry.mailbox !== undefined && args.returning.has('MYRIGHTS')) writeMyRights(session, entry.mailbox);
       await session.flow();
     }
     if (args.status !== undefined) await writeStatuses(session, shown, args.status);
@@ -61,10 +64,10 @@ export function decodePatterns(
 /** Every name of the account, sorted, INBOX first: mailboxes, the names above them, subscriptions. */
 async function hierarchy(session: Session): Promise<Map<string, Entry>> {
   const accountId = session.signedIn.account.id;
-  const mailboxes = await session.mailstore.mailboxes.list(accountId);
+  const mailboxes = await allMailboxes(session, 'l');
   const subscriptions = new Set(await session.mailstore.mailboxes.subscriptions(accountId));
   const entries = new Map<string, Entry>();
-  const add = (name: string, mailbox: MailboxInfo | undefined): void => {
+  const add = (name: string, mailbox: ReachedMailbox | undefined): void => {
     for (const above of ancestors(name)) {
       const parent = entries.get(above) ?? { name: above, mailbox: undefined, hasChildren: false, subscribed: false };
       if (mailbox !== undefined) parent.hasChildren = true;
@@ -125,11 +128,16 @@ function writeEntry(session: Session, args: Arguments, entry: Entry, selected: b
 
 async function writeStatuses(
   session: Session,
-  shown: readonly MailboxInfo[],
+  given: readonly ReachedMailbox[],
   items: readonly StatusItem[],
 ): Promise<void> {
+  // RFC 4314 §4: STATUS wants r.
+  const shown = given.filter(({ rights }) => rights.has('r'));
   if (shown.length === 0) return;
-  const counters = await session.mailstore.mailboxes.status(shown.map((mailbox) => mailbox.id));
+  const counters = await session.mailstore.mailboxes.status(
+    shown.map((mailbox) => mailbox.id),
+    session.signedIn.account.id,
+  );
   for (const [index, mailbox] of shown.entries()) {
     const status = counters[index];
     if (status !== undefined) await writeStatus(session, mailbox.name, status, items);

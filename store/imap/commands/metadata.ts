@@ -1,11 +1,15 @@
 import { findEntry, SETTING_ENTRIES } from '@postern/shared/settings/entries.ts';
 import type { SettingEntry } from '@postern/shared/settings/entry.ts';
+import { specialUse } from '@postern/shared/settings/special-use.ts';
+import { NO_RIGHTS } from '../../mailstore/access-rights.ts';
 import type { MailboxInfo } from '../../mailstore/mailstore.ts';
 import { handlerOf } from '../../settings/handlers.ts';
 import type { SettingPlace } from '../../settings/setting.ts';
 import type { ArgumentReader } from '../codec/lexer.ts';
 import { type Completion, no, ok } from '../completion.ts';
 import { findMailbox, noSuchMailbox, writeName } from '../mailbox-argument.ts';
+import type { ReachedMailbox } from '../namespaces.ts';
+import { refusal } from '../rights.ts';
 import type { Session } from '../session.ts';
 import { type Command, SIGNED_IN } from './command.ts';
 
@@ -53,11 +57,13 @@ export const getMetadata: Command<Reading> = {
   async act(session, { mailbox: octets, entries, maxSize, depth }) {
     const place = await placeOf(session, octets);
     if (place === undefined) return noSuchMailbox();
+    const refused = place.mailbox && refusal(place.mailbox, 'r');
+    if (refused !== undefined) return refused;
     const found = new Map<string, Buffer>();
     for (const entry of SETTING_ENTRIES.filter((each) => matchesPlace(each, place.mailbox))) {
       if (session.signedIn.scope === 'watch' && entry.scope !== 'watch') continue;
       if (!entries.some((name) => mayHold(entry, name, depth))) continue;
-      for (const { name, value } of await handlerOf(entry).read(place, entry)) {
+      for (const { name, value } of await handlerOf(entry).read(placeFor(place, entry.name), entry)) {
         if (entries.some((asked) => isWithin(name, asked, depth))) found.set(name, value);
       }
     }
@@ -94,12 +100,13 @@ export const setMetadata: Command<Writing> = {
     const place = await placeOf(session, octets);
     if (place === undefined) return noSuchMailbox();
     for (const { name, value } of changes) {
-      const refusal = judge(session, findEntry(name, place.mailbox === undefined ? 'server' : 'mailbox'), value);
-      if (refusal !== undefined) return refusal;
+      const entry = findEntry(name, place.mailbox === undefined ? 'server' : 'mailbox');
+      const refused = (place.mailbox && refusedEntry(place.mailbox, name, entry)) ?? judge(session, entry, value);
+      if (refused !== undefined) return refused;
     }
     for (const { name, value } of changes) {
       const entry = findEntry(name, place.mailbox === undefined ? 'server' : 'mailbox');
-      const outcome = entry === undefined ? 'done' : await handlerOf(entry).write(place, name, value);
+      const outcome = entry === undefined ? 'done' : await handlerOf(entry).write(placeFor(place, name), name, value);
       if (outcome !== 'done') return no(outcome.code, outcome.why);
     }
     return ok('SETMETADATA completed');
@@ -120,8 +127,24 @@ function judge(session: Session, entry: SettingEntry | undefined, value: Buffer 
   return why === undefined ? undefined : no('CANNOT', `Not a value of this entry: ${why}`);
 }
 
+/** What is shared is kept with the owner, what is private with the user (RFC 5464 §3). */
+function placeFor(place: ReachedPlace, name: string): SettingPlace {
+  const shared = place.mailbox !== undefined && name.startsWith('/shared/');
+  return shared ? { ...place, accountId: place.mailbox.accountId } : place;
+}
+
+/** RFC 5464 §4.3: w for what all see, r for what the user alone sees; the use of a mailbox is its owner's. */
+function refusedEntry(mailbox: ReachedMailbox, name: string, entry: SettingEntry | undefined): Completion | undefined {
+  if (entry === specialUse && mailbox.ownerAddress !== undefined) return refusal({ rights: NO_RIGHTS }, 'w');
+  return refusal(mailbox, name.startsWith('/shared/') ? 'w' : 'r');
+}
+
 /** The empty name is the account itself (RFC 5464 §4.2.1). */
-async function placeOf(session: Session, octets: string): Promise<SettingPlace | undefined> {
+interface ReachedPlace extends SettingPlace {
+  readonly mailbox: ReachedMailbox | undefined;
+}
+
+async function placeOf(session: Session, octets: string): Promise<ReachedPlace | undefined> {
   const { mailstore } = session;
   const certificateName = session.trustedPeer;
   const accountId = session.signedIn.account.id;

@@ -1,6 +1,8 @@
 import type { ArgumentReader } from '../codec/lexer.ts';
 import { no, ok } from '../completion.ts';
 import { decodeName, invalidName, noSuchMailbox } from '../mailbox-argument.ts';
+import { placeOfName, reachMailbox } from '../namespaces.ts';
+import { refusal, refusedToCreate } from '../rights.ts';
 import { type Command, SIGNED_IN } from './command.ts';
 
 /** RFC 9051 §6.3.6. */
@@ -19,7 +21,22 @@ export const rename: Command<{ readonly from: string; readonly to: string }> = {
     const newName = decodeName(session, to);
     if (oldName === undefined) return noSuchMailbox();
     if (newName === undefined) return invalidName();
-    const result = await session.mailstore.mailboxes.rename(session.signedIn.account.id, oldName, newName);
+    const source = await placeOfName(session, oldName);
+    const target = await placeOfName(session, newName);
+    if (source === undefined) return noSuchMailbox();
+    if (target === undefined) return invalidName('Nobody has mailboxes under this name');
+    if (source.ownerAddress !== undefined) {
+      // RFC 4314 §4: x on the mailbox; whoever cannot see it, learns nothing of it.
+      const mailbox = await reachMailbox(session, oldName);
+      if (mailbox === undefined) return noSuchMailbox();
+      const refused = refusal(mailbox, 'x');
+      if (refused !== undefined) return refused;
+    }
+    if (source.accountId !== target.accountId) return invalidName('A mailbox cannot change its owner');
+    const refused = await refusedToCreate(session, target);
+    if (refused !== undefined) return refused;
+    const { mailboxes } = session.mailstore;
+    const result = await mailboxes.rename(source.accountId, source.ownName, target.ownName);
     switch (result.kind) {
       case 'renamed':
         return ok('RENAME completed');

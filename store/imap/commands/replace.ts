@@ -7,6 +7,7 @@ import { bad, no, ok } from '../completion.ts';
 import { toFlagSet } from '../flag-argument.ts';
 import { findMailbox, overQuota, tryCreate } from '../mailbox-argument.ts';
 import { assembleMessages } from '../message-assembly.ts';
+import { flagActor, flagsAllowed, markSeen, quotaOf, quotaUnknown, refusal } from '../rights.ts';
 import { type Command, SELECTED } from './command.ts';
 
 interface Arguments {
@@ -43,16 +44,22 @@ function replacing(uid: boolean): Command<Arguments> {
       if (replacedUid === undefined) return uid ? no('NONEXISTENT', 'No such message') : bad('No such message');
       const target = await findMailbox(session, octets);
       if (target === undefined) return tryCreate();
+      const refused = refusal(target, 'i') ?? refusal(session.selected, 'te');
+      if (refused !== undefined) return refused;
       let freedBytes = 0;
       for await (const [message] of session.mailstore.messages.fetch(view.mailboxId, [replacedUid], {})) {
-        freedBytes = message?.sizeBytes ?? 0;
+        // What another account gets rid of makes no room in this one.
+        if (view.accountId === target.accountId) freedBytes = message?.sizeBytes ?? 0;
       }
-      const { quota, account } = session.signedIn;
-      const assembled = await assembleMessages(session, [item], { accountId: account.id, quota, freedBytes });
+      const quota = await quotaOf(session, target);
+      if (quota === 'unknown') return quotaUnknown();
+      const assembled = await assembleMessages(session, [item], { accountId: target.accountId, quota, freedBytes });
       if (assembled.kind === 'refused') return assembled.completion;
       const [message] = assembled.messages;
       if (message === undefined) return bad('No message');
-      const result = await session.mailstore.messages.replace(view.mailboxId, replacedUid, target.id, message, quota);
+      const allowed = { ...message, flags: flagsAllowed(message.flags, flagActor(session, target)) };
+      const result = await session.mailstore.messages.replace(view.mailboxId, replacedUid, target.id, allowed, quota);
+      if (result.kind === 'appended') await markSeen(session, target, [message], result.uids);
       switch (result.kind) {
         case 'appended': {
           // RFC 8508 §3.2: before EXPUNGE, so that a client knows the new message when the old one goes.

@@ -1,12 +1,13 @@
-import { SEEN } from '../../mailstore/flags.ts';
+import { SEEN, systemFlagNames } from '../../mailstore/flags.ts';
 import type { ArgumentReader } from '../codec/lexer.ts';
 import { SEPARATOR } from '../codec/mailbox-pattern.ts';
 import { readSelectParameters, type SelectParameters } from '../codec/select-parameters.ts';
 import { bad, ok } from '../completion.ts';
 import { findMailbox, noSuchMailbox, writeName } from '../mailbox-argument.ts';
 import { resynchronise } from '../resynchronise.ts';
+import { changeableFlags, refusal, seenOf } from '../rights.ts';
 import type { Selected } from '../state.ts';
-import { recentCount, SYSTEM_FLAGS_TEXT, writeFlagsLine } from '../updates.ts';
+import { recentCount, writeFlagsLine } from '../updates.ts';
 import { type Command, SIGNED_IN } from './command.ts';
 
 interface Arguments extends SelectParameters {
@@ -15,7 +16,7 @@ interface Arguments extends SelectParameters {
 
 /** RFC 9051 §6.3.2 SELECT, §6.3.3 EXAMINE; CONDSTORE and QRESYNC: RFC 7162 §3.1.8, §3.2.5. */
 function opening(name: 'SELECT' | 'EXAMINE'): Command<Arguments> {
-  const readOnly = name === 'EXAMINE';
+  const examines = name === 'EXAMINE';
   return {
     name,
     states: SIGNED_IN,
@@ -36,12 +37,26 @@ function opening(name: 'SELECT' | 'EXAMINE'): Command<Arguments> {
       session.unselect();
       if (condstore) session.enableCondstore();
       const mailbox = await findMailbox(session, octets);
-      const claimRecent = !readOnly && !session.rev2;
-      const view = mailbox && (await session.mailstore.mailboxes.open(mailbox.id, { claimRecent, found: mailbox }));
-      if (mailbox === undefined || view === undefined) return noSuchMailbox();
+      if (mailbox === undefined) return noSuchMailbox();
+      const refused = refusal(mailbox, 'r');
+      if (refused !== undefined) return refused;
+      const { rights } = mailbox;
+      // RFC 4314 §5.2: read-write where the user can change anything.
+      const readOnly = examines || ![...'swite'].some((right) => rights.has(right));
+      // \Recent is its owner's.
+      const tellsRecent = !session.rev2 && mailbox.ownerAddress === undefined;
+      const view = await session.mailstore.mailboxes.open(mailbox.id, {
+        claimRecent: tellsRecent && !readOnly,
+        showRecent: tellsRecent && readOnly,
+        seenOf: seenOf(session, mailbox),
+        found: mailbox.found,
+      });
+      if (view === undefined) return noSuchMailbox();
       const selected: Selected = {
         view,
         name: mailbox.name,
+        mailbox,
+        rights,
         readOnly,
         saved: [],
         contexts: new Map(),
@@ -57,7 +72,7 @@ function opening(name: 'SELECT' | 'EXAMINE'): Command<Arguments> {
       out.line(
         readOnly
           ? '* OK [PERMANENTFLAGS ()] Read-only'
-          : `* OK [PERMANENTFLAGS (${[SYSTEM_FLAGS_TEXT, ...view.keywords(), '\\*'].join(' ')})] Flags are kept`,
+          : `* OK [PERMANENTFLAGS (${permanentFlags(selected).join(' ')})] Flags are kept`,
       );
       out.line(`* ${view.exists} EXISTS`);
       if (session.rev2) {
@@ -80,6 +95,13 @@ function opening(name: 'SELECT' | 'EXAMINE'): Command<Arguments> {
       return ok(`${name} completed`, readOnly ? 'READ-ONLY' : 'READ-WRITE');
     },
   };
+}
+
+/** RFC 4314 §5.1.1: the flags that the user has a right to change. */
+function permanentFlags({ view, rights }: Selected): string[] {
+  const flags: string[] = systemFlagNames(changeableFlags(rights));
+  if (rights.has('w')) flags.push(...view.keywords(), '\\*');
+  return flags;
 }
 
 /** Sequence number of the first message without \Seen; 0 when all are seen. */

@@ -1,7 +1,8 @@
-import type { FoundMailbox } from '../../mailstore/mailstore.ts';
 import type { ArgumentReader } from '../codec/lexer.ts';
 import { ok } from '../completion.ts';
 import { findMailbox, noSuchMailbox } from '../mailbox-argument.ts';
+import type { ReachedMailbox } from '../namespaces.ts';
+import { refusal } from '../rights.ts';
 import type { Session } from '../session.ts';
 import { readStatusItems, type StatusItem, writeStatus } from '../status-data.ts';
 import { type Command, SIGNED_IN } from './command.ts';
@@ -9,7 +10,7 @@ import { type Command, SIGNED_IN } from './command.ts';
 interface Arguments {
   readonly mailbox: string;
   readonly items: readonly StatusItem[];
-  found?: Promise<FoundMailbox | undefined>;
+  found?: Promise<ReachedMailbox | undefined>;
 }
 
 /** RFC 9051 §6.3.11. */
@@ -30,17 +31,22 @@ export const status: Command<Arguments> = {
   },
   async act(session, args) {
     const mailbox = await (args.found ?? findMailbox(session, args.mailbox));
-    const counters = mailbox && (await countersOf(session, mailbox, args.items));
-    if (mailbox === undefined || counters === undefined) return noSuchMailbox();
+    if (mailbox === undefined) return noSuchMailbox();
+    const refused = refusal(mailbox, 'r');
+    if (refused !== undefined) return refused;
+    const counters = await countersOf(session, mailbox, args.items);
+    if (counters === undefined) return noSuchMailbox();
     await writeStatus(session, mailbox.name, counters, args.items);
     return ok('STATUS completed');
   },
 };
 
-/** What the mailbox row says is enough, but where \Recent messages have to be counted. */
-async function countersOf(session: Session, { id, counters }: FoundMailbox, items: readonly StatusItem[]) {
-  const { recent } = counters;
-  if (recent !== undefined || !items.includes('RECENT')) return { ...counters, recent: recent ?? 0 };
-  const [counted] = await session.mailstore.mailboxes.status([id]);
+/** What the mailbox row says is enough, but where messages have to be counted: \Recent ones, or what a user has not seen who is not the owner. */
+async function countersOf(session: Session, { id, found, ownerAddress }: ReachedMailbox, items: readonly StatusItem[]) {
+  const counters = ownerAddress === undefined ? found?.counters : undefined;
+  if (counters !== undefined && (counters.recent !== undefined || !items.includes('RECENT'))) {
+    return { ...counters, recent: counters.recent ?? 0 };
+  }
+  const [counted] = await session.mailstore.mailboxes.status([id], session.signedIn.account.id);
   return counted;
 }

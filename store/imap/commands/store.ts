@@ -1,11 +1,13 @@
+import type { Rights } from '../../mailstore/access-rights.ts';
 import type { FlagChange } from '../../mailstore/mailstore.ts';
 import type { ArgumentReader } from '../codec/lexer.ts';
 import { formatSequenceSet, type SequenceSet } from '../codec/sequence-set.ts';
-import { no, ok } from '../completion.ts';
+import { type Completion, no, ok } from '../completion.ts';
 import { toFlagSet } from '../flag-argument.ts';
 import { noSuchMailbox } from '../mailbox-argument.ts';
 import { writeFlagUpdate } from '../message-data.ts';
 import { numbersOf, sequenceRanges, uidsOf } from '../message-set.ts';
+import { changeableFlags, flagActor } from '../rights.ts';
 import { type Command, SELECTED } from './command.ts';
 
 const ROWS_A_TURN = 1000;
@@ -41,7 +43,12 @@ function storing(uid: boolean): Command<Arguments> {
       const ranges = sequenceRanges(session.selected, set, uid);
       const uids = uidsOf(view, ranges);
       if (uids.length === 0) return ok('STORE completed');
-      const result = await session.whileWorking(session.mailstore.messages.storeFlags(view.mailboxId, uids, change));
+      const refused = refusedChange(session.selected.rights, change);
+      if (refused !== undefined) return refused;
+      const by = flagActor(session, { ...session.selected.mailbox, rights: session.selected.rights });
+      const result = await session.whileWorking(
+        session.mailstore.messages.storeFlags(view.mailboxId, uids, change, by),
+      );
       if (result.kind === 'no-such-mailbox') return noSuchMailbox();
       if (result.kind === 'too-many-keywords') return no('LIMIT', 'Too many keywords in the mailbox');
       for (const modSeq of result.modSeqs) view.ignoreFlagsOf(modSeq);
@@ -63,6 +70,14 @@ function storing(uid: boolean): Command<Arguments> {
       return ok('Conditional STORE left some alone', `MODIFIED ${formatSequenceSet(left)}`);
     },
   };
+}
+
+/** RFC 4314 §4: refused when the user may change none of the flags named; else what is allowed is done. */
+function refusedChange(rights: Rights, { flags }: FlagChange): Completion | undefined {
+  const changeable = changeableFlags(rights);
+  const named = flags.system !== 0 || flags.keywords.length > 0;
+  const some = (flags.system & changeable) !== 0 || (flags.keywords.length > 0 && rights.has('w'));
+  return some || (!named && changeable !== 0) ? undefined : no('NOPERM', 'You have no right to change these flags');
 }
 
 /** `(UNCHANGEDSINCE 12121230045) ` (RFC 7162 §3.1.3). */

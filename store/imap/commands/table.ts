@@ -1,3 +1,4 @@
+import { deleteAcl, getAcl, listRights, myRights, setAcl } from './acl.ts';
 import { append } from './append.ts';
 import { authenticate } from './authenticate.ts';
 import { cancelUpdate } from './cancel-update.ts';
@@ -41,6 +42,7 @@ const COMMANDS: ReadonlyMap<string, AnyCommand> = new Map(
     ...[starttls, authenticate, login],
     ...[enable, namespace, select, examine, create, deleteMailbox, rename, subscribe, unsubscribe],
     ...[list, lsub, status, append, replace, uidReplace, idle],
+    ...[setAcl, deleteAcl, getAcl, listRights, myRights],
     ...[getQuota, getQuotaRoot, getMetadata, setMetadata, notify, compress, unauthenticate],
     ...[check, close, unselect, expunge, uidExpunge, search, uidSearch, fetch, uidFetch, store, uidStore],
     ...[copy, uidCopy, move, uidMove, cancelUpdate, sort, uidSort, thread, uidThread, esearch],

@@ -1,0 +1,103 @@
+import { OWNER_RIGHTS, type Rights } from '../mailstore/access-rights.ts';
+import type { FoundMailbox, MailboxInfo } from '../mailstore/mailstore.ts';
+import { SEPARATOR } from './codec/mailbox-pattern.ts';
+import type { Session } from './session.ts';
+
+/** RFC 2342 §5: mailboxes of other users stand below this and the owner's address. */
+export const OTHER_USERS = 'Other Users';
+/** Mailboxes of the account that keeps the shared ones of the user's domain (`imap.sharedMailboxes`). */
+export const SHARED = 'Shared';
+
+/** A mailbox as the user who has signed in meets it: in a namespace, with rights (RFC 4314). */
+export interface ReachedMailbox extends MailboxInfo {
+  /** The name that the user sees, its namespace included. */
+  readonly name: string;
+  /** The name in its owner's account. */
+  readonly ownName: string;
+  /** Address of the owner, when that is somebody else. */
+  readonly ownerAddress: string | undefined;
+  readonly rights: Rights;
+  /** What its row said, when the mailbox was looked up by its name. */
+  readonly found?: FoundMailbox;
+}
+
+/** Where a name leads: an account and a name in it. */
+export interface Place {
+  readonly accountId: number;
+  readonly ownName: string;
+  /** What the user writes before `ownName`: empty in the personal namespace. */
+  readonly prefix: string;
+  readonly ownerAddress: string | undefined;
+}
+
+/** Address of the account that keeps the shared mailboxes which the user can see; undefined when there is none. */
+export function sharedOwner(session: Session): string | undefined {
+  const { address } = session.signedIn.account;
+  const keeper = session.services.config.sharedMailboxes[address.slice(address.lastIndexOf('@') + 1).toLowerCase()];
+  return keeper === undefined || keeper.toLowerCase() === address ? undefined : keeper.toLowerCase();
+}
+
+/** Whether a name belongs to a namespace of others: the personal one has no such names. */
+export function isReserved(session: Session, name: string): boolean {
+  if (!session.offers('ACL')) return false;
+  const [top] = name.split(SEPARATOR);
+  return top === OTHER_USERS || (top === SHARED && sharedOwner(session) !== undefined);
+}
+
+/** The account and the name in it that a name means; undefined when no account can be meant. */
+export async function placeOfName(session: Session, name: string): Promise<Place | undefined> {
+  const { account } = session.signedIn;
+  if (!isReserved(session, name)) return { accountId: account.id, ownName: name, prefix: '', ownerAddress: undefined };
+  const [top, address = '', ...rest] = name.split(SEPARATOR);
+  const owner = top === SHARED ? sharedOwner(session) : address.toLowerCase();
+  const ownName = (top === SHARED ? [address, ...rest] : rest).join(SEPARATOR);
+  if (owner === undefined || ownName === '') return undefined;
+  const found = owner === account.address ? account : await session.mailstore.accounts.find(owner);
+  if (found === undefined) return undefined;
+  const prefix = top === SHARED ? `${SHARED}${SEPARATOR}` : `${OTHER_USERS}${SEPARATOR}${owner}${SEPARATOR}`;
+  return { accountId: found.id, ownName, prefix, ownerAddress: found.id === account.id ? undefined : owner };
+}
+
+/** The mailbox of a name, if there is one and the user has any right in it: the others must not be told apart from none. */
+export async function reachMailbox(session: Session, name: string): Promise<ReachedMailbox | undefined> {
+  const place = await placeOfName(session, name);
+  const mailbox = place && (await session.mailstore.mailboxes.find(place.accountId, place.ownName));
+  if (place === undefined || mailbox === undefined) return undefined;
+  const rights = await session.mailstore.access.rightsOf(session.signedIn.account.id, mailbox);
+  if (![...'lrikxa'].some((right) => rights.has(right))) return undefined;
+  return { ...reached(place, mailbox, rights), found: mailbox };
+}
+
+function reached(place: Omit<Place, 'ownName'>, mailbox: MailboxInfo, rights: Rights): ReachedMailbox {
+  return {
+    id: mailbox.id,
+    accountId: mailbox.accountId,
+    uidValidity: mailbox.uidValidity,
+    // RFC 6154 §2: a use is the owner's; what is \Sent to one is not to another.
+    specialUse: place.ownerAddress === undefined ? mailbox.specialUse : undefined,
+    name: place.prefix + mailbox.name,
+    ownName: mailbox.name,
+    ownerAddress: place.ownerAddress,
+    rights,
+  };
+}
+
+/** The user's own mailboxes, and those of others in which the user has the right; others' come last. */
+export async function allMailboxes(session: Session, right: string): Promise<ReachedMailbox[]> {
+  const { account } = session.signedIn;
+  const own = await session.mailstore.mailboxes.list(account.id);
+  const personal = { accountId: account.id, prefix: '', ownerAddress: undefined };
+  const all = own
+    .filter(({ name }) => !isReserved(session, name))
+    .map((mailbox) => reached(personal, mailbox, OWNER_RIGHTS));
+  if (!session.offers('ACL')) return all;
+  const keeper = sharedOwner(session);
+  for (const mailbox of await session.mailstore.access.reachable(account.id)) {
+    if (!mailbox.rights.has(right)) continue;
+    const { ownerAddress, accountId } = mailbox;
+    const prefix =
+      ownerAddress === keeper ? `${SHARED}${SEPARATOR}` : `${OTHER_USERS}${SEPARATOR}${ownerAddress}${SEPARATOR}`;
+    all.push(reached({ accountId, prefix, ownerAddress }, mailbox, mailbox.rights));
+  }
+  return all;
+}
