@@ -7,16 +7,24 @@ import type { Session } from './session.ts';
 const SYSTEM_FLAGS: readonly string[] = Array.from({ length: ALL_SYSTEM_FLAGS + 1 }, (_, bits) =>
   systemFlagNames(bits).join(' '),
 );
+/** The same in their parentheses. */
+const FLAG_LISTS: readonly string[] = SYSTEM_FLAGS.map((names) => `(${names})`);
 
 /** `(\Seen $Forwarded \Recent)` of the message at a sequence number. */
 export function writeFlags(out: ResponseWriter, view: SelectedMailbox, sequence: number): void {
   const { flags, uids } = view.columns;
-  let text = SYSTEM_FLAGS[(flags[sequence - 1] ?? 0) & ALL_SYSTEM_FLAGS] ?? '';
+  const bits = (flags[sequence - 1] ?? 0) & ALL_SYSTEM_FLAGS;
+  const isRecent = (uids[sequence - 1] ?? 0) >= view.recentFromUid;
+  if (!isRecent && !view.hasKeywords) {
+    out.text(FLAG_LISTS[bits] ?? '()');
+    return;
+  }
+  let text = SYSTEM_FLAGS[bits] ?? '';
   if (view.hasKeywords) {
     const keywords = view.keywordsAt(sequence);
     if (keywords.length > 0) text = text === '' ? keywords.join(' ') : `${text} ${keywords.join(' ')}`;
   }
-  if ((uids[sequence - 1] ?? 0) >= view.recentFromUid) text = text === '' ? '\\Recent' : `${text} \\Recent`;
+  if (isRecent) text = text === '' ? '\\Recent' : `${text} \\Recent`;
   out.text('(').text(text).text(')');
 }
 

@@ -19,9 +19,14 @@ type Key<Kind extends SearchKey['kind']> = SearchKey & { readonly kind: Kind };
  * only about the messages that are left (RFC 9051 §6.4.4). Throws CommandSyntaxError when a text is not in UTF-8.
  */
 export function search(mailstore: Mailstore, numbering: Numbering, key: SearchKey): Promise<number[]> {
-  const all = Array.from({ length: numbering.view.exists }, (_, index) => index + 1);
-  return searchAmong(mailstore, numbering, key, all);
+  const { exists } = numbering.view;
+  const test = viewTest(numbering, key) ?? everything;
+  const found: number[] = [];
+  for (let sequence = 1; sequence <= exists; sequence += 1) if (test(sequence)) found.push(sequence);
+  return test === everything ? searchAmong(mailstore, numbering, key, found) : Promise.resolve(found);
 }
+
+const everything = (): boolean => true;
 
 /** The same, of some messages only. */
 export function searchAmong(

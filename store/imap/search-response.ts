@@ -24,8 +24,9 @@ export const asksModSeq = (key: SearchKey): boolean => someKey(key, ({ kind }) =
 export async function writeNumberList(session: Session, name: 'SEARCH' | 'SORT', result: SearchResult): Promise<void> {
   const { out } = session;
   out.text('* ').text(name);
-  for (const [row, number] of result.numbers.entries()) {
-    out.text(' ').number(number);
+  const { numbers } = result;
+  for (let row = 0; row < numbers.length; row += 1) {
+    out.text(' ').number(numbers[row] ?? 0);
     if (row % ROWS_A_TURN === ROWS_A_TURN - 1) await session.flow();
   }
   if (result.numbers.length > 0 && result.modSeqs.length > 0) out.text(` (MODSEQ ${highest(result.modSeqs)})`);

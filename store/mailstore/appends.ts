@@ -1,14 +1,16 @@
 import { withinQuota } from './accounts.ts';
+import type { Row } from './database.ts';
 import { type KeywordBits, type Keywords, NO_KEYWORDS } from './keywords.ts';
 import type { AppendMessage, AppendResult, QuotaLimits, QuotaUsage } from './mailstore.ts';
-import { MessageInserts } from './message-rows.ts';
-import { Abandon, CommitOutcomeUnknown } from './transaction.ts';
+import { MessageInserts, threadsOf } from './message-rows.ts';
+import { Abandon, CommitOutcomeUnknown, type SqlQuery } from './transaction.ts';
 import type { LockedMailbox, WriteScope } from './write-scope.ts';
 
 /** Runs work with a mailbox locked by the write rule. */
 type Locked = <T>(
   mailboxId: number,
-  work: (scope: WriteScope, mailbox: LockedMailbox) => Promise<T | Abandon<T>>,
+  work: (scope: WriteScope, mailbox: LockedMailbox, threads: Row[]) => Promise<T | Abandon<T>>,
+  ask: (ownerId: number) => SqlQuery,
 ) => Promise<T | { readonly kind: 'no-such-mailbox' }>;
 
 interface Waiting {
@@ -67,7 +69,12 @@ export class Appends {
   /** All together; if that fails, each alone, so that a poisoned one fails alone. */
   async #serve(mailboxId: number, batch: readonly Waiting[]): Promise<void> {
     try {
-      const results = await this.#locked(mailboxId, (scope, mailbox) => this.#commit(scope, mailbox, batch));
+      const all = batch.flatMap(({ messages }) => messages);
+      const results = await this.#locked(
+        mailboxId,
+        (scope, mailbox, threads) => this.#commit(scope, mailbox, batch, threads),
+        (accountId) => threadsOf(all.map(({ content }) => ({ accountId, content }))),
+      );
       for (const [i, { settle }] of batch.entries()) {
         settle(Array.isArray(results) ? (results[i] as AppendResult) : { kind: 'no-such-mailbox' });
       }
@@ -84,8 +91,9 @@ export class Appends {
     scope: WriteScope,
     mailbox: LockedMailbox,
     batch: readonly Waiting[],
+    threads: readonly Row[],
   ): Promise<AppendResult[] | Abandon<AppendResult[]>> {
-    const inserts = new MessageInserts(scope);
+    const inserts = new MessageInserts(scope, threads);
     const results: AppendResult[] = [];
     for (const { messages, quota } of batch) {
       const bytes = messages.reduce((sum, m) => sum + m.content.sizeBytes, 0);

@@ -3,6 +3,7 @@ import { type Database, insertRows, integerList, type SqlValue } from './databas
 import { readPages } from './fetch-pages.ts';
 import { KEY_COLUMNS, KEYS_VERSION, keyRow, unpackIds, unpackSortKeys } from './key-texts.ts';
 import type { KeyTexts, KeyWants, MessageKeys } from './mailstore.ts';
+import type { SentDates } from './sent-dates.ts';
 import { uidPages } from './uid-ranges.ts';
 
 /** Messages whose keys are made together. */
@@ -10,6 +11,7 @@ const MAKE_PAGE = 500;
 /** Narrow rows: a whole mailbox in few statements. */
 const READ_PAGE = 50_000;
 
+const NO_IDS: readonly string[] = [];
 const NO_TEXTS: KeyTexts = {
   baseSubject: '',
   isReplyOrForward: false,
@@ -61,7 +63,11 @@ export async function readKeys(
   mailboxId: number,
   uids: ArrayLike<number>,
   want: KeyWants,
+  dates: SentDates,
 ): Promise<MessageKeys[]> {
+  if (want.arrival !== true && want.texts !== true && want.ids !== true) {
+    return readDates(database, contents, mailboxId, uids, dates);
+  }
   await ensureKeys(database, contents, mailboxId);
   const columns = [
     'k.uid',
@@ -84,6 +90,28 @@ export async function readKeys(
       const texts = sortKeys === null ? NO_TEXTS : unpackSortKeys(sortKeys);
       out.push({ uid, sentAtMs, internalDateMs, sizeBytes, texts, id, references });
     }
+  }
+  return out;
+}
+
+/** The dates alone, from memory; the database is asked for those of newer messages. */
+async function readDates(
+  database: Database,
+  contents: SqlContents,
+  mailboxId: number,
+  uids: ArrayLike<number>,
+  dates: SentDates,
+): Promise<MessageKeys[]> {
+  if (uids.length === 0) return [];
+  if ((uids[uids.length - 1] as number) > dates.upTo(mailboxId)) {
+    await ensureKeys(database, contents, mailboxId);
+    await dates.catchUp(mailboxId);
+  }
+  const out: MessageKeys[] = [];
+  for (const [i, sentAtMs] of dates.of(mailboxId, uids).entries()) {
+    if (sentAtMs === undefined) continue;
+    const uid = uids[i] as number;
+    out.push({ uid, sentAtMs, internalDateMs: 0, sizeBytes: 0, texts: NO_TEXTS, id: undefined, references: NO_IDS });
   }
   return out;
 }

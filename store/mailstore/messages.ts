@@ -3,7 +3,7 @@ import { Appends, addMessages } from './appends.ts';
 
 import type { ChangeNotices } from './changes.ts';
 import type { SqlContents } from './content.ts';
-import { type Database, integerList } from './database.ts';
+import { type Database, integerList, type Row } from './database.ts';
 import { readExpungedSince } from './expunged.ts';
 import { readPages } from './fetch-pages.ts';
 import { DELETED } from './flags.ts';
@@ -31,8 +31,9 @@ import { MessageInserts } from './message-rows.ts';
 import { copyToOtherAccount } from './other-account.ts';
 import { carrySeen, flagsCarried } from './own-seen.ts';
 import { searchTexts } from './search.ts';
+import { SentDates } from './sent-dates.ts';
 import { storeFlags } from './store-flags.ts';
-import { Abandon, inTransaction } from './transaction.ts';
+import { Abandon, inTransaction, type SqlQuery } from './transaction.ts';
 import { copyMessages, readCounted, removeMessages } from './transfer.ts';
 import { slicesOf, uidRuns } from './uid-ranges.ts';
 import { type LockedMailbox, WriteScope } from './write-scope.ts';
@@ -51,13 +52,17 @@ export class SqlMessages implements Messages {
   /** A mailbox never changes its owner. */
   readonly #owners = new Map<number, number>();
   readonly #appends: Appends;
+  readonly #dates: SentDates;
 
   constructor(database: Database, notices: ChangeNotices, keywords: Keywords, contents: SqlContents) {
     this.#database = database;
     this.#notices = notices;
     this.#keywords = keywords;
     this.#contents = contents;
-    this.#appends = new Appends(keywords, (mailboxId, work) => this.#locked([mailboxId], work));
+    this.#dates = new SentDates(database);
+    this.#appends = new Appends(keywords, (mailboxId, work, ask) =>
+      this.#locked([mailboxId], (scope, mailbox, _, rows) => work(scope, mailbox, rows), ask),
+    );
   }
 
   fetch(mailboxId: number, uids: ArrayLike<number>, want: FetchWants): AsyncIterable<FetchedMessage[]> {
@@ -290,7 +295,7 @@ export class SqlMessages implements Messages {
   }
 
   keys(mailboxId: number, uids: ArrayLike<number>, want: KeyWants): Promise<MessageKeys[]> {
-    return readKeys(this.#database, this.#contents, mailboxId, uids, want);
+    return readKeys(this.#database, this.#contents, mailboxId, uids, want, this.#dates);
   }
 
   async #ownerOf(mailboxId: number): Promise<number | undefined> {
@@ -303,21 +308,26 @@ export class SqlMessages implements Messages {
     return row[0] as number;
   }
 
-  /** Runs `work` with the mailboxes, and their owners' accounts, locked by the write rule. */
+  /**
+   * Runs `work` with the mailboxes, and their owners' accounts, locked by the write rule.
+   *
+   * @param ask what else to read under the locks, in the same round trip, of the account of the first mailbox
+   */
   async #locked<T>(
     mailboxIds: readonly [number] | readonly [number, number],
-    work: (scope: WriteScope, first: LockedMailbox, second: LockedMailbox) => Promise<T | Abandon<T>>,
+    work: (scope: WriteScope, first: LockedMailbox, second: LockedMailbox, rows: Row[]) => Promise<T | Abandon<T>>,
+    ask?: (ownerId: number) => SqlQuery,
   ): Promise<T | { readonly kind: 'no-such-mailbox' }> {
     integerList(mailboxIds);
     const owners = await Promise.all(mailboxIds.map((id) => this.#ownerOf(id)));
     if (owners.includes(undefined)) return { kind: 'no-such-mailbox' };
     return inTransaction<T | { readonly kind: 'no-such-mailbox' }>(this.#database, async (transaction) => {
       const scope = new WriteScope(transaction, this.#notices);
-      await scope.lock(owners as number[], mailboxIds);
+      const rows = await scope.lock(owners as number[], mailboxIds, ask?.(owners[0] as number));
       const first = scope.mailbox(mailboxIds[0]);
       const second = scope.mailbox(mailboxIds[1] ?? mailboxIds[0]);
       if (first === undefined || second === undefined) return new Abandon({ kind: 'no-such-mailbox' });
-      return work(scope, first, second);
+      return work(scope, first, second, rows);
     });
   }
 }

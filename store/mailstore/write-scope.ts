@@ -76,14 +76,20 @@ export class WriteScope {
     return { sql: `${select} ${where} ORDER BY id ${lock}`, values: [] };
   }
 
-  /** Locks accounts, then mailboxes of theirs, in one round trip; waits for whoever has them. */
-  async lock(accountIds: readonly number[], mailboxIds: readonly number[]): Promise<void> {
-    const [accounts, mailboxes] = await this.transaction.rowSets([
+  /**
+   * Locks accounts, then mailboxes of theirs, in one round trip; waits for whoever has them.
+   *
+   * @param then a query that travels with them and is answered under the locks; its rows are returned
+   */
+  async lock(accountIds: readonly number[], mailboxIds: readonly number[], then?: SqlQuery): Promise<Row[]> {
+    const [accounts, mailboxes, rows] = await this.transaction.rowSets([
       this.accountsById(accountIds, 'wait'),
       mailboxesById(mailboxIds),
+      ...(then === undefined ? [] : [then]),
     ]);
     this.keepAccounts(accounts as Row[]);
     this.keepMailboxes(mailboxes as Row[]);
+    return rows ?? [];
   }
 
   keepAccounts(rows: readonly Row[]): void {

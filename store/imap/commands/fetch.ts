@@ -8,7 +8,7 @@ import { partOf } from '../codec/partial-range.ts';
 import { type NumberRange, rangesOf, resolveRanges, type SequenceSet } from '../codec/sequence-set.ts';
 import { bad, no, ok } from '../completion.ts';
 import { writeFetchRows } from '../fetch-rows.ts';
-import { beginMessage, writeFlags, writeModSeq } from '../message-data.ts';
+import { writeFlags } from '../message-data.ts';
 import { numbersOf, sequenceRanges, uidsOf } from '../message-set.ts';
 import { flagActor } from '../rights.ts';
 import type { Session } from '../session.ts';
@@ -100,6 +100,33 @@ function narrowed(
   return rangesOf(kept.filter((sequence) => (modSeqs[sequence - 1] ?? 0) > changedSince));
 }
 
+/** What stands between the texts of a row. */
+type RowValue = 'sequence' | 'uid' | 'modseq' | 'flags';
+
+/** The rows' shape: a text, a value, a text, a value … and the last text. */
+interface RowShape {
+  readonly values: readonly RowValue[];
+  /** One more than the values. */
+  readonly texts: readonly string[];
+}
+
+/** `* 12 FETCH (UID 4711 FLAGS (\Seen))` taken apart, so that a row is a few copies. */
+function rowShape(session: Session, attributes: readonly FetchAttribute[]): RowShape {
+  const values: RowValue[] = [session.uidOnly ? 'uid' : 'sequence'];
+  const texts = ['* '];
+  let text = session.uidOnly ? ' UIDFETCH (' : ' FETCH (';
+  for (const [index, { kind }] of attributes.entries()) {
+    if (index > 0) text += ' ';
+    if (kind === 'uid') text += 'UID ';
+    else text += kind === 'modseq' ? 'MODSEQ (' : 'FLAGS ';
+    texts.push(text);
+    values.push(kind === 'uid' || kind === 'modseq' ? kind : 'flags');
+    text = kind === 'modseq' ? ')' : '';
+  }
+  texts.push(`${text})\r\n`);
+  return { values, texts };
+}
+
 /** Flags and UIDs alone come from the view: no question to the database. */
 async function writeFlagRows(
   session: Session,
@@ -108,23 +135,25 @@ async function writeFlagRows(
 ): Promise<void> {
   const { out } = session;
   const { view } = session.selected;
-  let row = 0;
-  for (const sequence of numbersOf(ranges)) {
-    beginMessage(session, sequence);
-    for (const [index, attribute] of attributes.entries()) {
-      if (index > 0) out.text(' ');
-      if (attribute.kind === 'uid') {
-        out.text('UID ').number(view.uidAt(sequence) ?? 0);
-      } else if (attribute.kind === 'modseq') {
-        writeModSeq(out, view, sequence);
-      } else {
-        out.text('FLAGS ');
-        writeFlags(out, view, sequence);
+  const { values, texts } = rowShape(session, attributes);
+  const end = texts[values.length] ?? '';
+  for (const { first, last } of ranges) {
+    for (let from = first; from <= last; from += ROWS_A_TURN) {
+      // The columns may be others after the wait.
+      const { uids, modSeqs } = view.columns;
+      const to = Math.min(last, from + ROWS_A_TURN - 1);
+      for (let sequence = from; sequence <= to; sequence += 1) {
+        for (let i = 0; i < values.length; i += 1) {
+          out.text(texts[i] ?? '');
+          const value = values[i];
+          if (value === 'flags') writeFlags(out, view, sequence);
+          else if (value === 'uid') out.number(uids[sequence - 1] ?? 0);
+          else out.number(value === 'modseq' ? (modSeqs[sequence - 1] ?? 0) : sequence);
+        }
+        out.text(end);
       }
+      await session.flow();
     }
-    out.text(')\r\n');
-    row += 1;
-    if (row % ROWS_A_TURN === 0) await session.flow();
   }
 }
 
