@@ -11,6 +11,9 @@ export interface ColumnRow {
   readonly more?: readonly number[] | undefined;
 }
 
+/** A row as the database gives it; NULL where no keyword is set. */
+export type ViewRow = [uid: number, flags: number, low: number | null, high: number | null, modSeq: number];
+
 const FIRST_CAPACITY = 64;
 
 /**
@@ -78,6 +81,20 @@ export class MessageColumns implements MailboxColumns {
       this.keywordsHigh[index] = row.keywordsHigh;
     }
     return true;
+  }
+
+  /** Appends a message whose UID is above all others: the short way, for loading. */
+  append([uid, flags, low, high, modSeq]: ViewRow): void {
+    if (this.count === this.uids.length) this.#grow();
+    const index = this.count++;
+    this.uids[index] = uid;
+    this.flags[index] = flags;
+    this.modSeqs[index] = modSeq;
+    if (!low && !high) return;
+    this.keywordsLow ??= new Uint32Array(this.uids.length);
+    this.keywordsHigh ??= new Uint32Array(this.uids.length);
+    this.keywordsLow[index] = low ?? 0;
+    this.keywordsHigh[index] = high ?? 0;
   }
 
   /** A copy without the messages of these UIDs. */

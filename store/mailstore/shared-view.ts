@@ -2,12 +2,13 @@ import type { Database, Row, SqlConnection } from './database.ts';
 import { SEEN } from './flags.ts';
 import { KEYWORD_COLUMNS, type Keywords, MORE_BIT, readMoreKeywords } from './keywords.ts';
 import type { FoundMailbox } from './mailstore.ts';
-import { type ColumnRow, MessageColumns } from './message-columns.ts';
+import { type ColumnRow, MessageColumns, type ViewRow } from './message-columns.ts';
 import { uidRuns } from './uid-ranges.ts';
 
 /** Messages whose further keywords one statement reads. */
 const PAGE = 2000;
-const VIEW_COLUMNS = `uid, flags, ${KEYWORD_COLUMNS}, modseq`;
+/** Most messages have no keyword, and NULL costs nothing on the way: with a million messages that is felt. */
+const VIEW_COLUMNS = 'uid, flags, NULLIF(keywords & 4294967295, 0), NULLIF(keywords >> 32, 0), modseq';
 /** The same as a user sees it who has a \Seen of one's own; without a row in seen_by a message is unseen. */
 const OWN_SEEN_COLUMNS = `m.uid, (m.flags & ~${SEEN}) | IF(COALESCE(s.seen, 0) = 1, ${SEEN}, 0), ${KEYWORD_COLUMNS.replaceAll('keywords', 'm.keywords')},
   IF(s.modseq > m.modseq, s.modseq, m.modseq)`;
@@ -140,7 +141,7 @@ export class SharedView {
         known,
       ]);
       const goneUids = new Set(gone.map(([uid]) => uid as number));
-      const rows = (changed as number[][]).map(rowOf).filter((row) => !goneUids.has(row.uid));
+      const rows = (changed as ViewRow[]).map(rowOf).filter((row) => !goneUids.has(row.uid));
       this.#put(await this.#withMore(rows));
       this.#expunge(goneUids);
     }
@@ -211,7 +212,7 @@ export class SharedView {
                WHERE m.mailbox_id = ? ORDER BY m.uid`,
               [this.#seenOf, this.mailboxId],
             ];
-      await connection.each(sql, values, (row) => columns.put(rowOf(row as number[])));
+      await connection.each(sql, values, (row) => columns.append(row as ViewRow));
       whole = true;
     } finally {
       if (whole) connection.release();
@@ -278,7 +279,6 @@ async function readHead(database: Database, mailboxId: number): Promise<MailboxH
   return { ownerId, uidValidity, uidNext, highestModSeq, vanishedFloor };
 }
 
-function rowOf(row: number[]): ColumnRow {
-  const [uid, flags, keywordsLow, keywordsHigh, modSeq] = row as [number, number, number, number, number];
-  return { uid, flags, keywordsLow, keywordsHigh, modSeq };
+function rowOf([uid, flags, low, high, modSeq]: ViewRow): ColumnRow {
+  return { uid, flags, keywordsLow: low ?? 0, keywordsHigh: high ?? 0, modSeq };
 }

@@ -61,6 +61,10 @@ export const WRITE_RULE: readonly WriteRuleCase[] = [
         ]);
         expect(kinds.flat().filter((kind) => kind !== 'delivered')).toEqual([]);
         await expect.poll(() => messagesOf(one, accounts)).toEqual(accounts.map(() => 3 * rounds));
+        // Nothing was committed by halves.
+        const problems: string[] = [];
+        await one.maintenance.verify({}, ({ text }) => problems.push(text));
+        expect(problems).toEqual([]);
       }),
   },
   {
