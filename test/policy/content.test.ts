@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { EICAR, freePort, type Scanner, startClamd, startRspamd } from '../support/scanners.ts';
+import { freePort } from '../../infra/demo/free-port.ts';
+import { EICAR, type Scanner, startClamd, startRspamd } from '../support/scanners.ts';
 import {
   expectLogged,
   message,

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createConnection } from 'mysql2/promise';
+import { freePort } from '../../infra/demo/free-port.ts';
 
 const PROVIDER = '/usr/lib/galera/libgalera_smm.so';
 const SHARE = '/usr/share/mysql';
@@ -45,7 +45,12 @@ export async function startGalera(size = 3): Promise<GaleraCluster> {
     mkdirSync(join(home, 'data'), { recursive: true, mode: 0o700 });
     giveAway(folder);
     if (n === 0) initialise(home);
-    const [port, group, transfer, increments] = await freePorts(4);
+    const [port, group, transfer, increments] = [
+      await freePort(),
+      await freePort(),
+      await freePort(),
+      await freePort(),
+    ];
     groupPorts.push(group as number);
     const child = spawn(
       '/usr/sbin/mariadbd',
@@ -144,21 +149,4 @@ async function answers(home: string, child: ChildProcess): Promise<void> {
 function logEnd(home: string): string {
   const log = join(home, 'log.err');
   return existsSync(log) ? readFileSync(log, 'utf8').trimEnd().split('\n').slice(-8).join('\n') : '';
-}
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  const ports = await Promise.all(
-    servers.map(
-      (server) =>
-        new Promise<number>((done) => {
-          server.listen(0, '127.0.0.1', () => {
-            const address = server.address();
-            done(typeof address === 'object' && address ? address.port : 0);
-          });
-        }),
-    ),
-  );
-  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
-  return ports;
 }

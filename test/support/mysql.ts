@@ -1,9 +1,9 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createConnection } from 'mysql2/promise';
+import { freePort } from '../../infra/demo/free-port.ts';
 
 /** Where a Debian with MySQL's server lies: MySQL is in no Debian release, so it comes from unstable, in a folder of its own. */
 const TREE = process.env.POSTERN_TEST_MYSQL ?? '/var/cache/postern/mysql';
@@ -83,14 +83,4 @@ export async function startMysql(): Promise<MysqlServer> {
       rmSync(folder, { recursive: true, force: true });
     },
   };
-}
-
-function freePort(): Promise<number> {
-  return new Promise((done) => {
-    const server = createServer();
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => done(typeof address === 'object' && address ? address.port : 0));
-    });
-  });
 }

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { freePort } from '../../../infra/demo/free-port.ts';
 import { type ForegroundServer, startForegroundServer } from './foreground-server.ts';
-import { freePort } from './free-port.ts';
 
 export interface Dovecot extends ForegroundServer {
   readonly lmtpPort: number;

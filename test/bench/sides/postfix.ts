@@ -2,9 +2,9 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { freePort } from '../../../infra/demo/free-port.ts';
 import type { Slapd } from '../../support/slapd.ts';
 import { type ForegroundServer, startForegroundServer } from './foreground-server.ts';
-import { freePort } from './free-port.ts';
 import { BENCH_DOMAIN } from './side.ts';
 
 export interface Postfix extends ForegroundServer {

@@ -1,0 +1,26 @@
+import { createServer } from 'node:net';
+
+/**
+ * Below the range from which Linux takes the ports of outgoing connections (32768 and above): a port found there could be taken
+ * by a client's connection before the server that it was found for listens.
+ */
+const LOWEST = 10_000;
+const COUNT = 5_000;
+let next = Math.floor(Math.random() * COUNT);
+
+/** A TCP port of 127.0.0.1 that nobody listens on now; never the same twice in a row in one process. */
+export async function freePort(): Promise<number> {
+  for (let tries = 0; tries < COUNT; tries++) {
+    next = (next + 1) % COUNT;
+    if (await canListen(LOWEST + next)) return LOWEST + next;
+  }
+  throw new Error('no free port on 127.0.0.1');
+}
+
+function canListen(port: number): Promise<boolean> {
+  return new Promise((done) => {
+    const server = createServer();
+    server.once('error', () => done(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => done(true)));
+  });
+}
