@@ -53,8 +53,10 @@ export async function startGalera(size = 3): Promise<GaleraCluster> {
     ];
     groupPorts.push(group as number);
     const child = spawn(
-      '/usr/sbin/mariadbd',
+      'setpriv',
       [
+        ...bound(),
+        '/usr/sbin/mariadbd',
         ...common(home),
         `--port=${port}`,
         '--bind-address=127.0.0.1',
@@ -106,8 +108,13 @@ function common(home: string): string[] {
     `--datadir=${join(home, 'data')}`,
     `--tmpdir=${home}`,
     `--log-error=${join(home, 'log.err')}`,
-    ...(process.getuid?.() === 0 ? ['--user=mysql'] : []),
   ];
+}
+
+/** A node ends with the process of the test, however that one dies; as root it runs as Debian's user `mysql`. */
+function bound(): string[] {
+  const user = process.getuid?.() === 0 ? ['--reuid=mysql', '--regid=mysql', '--clear-groups'] : [];
+  return [...user, '--pdeathsig=KILL'];
 }
 
 /** As root the nodes run as Debian's user `mysql`: the rsync that copies the data refuses to work as root. */
@@ -124,7 +131,7 @@ function initialise(home: string): void {
     CREATE USER postern@'127.0.0.1' IDENTIFIED BY 'postern';
     GRANT ALL ON *.* TO postern@'127.0.0.1';\n`;
   const args = [...common(home), '--bootstrap', '--skip-grant-tables', '--innodb-flush-log-at-trx-commit=0'];
-  const { status } = spawnSync('/usr/sbin/mariadbd', args, { input });
+  const { status } = spawnSync('setpriv', [...bound(), '/usr/sbin/mariadbd', ...args], { input });
   if (status !== 0) throw new Error(`mariadbd could not make its data: ${logEnd(home)}`);
 }
 

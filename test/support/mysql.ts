@@ -47,7 +47,7 @@ export async function startMysql(): Promise<MysqlServer> {
     '--innodb-flush-log-at-trx-commit=1',
     '--disable-log-bin',
   ];
-  const child = spawn('chroot', [TREE, ...args], { stdio: 'ignore' });
+  const child = spawn('setpriv', ['--pdeathsig=KILL', 'chroot', TREE, ...args], { stdio: 'ignore' });
   const cleanUp = (): void => {
     child.kill('SIGKILL');
     rmSync(folder, { recursive: true, force: true });
