@@ -84,6 +84,7 @@ export class Session {
   #ending: Goodbye | undefined;
   #interrupt: (() => void) | undefined;
   #notifications: Notifications | undefined;
+  #quiet = false;
   #second = 0;
   #commandsThisSecond = 0;
   readonly #over: Promise<void>;
@@ -252,10 +253,15 @@ export class Session {
     this.#leaving = true;
   }
 
-  /** NOTIFY: what is told from now on; undefined for nothing but what commands tell. */
-  notifyOf(notifications: Notifications | undefined): void {
+  /**
+   * NOTIFY: what is told from now on; undefined for nothing but what commands tell.
+   *
+   * @param quiet whether changes of the selected mailbox are not even told by commands (RFC 5465 §3.1)
+   */
+  notifyOf(notifications: Notifications | undefined, quiet = false): void {
     this.#notifications?.close();
     this.#notifications = notifications;
+    this.#quiet = quiet;
   }
 
   /** Wakes the session while it waits for its client: there is something to tell. */
@@ -313,7 +319,12 @@ export class Session {
   }
 
   /** Tells the client what changed in the selected mailbox since it was told last. */
-  async tellChanges(options: { readonly expunges: boolean; readonly refresh: boolean }): Promise<void> {
+  async tellChanges(options: {
+    readonly expunges: boolean;
+    readonly refresh: boolean;
+    /** The command's own doing: told whatever NOTIFY says. */
+    readonly own?: boolean;
+  }): Promise<void> {
     const selected = this.#selected;
     if (selected === undefined) return;
     if (options.refresh || selected.stale) {
@@ -321,7 +332,7 @@ export class Session {
       selected.stale = false;
       if ((await selected.view.refresh()) === 'gone') throw new Goodbye('The selected mailbox was deleted');
     }
-    await writeChanges(this, selected, options.expunges);
+    if (!this.#quiet || options.own === true) await writeChanges(this, selected, options.expunges);
   }
 
   /** What was granted in another one's mailbox may have been taken back since (RFC 4314). */
@@ -555,7 +566,7 @@ export class Session {
       const completion = await command.act(this, read);
       if (completion.status !== 'BAD') {
         const expunges = typeof command.expunges === 'function' ? command.expunges(read) : command.expunges;
-        await this.tellChanges({ expunges, refresh: command.refreshes ?? false });
+        await this.tellChanges({ expunges, refresh: command.refreshes ?? false, own: command.removes ?? false });
       }
       return completion;
     } catch (error) {

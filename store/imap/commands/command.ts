@@ -17,6 +17,8 @@ export interface Command<Arguments> {
   readonly counts?: boolean | ((args: Arguments) => boolean);
   /** Asks the database for changes afterwards, whatever the change feed said: NOOP. */
   readonly refreshes?: boolean;
+  /** Removes messages of the selected mailbox: that is told even where NOTIFY asked for silence (RFC 5465 §3.1). */
+  readonly removes?: boolean;
   /** The capability that brings the command; it is unknown when that is switched off. */
   readonly capability?: string;
   /** Reads what follows the name, the space before it included. Throws CommandSyntaxError, which becomes BAD. */

@@ -23,6 +23,7 @@ function transferring(how: 'COPY' | 'MOVE', uid: boolean): Command<Arguments> {
     expunges: uid || how === 'MOVE',
     counts: !uid,
     refreshes: true,
+    removes: how === 'MOVE',
     ...(how === 'MOVE' ? { capability: 'MOVE' } : {}),
     read(args: ArgumentReader) {
       args.space();

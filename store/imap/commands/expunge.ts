@@ -21,6 +21,7 @@ export const expunge: Command<undefined> = {
   states: SELECTED,
   expunges: true,
   refreshes: true,
+  removes: true,
   read: noArguments,
   async act(session) {
     const { view, readOnly } = session.selected;
@@ -37,6 +38,7 @@ export const uidExpunge: Command<SequenceSet> = {
   states: SELECTED,
   expunges: true,
   refreshes: true,
+  removes: true,
   capability: 'UIDPLUS',
   read(args: ArgumentReader) {
     args.space();

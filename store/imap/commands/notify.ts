@@ -16,10 +16,12 @@ export const notify: Command<NotifyArguments> = {
     if (groups?.some(({ events }) => [...events].some((event) => !known.includes(event)))) {
       return no(`BADEVENT (${known.join(' ')})`, 'Some of these events are not told');
     }
-    session.notifyOf(undefined);
+    session.notifyOf(undefined, groups === undefined);
     if (groups === undefined) return ok('NOTIFY completed');
     const notifications = new Notifications(session, groups);
-    session.notifyOf(notifications);
+    // Without a word of the selected mailbox nothing of it is wanted.
+    const selected = groups.find(({ filter }) => filter.kind.startsWith('selected'));
+    session.notifyOf(notifications, selected === undefined || selected.events.size === 0);
     await notifications.begin(status);
     return ok('NOTIFY completed');
   },

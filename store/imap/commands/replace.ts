@@ -24,6 +24,7 @@ function replacing(uid: boolean): Command<Arguments> {
     states: SELECTED,
     expunges: true,
     refreshes: true,
+    removes: true,
     capability: 'REPLACE',
     read(args: ArgumentReader) {
       args.space();
