@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { realisticMessage } from '../../corpus/corpus.ts';
 import { startDns } from '../../support/dns.ts';
 import { startStack } from '../../support/stack.ts';
 import { thisMachine } from '../measure/machine.ts';
@@ -11,6 +10,7 @@ import { startPostfixDovecot } from '../sides/postfix-dovecot.ts';
 import { BENCH_DOMAIN, BENCH_MAILBOXES, BENCH_NAME, type InboundSide } from '../sides/side.ts';
 import { type Cell, cellName, cells } from './cells.ts';
 import { type RunResult, runLoad } from './load.ts';
+import { makeBenchSender } from './sender.ts';
 
 export interface InboundOptions {
   readonly quick: boolean;
@@ -18,6 +18,8 @@ export interface InboundOptions {
   readonly repeats: number;
   /** Only cells whose name contains this. */
   readonly only: string | undefined;
+  /** The sender's network is trusted: nobody is judged. */
+  readonly trusted: boolean;
 }
 
 /** All runs of one cell, ours and theirs in the order in which they took turns. */
@@ -27,14 +29,6 @@ export interface CellResult {
   readonly theirs: readonly RunResult[];
 }
 
-/** The sender's domain as a common one is: SPF with an answer, DMARC that rejects. */
-const SENDER_RECORDS = {
-  'TXT src.example': ['v=spf1 ip4:127.0.0.0/8 -all'],
-  'A src.example': ['127.0.0.1'],
-  'MX src.example': ['mx.src.example'],
-  'TXT _dmarc.src.example': ['v=DMARC1; p=reject'],
-};
-
 const WARM_UP: Omit<Cell, 'octets'> = { sessions: 20, kept: false, mailboxes: 100, messages: 400 };
 
 /**
@@ -42,18 +36,23 @@ const WARM_UP: Omit<Cell, 'octets'> = { sessions: 20, kept: false, mailboxes: 10
  * turns, so that whatever else the machine does meets both.
  */
 export async function benchInbound(options: InboundOptions): Promise<void> {
+  const sender = makeBenchSender();
   const folder = mkdtempSync(join(tmpdir(), 'postern-bench-'));
   const file = (octets: number): string => join(folder, `message-${octets}`);
   // smtp-source ends lines with CR LF itself.
   for (const octets of [5_000, 50_000]) {
-    writeFileSync(file(octets), realisticMessage(octets).toString('latin1').replaceAll('\r\n', '\n'), 'latin1');
+    writeFileSync(file(octets), (await sender.message(octets)).toString('latin1').replaceAll('\r\n', '\n'), 'latin1');
   }
   console.log('starting MariaDB, slapd, store, gateway; Dovecot, Postfix');
-  const dns = await startDns(SENDER_RECORDS);
+  const dns = await startDns(sender.records);
   const stack = await startStack({
     databaseOptions: ['--innodb-buffer-pool-size=512M'],
     // On loopback nobody is authenticated by default: here the client is a stranger like any other.
-    relay: (own) => ({ ...own, policy: { ...own.policy, trustedNetworks: [] }, dns: { servers: [dns.address] } }),
+    relay: (own) => ({
+      ...own,
+      policy: { ...own.policy, trustedNetworks: options.trusted ? ['127.0.0.0/8'] : [] },
+      dns: { servers: [dns.address] },
+    }),
   });
   const { slapd } = stack;
   if (slapd === undefined) throw new Error('the bench wants a real slapd');

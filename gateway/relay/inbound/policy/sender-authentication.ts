@@ -1,6 +1,6 @@
 import { findField, hasName, readHeader } from '@postern/shared/message/header.ts';
 import { type AuthenticateResult, authenticate } from 'mailauth';
-import type { RecordType, Resolver } from '../../dns/resolver.ts';
+import type { DnsRecord, RecordType, Resolver } from '../../dns/resolver.ts';
 
 /** DNS questions that one message may cause: signatures and SPF records are written by strangers. */
 const MAX_QUESTIONS = 80;
@@ -112,14 +112,21 @@ function boundedLookups(resolver: Resolver): (name: string, type: string) => Pro
     if (left-- <= 0) throw dnsError('ETIMEOUT', name);
     const answer = await resolver.query(name, type as RecordType);
     // TXT and MX records are lists and objects; the library's type knows text alone.
-    if (answer.kind === 'found') return structuredClone(answer.records) as string[];
+    if (answer.kind === 'found') return answer.records.map(copyOf) as string[];
     if (answer.kind === 'unknown') throw dnsError('ETIMEOUT', name);
     throw dnsError(answer.nameExists ? 'ENODATA' : 'ENOTFOUND', name);
   };
 }
 
+/** The library may change what it gets; the cache keeps its own. */
+function copyOf(record: DnsRecord): DnsRecord {
+  return typeof record === 'string' ? record : Array.isArray(record) ? [...record] : { ...record };
+}
+
+/** An error with node's code. Without a stack: several a message, and "no such record" is an answer like another. */
 function dnsError(code: string, name: string): Error {
-  return Object.assign(new Error(`${code} ${name}`), { code });
+  const error: Error = Object.create(Error.prototype);
+  return Object.assign(error, { code, message: `${code} ${name}` });
 }
 
 /** The message to verify: signatures beyond the limit are not shown to the verifier, the message itself keeps them. */
