@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net';
+import { setImmediate as otherSessions } from 'node:timers/promises';
 import { type SecureContext, TLSSocket } from 'node:tls';
 import { CommandFramer, type Frame, type FramerLimits } from './codec/command.ts';
-import { ResponseWriter, recyclePiece } from './codec/response.ts';
+import { PIECE_BYTES, ResponseWriter, recyclePiece } from './codec/response.ts';
 import { Compression } from './compression.ts';
 
 /** The peer is gone, or did not take our bytes in time: the session ends without another word. */
@@ -11,6 +12,8 @@ export class ConnectionGone extends Error {
 
 /** Received and not yet understood bytes above which reading stops until the session asks for more. */
 const READ_AHEAD_BYTES = 262_144;
+/** How long a response is written without a turn for other sessions. */
+const TURN_MS = 4;
 
 /**
  * The bytes of one session: framed input, written output, each with back-pressure. It never buffers more than the
@@ -27,6 +30,8 @@ export class Connection {
   #wakeReader: (() => void) | undefined;
   readonly #closeListeners: (() => void)[] = [];
   readonly #writeTimeoutMs: number;
+  /** When this session let others have their turn, or ended a response. */
+  #turnSinceMs = 0;
 
   constructor(socket: Socket, limits: FramerLimits, writeTimeoutMs: number) {
     this.#framer = new CommandFramer(limits);
@@ -167,8 +172,16 @@ export class Connection {
     });
   }
 
-  /** Hands what is written to the socket, and waits while the peer is slow. With `all` false only whole pieces. */
+  /**
+   * Hands what is written to the socket, and waits while the peer is slow. With `all` false only whole pieces; a peer that takes them
+   * as quickly as they are written must not keep the process for itself, so that others have their turn in between.
+   */
   async flow(all = false): Promise<void> {
+    const now = performance.now();
+    if (!all && this.out.pendingBytes >= PIECE_BYTES && now - this.#turnSinceMs > TURN_MS) {
+      await otherSessions();
+      this.#turnSinceMs = performance.now();
+    } else if (all) this.#turnSinceMs = now;
     if (this.#compression !== undefined) return this.#flowCompressed(this.#compression, all);
     let full = false;
     for (const { piece, length } of this.out.takeFilled(all)) {

@@ -44,6 +44,26 @@ function command(name: string, ratio: number, text: string | ((bench: Bench) => 
   };
 }
 
+/** Sent this often where one takes less than the clock and the scheduler blur; the mean counts. */
+const TIMES = 20;
+
+/** A short command, again and again on one connection. */
+function shortCommand(name: string, ratio: number, text: string): Task {
+  return {
+    name,
+    goal: { ratio },
+    async run({ wire }) {
+      let milliseconds = 0;
+      for (let i = 0; i < TIMES; i += 1) {
+        const one = await timed(wire, text);
+        if (one === NOT_OFFERED) return one;
+        milliseconds += one;
+      }
+      return milliseconds / TIMES;
+    },
+  };
+}
+
 async function timed(wire: ImapWire, ...pieces: (string | Buffer)[]): Promise<number | typeof NOT_OFFERED> {
   const { status, milliseconds, tail } = await wire.command(...pieces);
   if (status === 'BAD') return NOT_OFFERED;
@@ -92,14 +112,17 @@ export const TASKS: readonly Task[] = [
     name: 'SELECT, new connection',
     goal: { ratio: 1 },
     async run({ side }) {
-      const wire = await session(side);
-      const milliseconds = await timed(wire, `SELECT ${MAILBOX}`);
-      wire.close();
-      return milliseconds;
+      let milliseconds = 0;
+      for (let i = 0; i < TIMES; i += 1) {
+        const wire = await session(side);
+        milliseconds += (await timed(wire, `SELECT ${MAILBOX}`)) as number;
+        wire.close();
+      }
+      return milliseconds / TIMES;
     },
   },
-  command('SELECT, same connection', 1, `SELECT ${MAILBOX}`),
-  command('FETCH 1:* (UID FLAGS)', 3, 'FETCH 1:* (UID FLAGS)'),
+  shortCommand('SELECT, same connection', 1, `SELECT ${MAILBOX}`),
+  shortCommand('FETCH 1:* (UID FLAGS)', 3, 'FETCH 1:* (UID FLAGS)'),
   command('FETCH 1:* (ENVELOPE BODYSTRUCTURE)', 3, 'FETCH 1:* (ENVELOPE BODYSTRUCTURE)'),
   command('FETCH 1:* three header fields', 1, 'FETCH 1:* (BODY.PEEK[HEADER.FIELDS (FROM SUBJECT DATE)])'),
   command('FETCH of 1,000 bodies', 1, ({ round }) => `FETCH ${1 + round * 1_000}:${1_000 + round * 1_000} BODY.PEEK[]`),
@@ -112,7 +135,7 @@ export const TASKS: readonly Task[] = [
       return performance.now() - start;
     },
   },
-  command('SEARCH UNSEEN', 3, 'SEARCH UNSEEN'),
+  shortCommand('SEARCH UNSEEN', 3, 'SEARCH UNSEEN'),
   command('SEARCH SUBJECT', 3, 'SEARCH SUBJECT meeting'),
   command('SEARCH BODY', 3, 'SEARCH BODY "no such words there"'),
   command('SEARCH TEXT', 3, 'SEARCH TEXT "no such words there"'),
@@ -152,8 +175,12 @@ export const TASKS: readonly Task[] = [
     async run({ wire, round }) {
       const names = Array.from({ length: STATUS_MAILBOXES }, (_, i) => `Status${i}`);
       if (round === 0) for (const name of names) await wire.command(`CREATE ${name}`);
-      const { milliseconds } = await wire.together(names.map((name) => `STATUS ${name} (MESSAGES UIDNEXT UNSEEN)`));
-      return milliseconds;
+      let sum = 0;
+      for (let i = 0; i < TIMES; i += 1) {
+        const { milliseconds } = await wire.together(names.map((name) => `STATUS ${name} (MESSAGES UIDNEXT UNSEEN)`));
+        sum += milliseconds;
+      }
+      return sum / TIMES;
     },
   },
   { name: '150 APPENDs, one connection', goal: { ratio: 3 }, run: ({ side }) => append(side, 1, 150) },
