@@ -42,6 +42,7 @@ const PARTS: readonly Part[] = [
   { name: 'policy', paths: ['test/policy/'] },
   { name: 'peers', paths: ['test/peers/'] },
   { name: 'deploy', paths: ['test/deploy/'] },
+  { name: 'zones', paths: ['test/zones/'] },
   { name: 'faults', paths: ['test/faults/'] },
 ];
 

@@ -1,27 +1,173 @@
 #!/usr/bin/env node
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { loadPolicy, SAMPLE_POLICY } from './policy.ts';
+import { relayConfigSchema } from '@postern/gateway/relay/config.ts';
+import { type ConfigResult, loadConfig, parseConfig } from '@postern/shared/runtime/config.ts';
+import { storeConfigSchema } from '@postern/store/config.ts';
+import { allRuleSets } from './build-rules.ts';
+import { changeRows, renderCsv, renderMarkdown } from './change-request.ts';
+import { checkPolicy, type Finding } from './check.ts';
+import { checkCompose, composeSchema } from './check-compose.ts';
+import { checkGatewaySettings, checkStoreSettings } from './check-settings.ts';
+import { checksum, diffListings } from './diff.ts';
+import { explain } from './explain.ts';
+import { renderIptablesSave } from './iptables.ts';
+import { renderNftables, TABLE } from './nftables.ts';
+import { loadPolicy, type Policy, SAMPLE_POLICY } from './policy.ts';
+import { describeResult, differences, probesFrom, runProbes } from './probe.ts';
 
-const USAGE = `usage: postern-zones check [--policy FILE]
+const USAGE = `usage: postern-zones <command> [--policy FILE]
+
+  check [--gateway gateway.yaml] [--store store.yaml] [--compose docker-compose.yml]
+        Judges the policy, and whether settings and containers follow it.
+  render --out DIR
+        Writes nftables, iptables-save and ip6tables-save for each firewall and host; the change request (Markdown, CSV, JSON).
+  explain FROM TO PORT
+        Which flow opens a connection, or why none does. FROM, TO: zone, network, host, host.leg, address.
+  diff --as NAME [--running FILE]
+        Compares the rules that run here (nft -s list table inet ${TABLE}) with the policy's.
+  probe --as HOST [--outside ADDRESS]… [--timeout MS]
+        Tries from this host every flow, and whatever must fail.
+
+The exit code is 0 for all well, 1 for findings, 2 for a mistake in the command or in a file.
 `;
 
-/** Runs one command; the exit code is 0 for all well, 1 for findings, 2 for a mistake in the command or the policy's shape. */
-function main(args: readonly string[]): number {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    allowPositionals: true,
-    options: { policy: { type: 'string' } },
-  });
-  const policy = loadPolicy(values.policy ?? SAMPLE_POLICY);
-  if (!policy.ok) {
-    process.stderr.write(`${policy.errors.join('\n')}\n`);
-    return 2;
+/** A mistake of whoever typed the command: one sentence, exit code 2. */
+class Mistake extends Error {}
+
+async function main(args: readonly string[]): Promise<number> {
+  const { values, positionals } = parse(args);
+  const [command, ...rest] = positionals;
+  const policy = valid(loadPolicy(values.policy ?? SAMPLE_POLICY));
+  switch (command) {
+    case 'check':
+      return check(policy, values);
+    case 'render':
+      return render(policy, required(values.out, '--out'));
+    case 'explain': {
+      const [from, to, port] = rest;
+      if (from === undefined || to === undefined || port === undefined) throw new Mistake(USAGE);
+      const { open, lines } = explain(policy, from, to, port);
+      process.stdout.write(`${lines.join('\n')}\n`);
+      return open ? 0 : 1;
+    }
+    case 'diff':
+      return diff(policy, required(values.as, '--as'), values.running);
+    case 'probe':
+      return probe(policy, required(values.as, '--as'), values.outside ?? [], Number(values.timeout ?? 2_000));
+    default:
+      throw new Mistake(USAGE);
   }
-  if (positionals[0] !== 'check') {
-    process.stderr.write(USAGE);
-    return 2;
+}
+
+function check(policy: Policy, files: { gateway?: string; store?: string; compose?: string }): number {
+  const findings: Finding[] = [...checkPolicy(policy)];
+  if (files.gateway !== undefined) {
+    findings.push(...checkGatewaySettings(policy, valid(loadConfig(relayConfigSchema, files.gateway))));
   }
+  if (files.store !== undefined) {
+    findings.push(...checkStoreSettings(policy, valid(loadConfig(storeConfigSchema, files.store))));
+  }
+  if (files.compose !== undefined) {
+    const text = readText(files.compose);
+    findings.push(...checkCompose(policy, valid(parseConfig(composeSchema, text, files.compose))));
+  }
+  for (const { kind, where, text } of findings) process.stdout.write(`${kind} ${where}: ${text}\n`);
+  if (findings.length > 0) return 1;
+  const flows = policy.flows.filter(({ enabled }) => enabled).length;
+  process.stdout.write(`${flows} flows: no break, no skip, nothing wide\n`);
   return 0;
 }
 
-process.exitCode = main(process.argv.slice(2));
+function render(policy: Policy, folder: string): number {
+  if (checkPolicy(policy).length > 0) throw new Mistake('the policy has findings: see postern-zones check');
+  mkdirSync(folder, { recursive: true });
+  const write = (name: string, text: string): void => {
+    writeFileSync(join(folder, name), text);
+    process.stdout.write(`${join(folder, name)}\n`);
+  };
+  for (const set of allRuleSets(policy)) {
+    write(`${set.owner}.nft`, renderNftables(set));
+    write(`${set.owner}.iptables`, renderIptablesSave(set, 4));
+    write(`${set.owner}.ip6tables`, renderIptablesSave(set, 6));
+  }
+  write('change-request.md', renderMarkdown(policy));
+  write('change-request.csv', renderCsv(policy));
+  write('change-request.json', `${JSON.stringify(changeRows(policy), null, 2)}\n`);
+  return 0;
+}
+
+function diff(policy: Policy, name: string, runningFile: string | undefined): number {
+  const set = allRuleSets(policy).find(({ owner }) => owner === name);
+  if (set === undefined) throw new Mistake(`the policy has no firewall and no host ${name}`);
+  const list = ['nft', '-s', 'list', 'table', 'inet', TABLE];
+  const running = runningFile === undefined ? execute(list) : readText(runningFile);
+  // The kernel spells the wanted rules, in a namespace of its own that nobody uses.
+  const wanted = execute(['unshare', '-Urn', 'sh', '-c', `nft -f - && ${list.join(' ')}`], renderNftables(set));
+  const found = diffListings(wanted, running);
+  for (const { chain, kind, text } of found) process.stdout.write(`${kind} in ${chain}: ${text}\n`);
+  process.stdout.write(`wanted ${checksum(wanted)}\nruns   ${checksum(running)}\n`);
+  return found.length > 0 ? 1 : 0;
+}
+
+async function probe(policy: Policy, name: string, outside: readonly string[], timeoutMs: number): Promise<number> {
+  if (!(name in policy.hosts)) throw new Mistake(`the policy has no host ${name}`);
+  const external = Object.entries(policy.zones).find(([, zone]) => zone.external)?.[0] ?? 'internet';
+  const probes = probesFrom(policy, name, { addresses: outside.length === 0 ? {} : { [external]: outside } });
+  if (outside.length === 0) process.stdout.write('flows to the Internet are left out: no --outside ADDRESS is given\n');
+  const results = await runProbes(probes, timeoutMs, 50);
+  for (const result of results.filter(({ flow }) => flow !== undefined)) {
+    process.stdout.write(`${describeResult(result)}\n`);
+  }
+  const wrong = differences(results);
+  for (const result of wrong.filter(({ flow }) => flow === undefined)) {
+    process.stdout.write(`${describeResult(result)}\n`);
+  }
+  process.stdout.write(`${results.length} connections tried, ${wrong.length} not as the policy says\n`);
+  return wrong.length > 0 ? 1 : 0;
+}
+
+function execute(command: readonly string[], input = ''): string {
+  const { status, stdout, stderr, error } = spawnSync(command[0] ?? '', command.slice(1), { input, encoding: 'utf8' });
+  if (error !== undefined || status !== 0) throw new Mistake(`${command.join(' ')}: ${error?.message ?? stderr}`);
+  return stdout;
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new Mistake(`cannot read ${path}: ${(error as Error).message}`);
+  }
+}
+
+function valid<T>(result: ConfigResult<T>): T {
+  if (result.ok) return result.config;
+  throw new Mistake(result.errors.join('\n'));
+}
+
+function required(value: string | undefined, option: string): string {
+  if (value === undefined) throw new Mistake(`${option} is missing\n${USAGE}`);
+  return value;
+}
+
+function parse(args: readonly string[]) {
+  const text = { type: 'string' } as const;
+  const options = { policy: text, gateway: text, store: text, compose: text, out: text, as: text, running: text };
+  return parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: { ...options, timeout: text, outside: { type: 'string', multiple: true } },
+  });
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  // TypeError: an unknown name or option; anything else is a fault and keeps its stack.
+  if (!(error instanceof Mistake) && !(error instanceof TypeError)) throw error;
+  process.stderr.write(`${error.message.trimEnd()}\n`);
+  process.exitCode = 2;
+}

@@ -1,0 +1,248 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { checkPolicy } from '@postern/infra/zones/check.ts';
+import { endsOf } from '@postern/infra/zones/paths.ts';
+import { type Flow, loadPolicy, type Policy, SAMPLE_POLICY } from '@postern/infra/zones/policy.ts';
+import { describeResult, differences, type Probe, probesFrom } from '@postern/infra/zones/probe.ts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { buildLab, type Lab, STRANGERS } from './lab.ts';
+import { type Servers, startServers } from './servers.ts';
+
+/** Silence for so long is a drop; within one kernel an answer takes well under a millisecond. */
+const SILENCE_MS = 400;
+
+const policy = readPolicy();
+const allProbes = probesOf(policy);
+let lab: Lab;
+let servers: Servers;
+let outside: ChildProcess;
+let packetsOutside = '';
+
+beforeAll(async () => {
+  lab = await buildLab(policy);
+  lab.apply(policy);
+  // Every packet that reaches the Internet from the organisation, from the first to the last test.
+  const [program, args] = lab.within('internet', ['tcpdump', '-i', 'net0', '-n', '-l', '-U', '-Q', 'in', 'ip or ip6']);
+  outside = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  outside.stdout?.on('data', (chunk: Buffer) => {
+    packetsOutside += chunk.toString();
+  });
+  let said = '';
+  await new Promise<void>((done, fail) => {
+    outside.stderr?.on('data', (chunk: Buffer) => {
+      said += chunk.toString();
+      if (said.includes('listening on')) done();
+    });
+    outside.once('exit', () => fail(new Error(`tcpdump ended: ${said}`)));
+  });
+  servers = await startServers(lab, policy);
+});
+
+afterAll(async () => {
+  await servers?.stop();
+  outside?.kill('SIGKILL');
+  lab?.stop();
+});
+
+test('a message from the Internet is read by IMAP on a staff PC, through both firewalls', async () => {
+  const text =
+    'From: somebody@elsewhere.example\r\nTo: user1@domain1.example\r\nSubject: through two firewalls\r\n\r\nHello.\r\n';
+  lab.run(
+    'internet',
+    [
+      ...['curl', '-sS', '--max-time', '30', 'smtp://203.0.113.25:25', '--interface', '198.51.100.7'],
+      ...['--mail-from', 'somebody@elsewhere.example', '--mail-rcpt', 'user1@domain1.example', '--upload-file', '-'],
+    ],
+    text,
+  );
+  const read = lab.run('offices', [
+    ...['curl', '-sS', '--max-time', '30', '--cacert', servers.ca, '--user', 'user1@domain1.example:user1'],
+    ...['--resolve', 'store.corp.postern.example:993:10.20.1.24'],
+    'imaps://store.corp.postern.example/INBOX;MAILINDEX=1',
+  ]);
+  expect(read).toContain('Subject: through two firewalls');
+  expect(read).toContain('Hello.');
+});
+
+test('whoever owns the relay host finds two sockets inwards: LDAP and LMTP', () => {
+  // All sockets of the host's namespace, whichever process holds them, in every state.
+  const sockets = lab
+    .run('relay', ['ss', '-Htuna'])
+    .trim()
+    .split('\n')
+    .map((line) => line.split(/\s+/))
+    .map(([transport, state, , , local = '', peer = '']) => ({ transport, state, local, peer }));
+  expect(sockets.length).toBeGreaterThan(2);
+  const inwards = sockets.filter(({ peer }) => /^\[?(?:10\.20\.|10\.10\.2\.|fd10:)/.test(peer));
+  expect(new Set(inwards.map(({ transport, peer }) => `${transport} ${peer}`))).toEqual(
+    new Set(['tcp 10.20.1.24:24', 'tcp 10.20.1.39:389']),
+  );
+  expect(new Set(inwards.map(({ local }) => local.replace(/:\d+$/, '')))).toEqual(new Set(['10.10.2.25']));
+  const listening = sockets.filter(({ state }) => state === 'LISTEN').map(({ local }) => local);
+  expect(listening).toEqual(['10.10.1.25:25']);
+  // What the process could open more: nothing that its settings name leads elsewhere.
+  const environment = readFileSync(`/proc/${servers.relayPid}/environ`, 'utf8');
+  expect(environment).not.toMatch(/mysql:|DATABASE_URL/);
+});
+
+test('every host reaches every other on each port exactly where a flow says so', async () => {
+  await meetNeighbours(lab);
+  const results = await lab.probe(allProbes, SILENCE_MS);
+  expect(differences(results).map(describeResult)).toEqual([]);
+  const open = results.filter(({ outcome }) => outcome === 'open');
+  const met = new Set(open.map(({ flow }) => flow));
+  expect([...met].sort()).toEqual(
+    enabledFlows()
+      .map(({ id }) => id)
+      .sort(),
+  );
+  // Both families, and far more that is closed than open.
+  expect(open.some(({ attempt }) => attempt.address.includes(':'))).toBe(true);
+  expect(results.length - open.length).toBeGreaterThan(2_000);
+});
+
+test('each rule that let something through has counted it under its flow id', () => {
+  const counted = ['outer', 'inner', ...Object.keys(policy.hosts)].flatMap((place) =>
+    [
+      ...lab
+        .run(place, ['nft', 'list', 'table', 'inet', 'postern'])
+        .matchAll(/counter packets (\d+) .*comment "([^"]*)"/g),
+    ]
+      .filter(([, packets]) => packets !== '0')
+      .map(([, , comment]) => comment),
+  );
+  for (const { id } of enabledFlows()) expect(counted).toContain(id);
+  expect(counted).toContain('dropped');
+});
+
+describe('each flow in turn', () => {
+  for (const flow of enabledFlows()) {
+    test(`${flow.id}: removed, the probe finds it closed`, async () => {
+      lab.apply({ ...policy, flows: policy.flows.filter(({ id }) => id !== flow.id) });
+      const results = await lab.probe(
+        allProbes.filter((probe) => probe.flow === flow.id),
+        SILENCE_MS,
+      );
+      lab.apply(policy);
+      expect(results.length).toBeGreaterThan(0);
+      expect(differences(results)).toHaveLength(results.length);
+    });
+  }
+
+  for (const [how, widened] of widenings()) {
+    test(`${how}: noticed`, async () => {
+      const wide = { ...policy, ...widened };
+      const findings = checkPolicy(wide);
+      if (findings.length > 0) return expect(findings[0]?.text).toBeTruthy();
+      // Right by the rules of the check: then the probe, by the true policy, finds what is open beyond it.
+      const permitted = new Set(
+        probesOf(wide)
+          .filter(({ flow }) => flow !== undefined)
+          .map(identity),
+      );
+      const beyond = allProbes.filter((probe) => probe.flow === undefined && permitted.has(identity(probe)));
+      lab.apply(wide);
+      const results = await lab.probe(beyond, SILENCE_MS);
+      lab.apply(policy);
+      return expect(differences(results).length).toBeGreaterThan(0);
+    });
+  }
+});
+
+test('a reload is atomic: connections across it are neither let through nor cut', async () => {
+  const permitted = allProbes.filter(({ flow, from }) => flow !== undefined && from !== 'internet');
+  const forbidden = allProbes.filter(({ flow, from }) => flow === undefined && from === 'offices').slice(0, 200);
+  const probing = Promise.all([lab.probe(permitted, 2_000), lab.probe(forbidden, SILENCE_MS)]);
+  const less: Policy = { ...policy, flows: policy.flows.filter(({ id }) => id !== 'staff-pop3') };
+  const kept = (results: Awaited<ReturnType<Lab['probe']>>) => results.filter(({ flow }) => flow !== 'staff-pop3');
+  for (let n = 0; n < 5; n += 1) lab.apply(n % 2 === 0 ? less : policy);
+  lab.apply(policy);
+  const [open, closed] = await probing;
+  expect(differences(kept(open)).map(describeResult)).toEqual([]);
+  expect(differences(closed).map(describeResult)).toEqual([]);
+});
+
+test('no private address was seen outside, and none from outside was believed', async () => {
+  const lines = packetsOutside.trim().split('\n');
+  expect(lines.some((line) => line.includes('IP 203.0.113.25.'))).toBe(true);
+  const inside =
+    /(?:^|[ >])(?:10\.\d+\.\d+\.\d+|192\.168\.\d+\.\d+|172\.(?:1[6-9]|2\d|3[01])\.\d+\.\d+|f[cd][0-9a-f]{2}:)/;
+  expect(lines.filter((line) => inside.test(line.replace(/^\S+ /, '')))).toEqual([]);
+  const aimed = Object.keys(policy.hosts).flatMap((host) =>
+    endsOf(policy, host).flatMap(({ prefixes }) =>
+      prefixes
+        .filter(({ text }) => /^(?:10\.|fd)/.test(text))
+        .map(({ text }): Probe => {
+          const attempt = { address: text, port: 25, transport: 'tcp' } as const;
+          return { from: 'internet', to: host, attempt, flow: undefined };
+        }),
+    ),
+  );
+  expect(differences(await lab.probe(aimed, SILENCE_MS)).map(describeResult)).toEqual([]);
+  const drops = lab.run('outer', ['nft', 'list', 'chain', 'inet', 'postern', 'guard']);
+  expect(drops).toMatch(/counter packets [1-9]\d* .*"private destination"/);
+});
+
+test('the same rules load and hold in a user namespace, without the rights of root', async () => {
+  const other = await buildLab(policy, true);
+  try {
+    other.apply(policy);
+    const sample = allProbes.filter(({ flow, from }) => flow !== undefined || from === 'relay.private');
+    await meetNeighbours(other);
+    const results = await other.probe(sample, SILENCE_MS);
+    expect(differences(results).map(describeResult)).toEqual([]);
+  } finally {
+    other.stop();
+  }
+});
+
+function readPolicy(): Policy {
+  const read = loadPolicy(SAMPLE_POLICY);
+  if (!read.ok) throw new Error(read.errors.join('\n'));
+  return read.config;
+}
+
+/** The kernel queues three packets for a neighbour whose address it still asks for: of hundreds at once the rest would be lost. */
+async function meetNeighbours(of: Lab): Promise<void> {
+  await of.probe(
+    allProbes.filter(({ flow }) => flow !== undefined),
+    3_000,
+  );
+}
+
+function enabledFlows(): Flow[] {
+  return policy.flows.filter(({ enabled }) => enabled);
+}
+
+/**
+ * Host by host, address by address, port by port. Webmail, hub and console, and mail outwards, have no server of ours yet: nothing listens on
+ * their ports, and the host's own "no such port" is the proof that every rule on the way let the packet pass.
+ */
+function probesOf(of: Policy): Probe[] {
+  return [...Object.keys(of.hosts), ...Object.keys(STRANGERS)].flatMap((from) =>
+    probesFrom(of, from, { addresses: STRANGERS }),
+  );
+}
+
+function identity({ attempt: { address, port, transport, localAddress } }: Probe): string {
+  return `${localAddress} ${transport} ${address} ${port}`;
+}
+
+/** Each flow with a wider source, a wider destination, and every port. */
+function* widenings(): Generator<[string, Partial<Policy>]> {
+  const replaced = (flow: Flow, change: Partial<Flow>): Policy['flows'] =>
+    policy.flows.map((one) => (one === flow ? { ...flow, ...change } : one));
+  const wider = (name: string): string[] => {
+    const ends = endsOf(policy, name);
+    return ends.map((end) => (end.host === undefined ? end.zone : end.network)).filter((one) => one !== name);
+  };
+  const everything = { family: 'everything', tcp: ['1-65535'], udp: ['1-65535'] };
+  for (const flow of enabledFlows()) {
+    const from = flow.from.flatMap(wider);
+    if (from.length > 0) yield [`${flow.id} from ${from}`, { flows: replaced(flow, { from }) }];
+    const to = flow.to.flatMap(wider);
+    if (to.length > 0) yield [`${flow.id} to ${to}`, { flows: replaced(flow, { to }) }];
+    const protocols = { ...policy.protocols, everything };
+    yield [`${flow.id} on every port`, { protocols, flows: replaced(flow, { protocol: 'everything' }) }];
+  }
+}

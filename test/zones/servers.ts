@@ -1,0 +1,165 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { NAMES } from '@postern/infra/demo/certificates.ts';
+import { type RelaySettings, type StoreSettings, writeSettings } from '@postern/infra/demo/configuration.ts';
+import { findDatabaseProgram } from '@postern/infra/demo/private-database.ts';
+import { serviceDn } from '@postern/infra/demo/sample-tree.ts';
+import { keepCertificates } from '@postern/infra/pki/certificate-folder.ts';
+import type { Policy } from '@postern/infra/zones/policy.ts';
+import { createConnection } from 'mysql2/promise';
+import { startTestDatabase } from '../support/mariadb.ts';
+import { startSlapd } from '../support/slapd.ts';
+import type { Lab } from './lab.ts';
+
+const PROJECT = resolve(import.meta.dirname, '../..');
+
+/** The real servers, each in the namespace of its host, behind that host's rules. */
+export interface Servers {
+  readonly ca: string;
+  readonly relayPid: number;
+  readonly logs: { readonly relay: string; readonly store: string };
+  /** gateway.yaml and store.yaml as they run. */
+  readonly settings: { readonly relay: string; readonly store: string };
+  stop(): Promise<void>;
+}
+
+/** Starts database, directory, store and relay, in this order. */
+export async function startServers(lab: Lab, policy: Policy): Promise<Servers> {
+  const folder = mkdtempSync(join(tmpdir(), 'postern-zones-'));
+  const at = (name: string): string => join(folder, name);
+  for (const name of ['pki', 'spool']) mkdirSync(at(name), { mode: 0o700 });
+  const children: ChildProcess[] = [];
+  const address = (host: string, leg: string): string => policy.hosts[host]?.legs[leg]?.addresses[0] ?? '';
+  const store = address('store', 'lan');
+
+  // Their data is made outside, where nothing is proven; then they start again within.
+  const [database, slapd] = await Promise.all([startTestDatabase(), startSlapd()]);
+  const connection = await createConnection(database.url);
+  await connection.query(`RENAME USER 'postern'@'127.0.0.1' TO 'postern'@'${store}'`);
+  await connection.end();
+  await Promise.all([database.shutdown(), slapd.kill()]);
+
+  const start = (host: string, command: readonly string[], log: string, ipc = false): ChildProcess => {
+    const output = openSync(at(log), 'a', 0o600);
+    const [program, args] = lab.within(host, command);
+    const stdio = ['ignore', output, output, ...(ipc ? (['ipc'] as const) : [])] as const;
+    const child = spawn(program, args, { cwd: PROJECT, stdio: [...stdio] });
+    closeSync(output);
+    children.push(child);
+    return child;
+  };
+  const answers = async (from: string, host: string, port: number, log: string): Promise<void> => {
+    const probe = {
+      from,
+      to: host,
+      attempt: { address: address(host, 'lan'), port, transport: 'tcp' },
+      flow: '',
+    } as const;
+    for (let n = 0; n < 100; n += 1) {
+      const listening = lab.run(host, ['ss', '-Hltn', `sport = :${port}`]);
+      if (listening !== '' && (await lab.probe([probe], 1_000))[0]?.outcome === 'open') return;
+      await pause(50);
+    }
+    throw new Error(`${host} does not answer: ${readFileSync(at(log), 'utf8').slice(-2_000)}`);
+  };
+
+  const data = dirname(slapd.ca);
+  const url = `ldap://${address('directory', 'lan')}:389`;
+  start('directory', ['/usr/sbin/slapd', '-F', join(data, 'slapd.d'), '-h', `${url}/`, '-d', '0'], 'directory.log');
+  const databaseFolder = join(dirname(database.socketPath), 'data');
+  start(
+    'database',
+    [
+      findDatabaseProgram()?.path ?? 'mariadbd',
+      '--no-defaults',
+      '--user=root',
+      `--datadir=${databaseFolder}`,
+      `--bind-address=${address('database', 'lan')}`,
+      '--port=3306',
+      `--socket=${database.socketPath}`,
+      `--pid-file=${at('database.pid')}`,
+      '--skip-name-resolve',
+      '--innodb-buffer-pool-size=64M',
+      '--transaction-isolation=READ-COMMITTED',
+      '--character-set-server=utf8mb4',
+    ],
+    'database.log',
+  );
+
+  await keepCertificates(at('pki'), {
+    public: { commonName: NAMES.public, names: [NAMES.public], uses: ['server'] },
+    relay: { commonName: NAMES.relay, names: [NAMES.relay], uses: ['client'] },
+    store: { commonName: NAMES.store, names: [NAMES.store], uses: ['server'] },
+  });
+  const identity = (name: string) => ({ cert: at(`pki/${name}.pem`), key: at(`pki/${name}.key`) });
+  const directory = (service: 'relay' | 'store', localAddress: string) => ({
+    urls: [url],
+    baseDn: slapd.baseDn,
+    bindDn: serviceDn(service),
+    bindPassword: service,
+    ca: slapd.ca,
+    serverName: 'directory.example',
+    localAddress,
+    defaultDomain: 'domain1.example',
+  });
+  const storeSettings: StoreSettings = {
+    hostname: NAMES.store,
+    tls: identity('store'),
+    ca: at('pki/ca.pem'),
+    lmtp: { listen: { address: store, port: 24 }, peers: [NAMES.relay] },
+    imap: { listen: { address: store, port: 143 }, listenTls: { address: store, port: 993 } },
+    database: { url: database.url.replace(/127\.0\.0\.1:\d+/, `${address('database', 'lan')}:3306`) },
+    directory: directory('store', store),
+  };
+  const inner = address('relay', 'private');
+  const relaySettings: RelaySettings = {
+    hostname: NAMES.public,
+    smtp: { listen: [{ address: address('relay', 'public'), port: 25 }], tls: identity('public') },
+    innerAddress: inner,
+    store: { lmtp: { host: store, port: 24, serverName: NAMES.store }, tls: identity('relay'), ca: at('pki/ca.pem') },
+    directory: directory('relay', inner),
+    // The stranger on the Internet has no name server: each question is refused at once.
+    dns: { servers: ['198.51.100.7'], timeoutMs: 200, tries: 1 },
+    limits: { greetingWaitMs: 0 },
+    spool: { path: at('spool') },
+  };
+  writeSettings(at('store.yaml'), storeSettings);
+  writeSettings(at('gateway.yaml'), relaySettings);
+
+  await Promise.all([
+    answers('store', 'database', 3306, 'database.log'),
+    answers('store', 'directory', 389, 'directory.log'),
+  ]);
+  const startOurs = async (host: string, script: string, settings: string): Promise<number> => {
+    const log = `${host}.log`;
+    const child = start(host, [process.execPath, join(PROJECT, script), '--config', at(settings)], log, true);
+    await new Promise<void>((done, fail) => {
+      child.once('message', () => done());
+      child.once('exit', () => fail(new Error(`${host} ended: ${readFileSync(at(log), 'utf8').slice(-2_000)}`)));
+    });
+    return child.pid ?? 0;
+  };
+  writeFileSync(at('store.log'), '');
+  await startOurs('store', 'store/main.ts', 'store.yaml');
+  const relayPid = await startOurs('relay', 'gateway/relay/main.ts', 'gateway.yaml');
+  return {
+    ca: at('pki/ca.pem'),
+    relayPid,
+    logs: { relay: at('relay.log'), store: at('store.log') },
+    settings: { relay: at('gateway.yaml'), store: at('store.yaml') },
+    async stop() {
+      const ended = children.map((child) =>
+        child.exitCode !== null || child.signalCode !== null
+          ? undefined
+          : new Promise((done) => child.once('exit', done)),
+      );
+      for (const child of children) child.kill('SIGKILL');
+      await Promise.all(ended);
+      await Promise.all([database.stop(), slapd.stop()]);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
