@@ -1,5 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { checkPolicy } from '@postern/infra/zones/check.ts';
 import { endsOf } from '@postern/infra/zones/paths.ts';
 import { type Flow, loadPolicy, type Policy, SAMPLE_POLICY } from '@postern/infra/zones/policy.ts';
@@ -62,6 +63,14 @@ test('a message from the Internet is read by IMAP on a staff PC, through both fi
   ]);
   expect(read).toContain('Subject: through two firewalls');
   expect(read).toContain('Hello.');
+});
+
+test('the settings with which relay and store run follow the policy', () => {
+  const { relay, store } = servers.settings;
+  const cli = resolve(import.meta.dirname, '../../infra/zones/cli.ts');
+  const args = [cli, 'check', '--gateway', relay, '--store', store];
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+  expect([status, stderr, stdout]).toEqual([0, '', expect.stringContaining('no break')]);
 });
 
 test('whoever owns the relay host finds two sockets inwards: LDAP and LMTP', () => {
