@@ -24,7 +24,7 @@ function launch(script: string, ...args: string[]): Launch {
 }
 
 function launchWith(env: Record<string, string>, script: string, ...args: string[]): Launch {
-  const child = spawn(process.execPath, [script, '--state', state, ...args], {
+  const child = spawn(process.execPath, [script, ...args, '--state', state], {
     env: { ...process.env, DATABASE_URL: '', POSTERN_BASE_PORT: String(basePort), ...env },
   });
   let text = '';
