@@ -274,7 +274,9 @@ it('compose: the store stands on no network of the DMZ, and nobody has more than
   // Each part sees its own keys and secrets, and no other's.
   const sees = (name: string): string[] => {
     const { secrets = [], volumes = [] } = whole.services[name] ?? {};
-    return [...secrets, ...volumes].map((one) => (typeof one === 'string' ? one : one.source).split(':')[0] ?? '');
+    return [...secrets, ...volumes].map(
+      (one) => (typeof one === 'string' ? one : one.source).replace(ROOT, '').split(':')[0] ?? '',
+    );
   };
   expect(sees('relay')).toContain('ldap_relay');
   expect(sees('relay').filter((one) => /database|store|authority|admin/.test(one))).toEqual([]);

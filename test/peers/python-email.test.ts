@@ -21,6 +21,7 @@ interface PeerView {
 }
 
 const SCRIPT = `
+# Empty fields are left out: some versions of getaddresses then give up all the others.
 import sys, json, os, hashlib, email, email.policy
 from email.header import decode_header, make_header
 from email.utils import getaddresses, parsedate_to_datetime
@@ -39,7 +40,7 @@ for name in os.listdir(sys.argv[1]):
         date = parsedate_to_datetime(m['date']).timestamp() * 1000
     except Exception:
         date = None
-    fields = [str(v).replace('\\r\\n', '').replace('\\n', '') for f in ('from', 'to', 'cc', 'bcc', 'reply-to') for v in m.get_all(f, [])]
+    fields = [str(v).replace('\\r\\n', '').replace('\\n', '') for f in ('from', 'to', 'cc', 'bcc', 'reply-to') for v in m.get_all(f, []) if str(v).strip()]
     try:
         subject = text(m['subject'])
     except Exception:
