@@ -1,3 +1,4 @@
+import { PIECE_BYTES } from '../connection/piece-writer.ts';
 import type { FetchedMessage } from '../mailstore/mailstore.ts';
 import { CACHED_HEADER_FIELDS } from '../mailstore/prepared-texts.ts';
 import { type BodySource, decodedPart, MAX_WHOLE_BYTES, sectionRange, storedBody, wholeBody } from './body-source.ts';
@@ -5,7 +6,6 @@ import { bodyFromBodyStructure } from './codec/body-from-bodystructure.ts';
 import { formatDateTime } from './codec/date-time.ts';
 import type { FetchAttribute } from './codec/fetch-attribute.ts';
 import { selectHeaderFields } from './codec/header-fields.ts';
-import { PIECE_BYTES } from './codec/response.ts';
 import { ConnectionGone } from './connection.ts';
 import { beginMessage, writeFlags, writeModSeq } from './message-data.ts';
 import type { Session } from './session.ts';

@@ -6,6 +6,9 @@ import type { TokenScope } from '@postern/shared/settings/token.ts';
 import { MailstoreUnavailable } from '../awaited-mailstore.ts';
 import type { StoreConfig } from '../config.ts';
 import { CommitOutcomeUnknown, isDatabaseAway, type Mailstore, type StoredAccount } from '../mailstore/mailstore.ts';
+import type { AccountSessions } from '../sign-in/account-sessions.ts';
+import type { LoginThrottle } from '../sign-in/login-throttle.ts';
+import type { TrustedClients } from '../sign-in/trusted-clients.ts';
 import { capabilities, capabilityOn } from './capability.ts';
 import type { Frame, RefusedWhy, Segment } from './codec/command.ts';
 import { ArgumentReader, CommandSyntaxError } from './codec/lexer.ts';
@@ -16,11 +19,9 @@ import { bad, type Completion, formatCompletion, no } from './completion.ts';
 import { type Connection, ConnectionGone } from './connection.ts';
 import { Goodbye } from './goodbye.ts';
 import type { LiteralBudget } from './literal-budget.ts';
-import type { LoginThrottle } from './login-throttle.ts';
 import type { Notifications } from './notifications.ts';
 import type { Selected, SignedIn, State } from './state.ts';
 import type { TokenSessions } from './token-sessions.ts';
-import type { TrustedClients } from './trusted-clients.ts';
 import { writeChanges } from './updates.ts';
 
 /** Limits before sign-in: enough for a login, not for filling memory. */
@@ -61,9 +62,7 @@ export interface SessionServices {
   readonly trusted: TrustedClients;
   readonly tokens: TokenSessions;
   readonly literals: LiteralBudget;
-  /** Counts a session of the account; false when it has too many. */
-  readonly admit: (accountId: number) => boolean;
-  readonly dismiss: (accountId: number) => void;
+  readonly accountSessions: AccountSessions;
 }
 
 /** One IMAP session: reads a command, lets its file act, writes what the client has to know, and answers. */
@@ -207,7 +206,7 @@ export class Session {
 
   /** Ends the state "not authenticated". False when the account has too many sessions. */
   begin(account: StoredAccount, entry: Account, by: 'password' | { readonly scope: TokenScope } = 'password'): boolean {
-    if (!this.services.admit(account.id)) return false;
+    if (!this.services.accountSessions.admit(account.id)) return false;
     const { defaultBytes, defaultMessages } = this.services.quota;
     this.#signedIn = {
       account,
@@ -286,7 +285,7 @@ export class Session {
     this.notifyOf(undefined);
     this.#signedOut?.();
     this.#signedOut = undefined;
-    if (this.#signedIn !== undefined) this.services.dismiss(this.#signedIn.account.id);
+    if (this.#signedIn !== undefined) this.services.accountSessions.dismiss(this.#signedIn.account.id);
     this.#signedIn = undefined;
   }
 

@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { recyclePiece } from '../../connection/piece-writer.ts';
 import { formatDateTime, readDate, readDateTime } from './date-time.ts';
 import { readFetchAttributes } from './fetch-attribute.ts';
 import { ArgumentReader, CommandSyntaxError } from './lexer.ts';
 import { decodeMailboxName, encodeMailboxName } from './mailbox-name.ts';
-import { ResponseWriter, recyclePiece } from './response.ts';
+import { ResponseWriter } from './response.ts';
 import { readSearchProgram } from './search-key.ts';
 import { formatSequenceSet, parseSequenceSet, rangesContain, resolveRanges } from './sequence-set.ts';
 
