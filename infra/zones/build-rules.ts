@@ -75,11 +75,16 @@ export function firewallRules(policy: Policy, name: string): RuleSet {
   return { owner: name, chains };
 }
 
-/** What a host lets in and out: its own flows alone, each on the leg that it is meant for, and nothing through it. */
-export function hostRules(policy: Policy, name: string): RuleSet {
+/**
+ * What a host lets in and out: its own flows alone, each on the leg that it is meant for, and nothing through it.
+ *
+ * @param carries the hosts of the policy that this machine is, when it is more than the one of its name: what they say to each
+ * other stays on its loopback
+ */
+export function hostRules(policy: Policy, name: string, carries: readonly string[] = [name]): RuleSet {
   const paths = pathsOf(policy).filter((path) => path.through !== undefined);
   // A flow may name the host, or a network in which it stands.
-  const legs = endsOf(policy, name);
+  const legs = carries.flatMap((host) => endsOf(policy, host));
   const concerns = (end: End): boolean => legs.some((leg) => end.prefixes.length > 0 && covers(end, leg));
   const input: Rule[] = [
     { comment: 'loopback', input: 'lo', verdict: ACCEPT },

@@ -6,18 +6,22 @@ import type { Finding } from './check.ts';
 import { covers, type End, endOfAddress, endsOf, pathsOf, permittingPath, protocolHas } from './paths.ts';
 import type { Policy } from './policy.ts';
 
-/** The part of gateway.yaml that speaks of addresses. */
-export type GatewayAddresses = Pick<
-  RelayConfig,
-  'smtp' | 'metrics' | 'admin' | 'innerAddress' | 'store' | 'directory'
-> & {
-  readonly outbound?: Pick<NonNullable<RelayConfig['outbound']>, 'localAddress'> | undefined;
+/** The part of gateway.yaml that speaks of addresses; whatever else is called `listen…` is looked at as well. */
+export type GatewayAddresses = Pick<RelayConfig, 'innerAddress' | 'store'> & {
+  readonly directory: Pick<RelayConfig['directory'], 'urls' | 'localAddress'>;
+  readonly dns: Pick<RelayConfig['dns'], 'servers'>;
+  readonly content: {
+    readonly clamav?: { readonly address?: string | undefined; readonly port: number } | undefined;
+    readonly rspamd?: { readonly url: string } | undefined;
+  };
+  readonly outbound?: Pick<NonNullable<RelayConfig['outbound']>, 'localAddress' | 'smartHost'> | undefined;
 };
 
-/** The part of store.yaml that speaks of addresses. */
-export type StoreAddresses = Pick<StoreConfig, 'directory' | 'database'> & {
+/** The part of store.yaml that speaks of addresses; whatever else is called `listen…` is looked at as well. */
+export type StoreAddresses = {
+  readonly directory: Pick<StoreConfig['directory'], 'urls' | 'localAddress'>;
+  readonly database: Pick<StoreConfig['database'], 'url'>;
   readonly lmtp: Pick<StoreConfig['lmtp'], 'listen'>;
-  readonly imap: Pick<StoreConfig['imap'], 'listen' | 'listenTls'>;
 };
 
 /** gateway.yaml against the policy: it listens on its own legs where a flow leads, and connects only along flows. */
@@ -25,19 +29,37 @@ export function checkGatewaySettings(policy: Policy, settings: GatewayAddresses)
   const host = hostThatRuns(policy, 'gateway');
   if (host === undefined) return [finding('gateway.yaml', 'the policy has no host that runs the gateway')];
   const place = { policy, host, file: 'gateway.yaml' };
-  const { smtp, metrics, admin, innerAddress, store, directory, outbound } = settings;
-  const findings = smtp.listen.flatMap((one, n) => listens(place, `smtp.listen[${n}]`, one));
-  if (metrics !== undefined) findings.push(...listens(place, 'metrics.listen', metrics.listen));
-  if (admin !== undefined) findings.push(...listens(place, 'admin.listen', admin.listen));
+  const { innerAddress, store, directory, dns, content, outbound } = settings;
+  const findings = allListen(place, settings);
   const stores = { lmtp: store.lmtp, ...store.stores };
   for (const [name, { host: to, port }] of Object.entries(stores)) {
-    findings.push(...connects(place, `store.${name}`, innerAddress, to, port));
+    findings.push(...connects(place, `store.${name}`, [innerAddress], { to, port }));
   }
   for (const url of directory.urls) {
-    findings.push(...connects(place, 'directory.urls', directory.localAddress ?? innerAddress, ...ofUrl(url)));
+    findings.push(...connects(place, 'directory.urls', [directory.localAddress ?? innerAddress], ofUrl(url)));
   }
-  if (outbound !== undefined && legOf(policy, host, outbound.localAddress) === undefined) {
-    findings.push(finding('gateway.yaml: outbound.localAddress', `${outbound.localAddress} is no leg of ${host}`));
+  // The kernel chooses the leg of these by the route.
+  const legs = endsOf(policy, host).flatMap(({ prefixes }) => prefixes.map(({ text }) => text));
+  for (const server of dns.servers) {
+    findings.push(...connects(place, 'dns.servers', legs, { ...ofNameServer(server), transport: 'udp' }));
+  }
+  if (content.clamav?.address !== undefined) {
+    const { address: to, port } = content.clamav;
+    findings.push(...connects(place, 'content.clamav', legs, { to, port }));
+  }
+  if (content.rspamd !== undefined) {
+    findings.push(...connects(place, 'content.rspamd', legs, ofUrl(content.rspamd.url)));
+  }
+  if (outbound !== undefined) {
+    const where = 'gateway.yaml: outbound.localAddress';
+    if (legOf(policy, host, outbound.localAddress) === undefined) {
+      findings.push(finding(where, `${outbound.localAddress} is no leg of ${host}`));
+    } else if (outbound.smartHost !== undefined) {
+      const { host: to, port } = outbound.smartHost;
+      // A name that the policy does not know is somewhere on the Internet.
+      const outside = isIP(to) === 0 && targetsOf(policy, to).length === 0 ? externalEnds(policy) : undefined;
+      findings.push(...connects(place, 'outbound.smartHost', [outbound.localAddress], { to, port, targets: outside }));
+    }
   }
   return findings;
 }
@@ -47,14 +69,27 @@ export function checkStoreSettings(policy: Policy, settings: StoreAddresses): Fi
   const host = hostThatRuns(policy, 'store');
   if (host === undefined) return [finding('store.yaml', 'the policy has no host that runs the store')];
   const place = { policy, host, file: 'store.yaml' };
-  const { lmtp, imap, directory, database } = settings;
-  const findings = listens(place, 'lmtp.listen', lmtp.listen);
-  if (imap.listen !== undefined) findings.push(...listens(place, 'imap.listen', imap.listen));
-  if (imap.listenTls !== undefined) findings.push(...listens(place, 'imap.listenTls', imap.listenTls));
+  const { lmtp, directory, database } = settings;
+  const findings = allListen(place, settings);
   const own = directory.localAddress ?? lmtp.listen.address;
-  for (const url of directory.urls) findings.push(...connects(place, 'directory.urls', own, ...ofUrl(url)));
-  findings.push(...connects(place, 'database.url', lmtp.listen.address, ...ofUrl(database.url)));
+  for (const url of directory.urls) findings.push(...connects(place, 'directory.urls', [own], ofUrl(url)));
+  findings.push(...connects(place, 'database.url', [lmtp.listen.address], ofUrl(database.url)));
   return findings;
+}
+
+/** Every address and port below a setting that is called `listen…`: a new service is looked at from its first day. */
+function allListen(place: Place, settings: object): Finding[] {
+  return listenersOf(settings, []).flatMap(({ path, address, port }) => listens(place, path, { address, port }));
+}
+
+function listenersOf(value: unknown, path: readonly string[]): { path: string; address: string; port: number }[] {
+  if (typeof value !== 'object' || value === null) return [];
+  const named = path.some((key) => /^listen/.test(key));
+  const { address, port } = value as { address?: unknown; port?: unknown };
+  if (named && typeof address === 'string' && typeof port === 'number') {
+    return [{ path: path.join('.').replace(/\.(\d+)/g, '[$1]'), address, port }];
+  }
+  return Object.entries(value).flatMap(([key, child]) => listenersOf(child, [...path, key]));
 }
 
 interface Place {
@@ -75,17 +110,32 @@ function listens(place: Place, setting: string, { address, port }: { address: st
   return [finding(`${place.file}: ${setting}`, `listens on ${host}.${leg.leg} port ${port}, where no flow leads`)];
 }
 
-function connects(place: Place, setting: string, from: string, to: string, port: number): Finding[] {
+/** A connection that the settings ask for. */
+interface Wanted {
+  readonly to: string;
+  readonly port: number;
+  readonly transport?: 'tcp' | 'udp';
+  /** Where `to` stands, when the policy cannot know its name. */
+  readonly targets?: readonly End[] | undefined;
+}
+
+/** @param from addresses from which it may leave; one of them has to be permitted */
+function connects(place: Place, setting: string, from: readonly string[], wanted: Wanted): Finding[] {
   const { policy, host } = place;
+  const { to, port, transport = 'tcp' } = wanted;
   const where = `${place.file}: ${setting}`;
   if (isLoopback(to)) return [];
-  const source = legOf(policy, host, from);
-  if (source === undefined) return [finding(where, `leaves from ${from}, which is no leg of ${host}`)];
-  const targets = targetsOf(policy, to);
+  const sources = from.map((address) => legOf(policy, host, address)).filter((leg) => leg !== undefined);
+  if (sources.length === 0) return [finding(where, `leaves from ${from.join(', ')}, which is no leg of ${host}`)];
+  const targets = wanted.targets ?? targetsOf(policy, to);
   if (targets.length === 0)
     return [finding(where, `connects to ${to}, which the policy does not know (hosts.*.names)`)];
-  if (targets.some((target) => permittingPath(policy, source, target, 'tcp', port) !== undefined)) return [];
-  return [finding(where, `connects from ${host}.${source.leg} to ${to} port ${port}, and no flow permits it`)];
+  const permitted = sources.some((source) =>
+    targets.some((target) => permittingPath(policy, source, target, transport, port) !== undefined),
+  );
+  if (permitted) return [];
+  const legs = [...new Set(sources.map(({ leg }) => `${host}.${leg}`))].join(' or ');
+  return [finding(where, `connects from ${legs} to ${to} port ${port}, and no flow permits it`)];
 }
 
 /** The ends behind an address, or a name of a host. */
@@ -107,10 +157,23 @@ function hostThatRuns(policy: Policy, part: 'gateway' | 'store'): string | undef
   return Object.entries(policy.hosts).find(([, { runs }]) => runs === part)?.[0];
 }
 
-function ofUrl(text: string): [string, number] {
+function externalEnds(policy: Policy): End[] {
+  return Object.keys(policy.zones)
+    .filter((name) => policy.zones[name]?.external === true)
+    .flatMap((name) => endsOf(policy, name));
+}
+
+function ofUrl(text: string): Wanted {
   const url = new URL(text);
-  const defaults: Record<string, number> = { 'ldap:': 389, 'ldaps:': 636, 'mysql:': 3306 };
-  return [url.hostname.replace(/^\[|\]$/g, ''), url.port === '' ? (defaults[url.protocol] ?? 0) : Number(url.port)];
+  const defaults: Record<string, number> = { 'ldap:': 389, 'ldaps:': 636, 'mysql:': 3306, 'http:': 80, 'https:': 443 };
+  const port = url.port === '' ? (defaults[url.protocol] ?? 0) : Number(url.port);
+  return { to: url.hostname.replace(/^\[|\]$/g, ''), port };
+}
+
+/** `192.0.2.53`, `192.0.2.53:5353`, `2001:db8::53`, `[2001:db8::53]:5353`. */
+function ofNameServer(text: string): { to: string; port: number } {
+  const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:]+)):(\d+)$/.exec(text) ?? [];
+  return { to: bracketed ?? plain ?? text, port: Number(port ?? 53) };
 }
 
 function isLoopback(address: string): boolean {

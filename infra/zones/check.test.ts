@@ -1,13 +1,20 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { relayConfigSchema } from '@postern/gateway/relay/config.ts';
+import { loadConfig, parseConfig } from '@postern/shared/runtime/config.ts';
+import { storeConfigSchema } from '@postern/store/config.ts';
 import { expect, test } from 'vitest';
-import { allRuleSets } from './build-rules.ts';
+import { z } from 'zod';
+import { allRuleSets, hostRules } from './build-rules.ts';
 import { checkPolicy } from './check.ts';
 import { checkCompose, composeSchema } from './check-compose.ts';
-import { checkStoreSettings } from './check-settings.ts';
+import { checkGatewaySettings, checkStoreSettings } from './check-settings.ts';
 import { diffListings } from './diff.ts';
 import { explain } from './explain.ts';
 import { parseNftables, renderNftables } from './nftables.ts';
 import { type Flow, loadPolicy, type Policy, policySchema, SAMPLE_POLICY } from './policy.ts';
 
+const ROOT = join(import.meta.dirname, '../..');
 const policy = sample();
 
 test('the sample has no finding', () => {
@@ -96,7 +103,7 @@ test('explain names the flow, or the reason why not', () => {
 
 test('store.yaml and docker-compose.yml that leave the policy are found', () => {
   const listen = (address: string, port: number) => ({ listen: { address, port } });
-  const directory = { urls: ['ldap://10.20.1.39'] } as Parameters<typeof checkStoreSettings>[1]['directory'];
+  const directory = { urls: ['ldap://10.20.1.39'] };
   const database = { url: 'mysql://u:p@10.20.1.33/postern', connections: 2, migrate: true };
   const good = { lmtp: listen('10.20.1.24', 24), imap: listen('10.20.1.24', 143), directory, database };
   expect(checkStoreSettings(policy, good)).toEqual([]);
@@ -119,6 +126,116 @@ test('store.yaml and docker-compose.yml that leave the policy are found', () => 
     'joins two networks and is no host of the policy',
   ]);
 });
+
+test('our sample settings follow the policy; a name server, scanner, smart host or new listener that leaves it is found', () => {
+  const gateway = (change: (text: string) => string) => {
+    const text = readFileSync(samplePath('gateway'), 'utf8');
+    const read = parseConfig(relayConfigSchema, change(text).replace(/\{ file: [^}]*\}/, 'secret'), 'gateway.yaml');
+    if (!read.ok) throw new Error(read.errors.join('\n'));
+    return checkGatewaySettings(policy, read.config).map(({ where, text }) => `${where} ${text}`);
+  };
+  expect(gateway((text) => text)).toEqual([]);
+  const good = `dns: { servers: [192.0.2.53, "[2001:db8:53::1]:53", 127.0.0.1:5353] }
+content: { clamav: { address: 127.0.0.1 }, rspamd: { url: "http://127.0.0.1:11333" } }
+outbound: { localAddress: 10.10.1.25, smartHost: { host: smtp.provider.example } }\n`;
+  expect(gateway((text) => text + good)).toEqual([]);
+  const bad = `dns: { servers: [10.20.1.53] }
+content: { clamav: { address: 10.20.1.60 }, rspamd: { url: "http://10.20.1.60:11333" } }
+outbound: { localAddress: 10.10.1.25, smartHost: { host: smtp.provider.example, port: 587 } }\n`;
+  expect(gateway((text) => text + bad)).toEqual([
+    'gateway.yaml: dns.servers connects from relay.public or relay.private to 10.20.1.53 port 53, and no flow permits it',
+    'gateway.yaml: content.clamav connects from relay.public or relay.private to 10.20.1.60 port 3310, and no flow permits it',
+    'gateway.yaml: content.rspamd connects from relay.public or relay.private to 10.20.1.60 port 11333, and no flow permits it',
+    'gateway.yaml: outbound.smartHost connects from relay.public to smtp.provider.example port 587, and no flow permits it',
+  ]);
+  const inside = bad
+    .replace(/smartHost: .*/, 'smartHost: { host: 10.20.1.24 } }')
+    .split('\n')
+    .slice(2)
+    .join('\n');
+  expect(gateway((text) => text + inside)).toEqual([
+    'gateway.yaml: outbound.smartHost connects from relay.public to 10.20.1.24 port 25, and no flow permits it',
+  ]);
+  const store = loadConfig(storeConfigSchema.extend({ database: z.any(), directory: z.any() }), samplePath('store'));
+  if (!store.ok) throw new Error(store.errors.join('\n'));
+  const settings = {
+    ...store.config,
+    database: { url: 'mysql://u:p@10.20.1.33/postern' },
+    directory: { urls: ['ldap://10.20.1.39'] },
+  };
+  expect(checkStoreSettings(policy, settings)).toEqual([]);
+  const newService = { ...settings, something: { listenTls: [{ address: '10.20.1.24', port: 8443 }] } };
+  expect(checkStoreSettings(policy, newService).map(({ where, text }) => `${where} ${text}`)).toEqual([
+    'store.yaml: something.listenTls[0] listens on store.lan port 8443, where no flow leads',
+  ]);
+});
+
+const OUR_COMPOSE_FILES = [
+  'docker-compose.yml',
+  ...['gateway', 'store', 'data'].map((machine) => `infra/docker/hosts/${machine}.compose.yaml`),
+];
+
+test.each(OUR_COMPOSE_FILES)('%s follows the policy', (file) => {
+  expect(checkCompose(policy, ourCompose(file), file)).toEqual([]);
+});
+
+test('what leaves the policy in our own Compose files is found', () => {
+  const whole = ourCompose('docker-compose.yml');
+  const changed = (name: string, change: object) =>
+    checkCompose(policy, {
+      ...whole,
+      services: { ...whole.services, [name]: { ...whole.services[name]!, ...change } },
+    });
+  const texts = (found: readonly { where: string; text: string }[]) =>
+    found.map(({ where, text }) => `${where.replace('docker-compose.yml: services.', '')} ${text}`);
+  expect(texts(changed('relay-net', { networks: { dmz: null, corporate: null } }))).toEqual([
+    'relay-net stands on corporate, where relay has no leg',
+  ]);
+  expect(texts(changed('inner-firewall-net', { networks: { dmz: { ipv4_address: '10.10.2.9' } } }))).toEqual([
+    'inner-firewall-net has 10.10.2.9 on dmz; the policy says 10.10.2.1, fd10:10:2::1',
+  ]);
+  expect(texts(changed('relay', { network_mode: 'service:store-net' }))).toEqual([
+    'relay stands in the namespace of store-net',
+    'relay starts in store-net before the rules of store are loaded there',
+  ]);
+  expect(texts(changed('store', { depends_on: {} }))).toEqual([
+    'store starts in store-net before the rules of store are loaded there',
+  ]);
+  expect(texts(changed('clamav', { network_mode: 'host' }))).toContain(
+    'clamav stands on every network of a machine (network_mode: host) that is no host of the policy',
+  );
+  const dmz = { ...whole.networks.dmz, ipam: { config: [{ subnet: '10.99.0.0/24' }] } };
+  expect(checkCompose(policy, { ...whole, networks: { ...whole.networks, dmz } }).map(({ text }) => text)).toEqual([
+    'has the subnet 10.99.0.0/24; the policy says 10.10.2.0/24, fd10:10:2::/64',
+  ]);
+  const both = { ...ourCompose('infra/docker/hosts/gateway.compose.yaml') };
+  const { store } = ourCompose('infra/docker/hosts/store.compose.yaml').services;
+  const mixed = checkCompose(policy, { ...both, services: { ...both.services, store: store! } });
+  expect(mixed.map(({ text }) => text)).toContain(
+    'shares a machine (network_mode: host) with hosts of several zones: dmz, corporate',
+  );
+});
+
+test('a machine that is several hosts has the rules of all of them, and no more', () => {
+  const rules = (set: ReturnType<typeof hostRules>) =>
+    set.chains.find(({ name }) => name === 'input')?.rules.map(({ comment }) => comment) ?? [];
+  const data = rules(hostRules(policy, 'data', ['database', 'directory']));
+  expect(data).toEqual(expect.arrayContaining(['store-database', 'relay-directory', 'store-directory']));
+  expect(data).not.toContain('relay-store');
+  expect(new Set(data)).toEqual(
+    new Set([...rules(hostRules(policy, 'database')), ...rules(hostRules(policy, 'directory'))]),
+  );
+});
+
+function samplePath(tier: 'gateway' | 'store'): string {
+  return join(ROOT, `infra/docker/config/${tier}.yaml`);
+}
+
+function ourCompose(file: string) {
+  const read = loadConfig(composeSchema, join(ROOT, file));
+  if (!read.ok) throw new Error(read.errors.join('\n'));
+  return read.config;
+}
 
 function sample(): Policy {
   const read = loadPolicy(SAMPLE_POLICY);

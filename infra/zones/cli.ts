@@ -1,12 +1,12 @@
 #!/usr/bin/env node
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { relayConfigSchema } from '@postern/gateway/relay/config.ts';
 import { type ConfigResult, loadConfig, parseConfig } from '@postern/shared/runtime/config.ts';
 import { storeConfigSchema } from '@postern/store/config.ts';
-import { allRuleSets } from './build-rules.ts';
+import { allRuleSets, hostRules } from './build-rules.ts';
 import { changeRows, renderCsv, renderMarkdown } from './change-request.ts';
 import { checkPolicy, type Finding } from './check.ts';
 import { checkCompose, composeSchema } from './check-compose.ts';
@@ -17,13 +17,15 @@ import { renderIptablesSave } from './iptables.ts';
 import { renderNftables, TABLE } from './nftables.ts';
 import { loadPolicy, type Policy, SAMPLE_POLICY } from './policy.ts';
 import { describeResult, differences, probesFrom, runProbes } from './probe.ts';
+import type { RuleSet } from './rules.ts';
 
 const USAGE = `usage: postern-zones <command> [--policy FILE]
 
-  check [--gateway gateway.yaml] [--store store.yaml] [--compose docker-compose.yml]
+  check [--gateway gateway.yaml] [--store store.yaml] [--compose docker-compose.yml]…
         Judges the policy, and whether settings and containers follow it.
-  render --out DIR
-        Writes nftables, iptables-save and ip6tables-save for each firewall and host; the change request (Markdown, CSV, JSON).
+  render --out DIR [--machine NAME=HOST,HOST…]…
+        Writes nftables, iptables-save and ip6tables-save for each firewall and host, and for each machine that is several hosts at once;
+        the change request (Markdown, CSV, JSON).
   explain FROM TO PORT
         Which flow opens a connection, or why none does. FROM, TO: zone, network, host, host.leg, address.
   diff --as NAME [--running FILE]
@@ -45,7 +47,7 @@ async function main(args: readonly string[]): Promise<number> {
     case 'check':
       return check(policy, values);
     case 'render':
-      return render(policy, required(values.out, '--out'));
+      return render(policy, required(values.out, '--out'), values.machine ?? []);
     case 'explain': {
       const [from, to, port] = rest;
       if (from === undefined || to === undefined || port === undefined) throw new Mistake(USAGE);
@@ -62,7 +64,7 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-function check(policy: Policy, files: { gateway?: string; store?: string; compose?: string }): number {
+function check(policy: Policy, files: { gateway?: string; store?: string; compose?: string[] }): number {
   const findings: Finding[] = [...checkPolicy(policy)];
   if (files.gateway !== undefined) {
     findings.push(...checkGatewaySettings(policy, valid(loadConfig(relayConfigSchema, files.gateway))));
@@ -70,9 +72,8 @@ function check(policy: Policy, files: { gateway?: string; store?: string; compos
   if (files.store !== undefined) {
     findings.push(...checkStoreSettings(policy, valid(loadConfig(storeConfigSchema, files.store))));
   }
-  if (files.compose !== undefined) {
-    const text = readText(files.compose);
-    findings.push(...checkCompose(policy, valid(parseConfig(composeSchema, text, files.compose))));
+  for (const file of files.compose ?? []) {
+    findings.push(...checkCompose(policy, valid(parseConfig(composeSchema, readText(file), file)), basename(file)));
   }
   for (const { kind, where, text } of findings) process.stdout.write(`${kind} ${where}: ${text}\n`);
   if (findings.length > 0) return 1;
@@ -81,14 +82,15 @@ function check(policy: Policy, files: { gateway?: string; store?: string; compos
   return 0;
 }
 
-function render(policy: Policy, folder: string): number {
+function render(policy: Policy, folder: string, machines: readonly string[]): number {
+  const sets = [...allRuleSets(policy), ...machines.map((machine) => machineRules(policy, machine))];
   if (checkPolicy(policy).length > 0) throw new Mistake('the policy has findings: see postern-zones check');
   mkdirSync(folder, { recursive: true });
   const write = (name: string, text: string): void => {
     writeFileSync(join(folder, name), text);
     process.stdout.write(`${join(folder, name)}\n`);
   };
-  for (const set of allRuleSets(policy)) {
+  for (const set of sets) {
     write(`${set.owner}.nft`, renderNftables(set));
     write(`${set.owner}.iptables`, renderIptablesSave(set, 4));
     write(`${set.owner}.ip6tables`, renderIptablesSave(set, 6));
@@ -97,6 +99,17 @@ function render(policy: Policy, folder: string): number {
   write('change-request.csv', renderCsv(policy));
   write('change-request.json', `${JSON.stringify(changeRows(policy), null, 2)}\n`);
   return 0;
+}
+
+/** `data=database,directory`: one machine that is several hosts of the policy. */
+function machineRules(policy: Policy, text: string): RuleSet {
+  const [name = '', list = ''] = text.split('=');
+  const hosts = list.split(',');
+  const unknown = hosts.filter((host) => !(host in policy.hosts));
+  if (!/^[a-z][a-z0-9-]{0,30}$/.test(name) || unknown.length > 0) {
+    throw new Mistake(`--machine ${text}: NAME=HOST,HOST…, with hosts of the policy`);
+  }
+  return hostRules(policy, name, hosts);
 }
 
 function diff(policy: Policy, name: string, runningFile: string | undefined): number {
@@ -155,11 +168,12 @@ function required(value: string | undefined, option: string): string {
 
 function parse(args: readonly string[]) {
   const text = { type: 'string' } as const;
-  const options = { policy: text, gateway: text, store: text, compose: text, out: text, as: text, running: text };
+  const list = { type: 'string', multiple: true } as const;
+  const options = { policy: text, gateway: text, store: text, out: text, as: text, running: text };
   return parseArgs({
     args: [...args],
     allowPositionals: true,
-    options: { ...options, timeout: text, outside: { type: 'string', multiple: true } },
+    options: { ...options, timeout: text, outside: list, machine: list, compose: list },
   });
 }
 

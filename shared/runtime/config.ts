@@ -67,7 +67,8 @@ export function loadConfig<T>(schema: z.ZodType<T>, path: string): ConfigResult<
 export function parseConfig<T>(schema: z.ZodType<T>, text: string, origin: string): ConfigResult<T> {
   let value: unknown;
   try {
-    value = parse(text) ?? {};
+    // `<<: *anchor`, as Compose files have it.
+    value = parse(text, { merge: true }) ?? {};
   } catch (error) {
     return { ok: false, errors: [`${origin}: ${(error as Error).message}`] };
   }
