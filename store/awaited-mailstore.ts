@@ -66,6 +66,7 @@ export function awaitMailstore(options: AwaitedMailstoreOptions): AwaitedMailsto
       | 'messages'
       | 'changes'
       | 'maintenance'
+      | 'scripts'
       | 'settings'
       | 'tokens',
   >(
@@ -95,6 +96,7 @@ export function awaitMailstore(options: AwaitedMailstoreOptions): AwaitedMailsto
     messages: section('messages'),
     changes: section('changes'),
     maintenance: section('maintenance'),
+    scripts: section('scripts'),
     settings: section('settings'),
     tokens: section('tokens'),
     check: () => opened?.check() ?? Promise.resolve({ ok: false, cause }),

@@ -1,11 +1,23 @@
 import { privateComment, sharedComment } from './comment.ts';
 import type { SettingEntry } from './entry.ts';
 import { preferences } from './preferences.ts';
+import { sieveActive, sieveError, sieveScript } from './sieve.ts';
 import { specialUse } from './special-use.ts';
 import { token } from './token.ts';
+import { vacation } from './vacation.ts';
 
 /** Every entry that there is. */
-export const SETTING_ENTRIES: readonly SettingEntry[] = [privateComment, sharedComment, specialUse, preferences, token];
+export const SETTING_ENTRIES: readonly SettingEntry[] = [
+  privateComment,
+  sharedComment,
+  specialUse,
+  preferences,
+  token,
+  sieveScript,
+  sieveActive,
+  sieveError,
+  vacation,
+];
 
 /** The entry that a name belongs to, for the account (`server`) or a mailbox; undefined when there is none. */
 export function findEntry(name: string, of: 'server' | 'mailbox'): SettingEntry | undefined {

@@ -141,6 +141,8 @@ function outcomeOf(result: DeliverResult): LocalOutcome {
         cause: 'the delivery id is on record with other bytes',
         alarm: true,
       };
+    case 'rules-changed':
+      return { kind: 'deferred', reply: DELIVERY_REPLIES.fault, cause: 'the rules of the account changed meanwhile' };
     case 'locked':
       return { kind: 'deferred', reply: DELIVERY_REPLIES.fault, cause: 'the account stayed locked' };
     case 'fault':

@@ -5,6 +5,7 @@ import { hashKey, idsByHash, type NewBody, writeBodyRows } from './body-rows.ts'
 import type { ChangeNotices } from './changes.ts';
 import type { SqlContents } from './content.ts';
 import type { Database, Row, SqlValue } from './database.ts';
+import { DeliveryMemory } from './delivery-memory.ts';
 import { type KeywordBits, type Keywords, NO_KEYWORDS } from './keywords.ts';
 import { canonicalMailboxName, mailboxNameHash } from './mailbox-name.ts';
 import { insertMailbox } from './mailbox-rows.ts';
@@ -22,8 +23,9 @@ import type {
 } from './mailstore.ts';
 import { emailIdText, MessageInserts, type NewMessage, threadsOf } from './message-rows.ts';
 import { insertRowsLater } from './queued-transaction.ts';
+import { writeSieveError } from './scripts.ts';
 import { Abandon, CommitOutcomeUnknown, DatabaseUnavailable, inTransaction, type SqlQuery } from './transaction.ts';
-import { type LockedMailbox, WriteScope } from './write-scope.ts';
+import { type LockedAccount, type LockedMailbox, WriteScope } from './write-scope.ts';
 
 /** A recorded delivery with the hash that tells a repetition from a conflict. */
 interface KnownDelivery extends RecordedDelivery {
@@ -110,7 +112,7 @@ export class SqlDeliveries implements Deliveries {
 
   /** Who waits for an account holds no lock on a body meanwhile: others may be bringing the same one. */
   #withBodiesKept(batch: readonly Delivery[]): Promise<Delivery[]> {
-    return Promise.all(batch.map(async (each) => ({ ...each, content: await this.#contents.keep(each.content) })));
+    return Promise.all(batch.map((each) => withBodies(each, (content) => this.#contents.keep(content))));
   }
 }
 
@@ -126,6 +128,7 @@ class BatchDelivery {
   readonly #mailboxes = new Map<string, LockedMailbox>();
   /** Names of mailboxes with a use that a delivery asks for, by account and use. */
   readonly #named = new Map<string, string>();
+  readonly #memory = new DeliveryMemory();
   /** Ids of the bodies that this transaction wrote, by hash. */
   #bodies: ReadonlyMap<string, Buffer> = new Map();
 
@@ -156,6 +159,7 @@ class BatchDelivery {
        (id, delivery_id, account_id, envelope, content_id, release_at, state, next_at, created_at)`,
       this.#outgoing,
     );
+    await this.#memory.save(transaction);
     await this.#scope.save();
     return results;
   }
@@ -172,6 +176,7 @@ class BatchDelivery {
     if (before !== undefined) {
       return before.sha256.equals(sha256) ? { kind: 'repeated', recorded: before } : { kind: 'conflict' };
     }
+    if (!this.#memory.bearsOut(delivery, account.rulesVersion)) return { kind: 'rules-changed' };
     const copies = delivery.into.length;
     const more = { bytes: delivery.content.sizeBytes * copies, messages: copies };
     if (copies > 0 && !withinQuota({ bytes: account.bytes, messages: account.messages }, more, delivery.quota)) {
@@ -198,6 +203,7 @@ class BatchDelivery {
     const id = Buffer.from(deliveryId, 'hex');
     this.#records.push([peer, id, recipient, sha256, delivery.outcome, replyLine(delivery.reply).slice(0, 600), now]);
     for (const [n, message] of (delivery.outgoing ?? []).entries()) {
+      if (message.once !== undefined && !this.#memory.isNew(account.id, message.once)) continue;
       const releaseAt = message.releaseAt?.getTime() ?? now;
       const envelope = JSON.stringify({ reversePath: message.reversePath, recipients: message.recipients });
       this.#outgoing.push([
@@ -205,13 +211,14 @@ class BatchDelivery {
         id,
         account.id,
         Buffer.from(envelope),
-        message.content.id,
+        this.#stored(message.content).id,
         releaseAt,
         'pending',
         releaseAt,
         now,
       ]);
     }
+    await this.#afterRules(delivery, account, inserts);
     if (into.length === 0) return { kind: 'delivered', reply: delivery.reply, emailId: '', messages: [] };
     const { emailNo, uids } = inserts.add(
       account,
@@ -229,6 +236,17 @@ class BatchDelivery {
       }),
     );
     return { kind: 'delivered', reply: delivery.reply, emailId: emailIdText(emailNo), messages };
+  }
+
+  /** What the rules leave behind in the account: what they remember, their last error, and the notice of it. */
+  async #afterRules({ rules }: Delivery, account: LockedAccount, inserts: MessageInserts): Promise<void> {
+    if (rules === undefined) return;
+    this.#memory.remember(account.id, rules.remember);
+    if (rules.error !== undefined) await writeSieveError(this.#scope.transaction, account.id, rules.error);
+    if (rules.notice === undefined || !this.#memory.isNew(account.id, rules.notice.once)) return;
+    const mailbox = await this.#target(account.id, 'INBOX', false);
+    const content = this.#stored(rules.notice.content);
+    inserts.add(account, content, Date.now(), [{ mailbox, flags: 0, keywords: NO_KEYWORDS }]);
   }
 
   #stored(content: ArrivedContent): StoredContent {
@@ -260,7 +278,9 @@ class BatchDelivery {
       const locked = this.#batch.filter((d) => scope.account(d.account.id) !== undefined);
       sets = locked.length === 0 ? [] : await scope.transaction.rowSets([written, ...this.#reads(locked)]);
     }
-    const [contents, records, mailboxes, threads, named] = sets;
+    const [contents, records, mailboxes, threads, ...more] = sets;
+    const named = this.#batch.some(asksForUse) ? more.shift() : undefined;
+    this.#memory.keep(more.shift() ?? []);
     this.#bodies = idsByHash(contents ?? []);
     this.#keepMailboxes(mailboxes ?? []);
     this.#keepMailboxes(named ?? []);
@@ -276,8 +296,9 @@ class BatchDelivery {
     return [
       recordsOf(deliveries.map((d) => d.key)),
       this.#scope.mailboxesByName(mailboxesFor(deliveries)),
-      threadsOf(deliveries.map((d) => ({ accountId: d.account.id, content: d.content }))),
-      ...(named.length === 0 ? [] : [this.#scope.mailboxesByUse(named)]),
+      threadsOf(deliveries.flatMap((d) => contentsFor(d).map((content) => ({ accountId: d.account.id, content })))),
+      ...(this.#batch.some(asksForUse) ? [this.#scope.mailboxesByUse(named)] : []),
+      ...(this.#batch.some(asksMemory) ? [this.#memory.query(deliveries, Date.now())] : []),
     ];
   }
 
@@ -309,6 +330,10 @@ class BatchDelivery {
   }
 }
 
+const asksForUse = ({ into }: Delivery): boolean => into.some(({ specialUse }) => specialUse !== undefined);
+const asksMemory = ({ rules, outgoing = [] }: Delivery): boolean =>
+  rules !== undefined && (rules.remember.length > 0 || rules.notice !== undefined || outgoing.some((m) => m.once));
+
 /** NOWAIT on a locked row: 1205 on MariaDB, 3572 on MySQL. The transaction goes on. */
 function isLockedByOthers(fault: unknown): boolean {
   const { errno } = fault as { errno?: number };
@@ -324,15 +349,43 @@ const NO_BODIES: SqlQuery = { sql: 'SELECT sha256, id FROM content WHERE FALSE',
 /** The bodies that are not written yet, each once. */
 function bodiesOf(deliveries: readonly Delivery[]): NewBody[] {
   const distinct = new Map<string, NewBody>();
-  for (const { content } of deliveries) if ('body' in content) distinct.set(hashKey(content.sha256), content.body);
+  for (const content of deliveries.flatMap(allContents)) {
+    if ('body' in content) distinct.set(hashKey(content.sha256), content.body);
+  }
   return [...distinct.values()];
+}
+
+/** The contents that become emails of the account. */
+function contentsFor({ content, rules }: Delivery): ArrivedContent[] {
+  return rules?.notice === undefined ? [content] : [content, rules.notice.content];
+}
+
+function allContents(delivery: Delivery): ArrivedContent[] {
+  return [...contentsFor(delivery), ...(delivery.outgoing ?? []).map(({ content }) => content)];
+}
+
+/** The delivery with its contents, and those of all that it causes, as `keep` returns them. */
+async function withBodies(
+  delivery: Delivery,
+  keep: (content: ArrivedContent) => Promise<StoredContent>,
+): Promise<Delivery> {
+  const { content, outgoing = [], rules } = delivery;
+  const notice = rules?.notice;
+  return {
+    ...delivery,
+    content: await keep(content),
+    outgoing: await Promise.all(outgoing.map(async (each) => ({ ...each, content: await keep(each.content) }))),
+    rules: notice && rules ? { ...rules, notice: { ...notice, content: await keep(notice.content) } } : rules,
+  };
 }
 
 /** The mailboxes that deliveries need: their targets, and the INBOX that takes the place of a missing one. */
 function mailboxesFor(deliveries: readonly Delivery[]): { ownerId: number; hash: Buffer }[] {
   const wanted = new Map<string, { ownerId: number; hash: Buffer }>();
-  for (const { account, into } of deliveries) {
-    for (const name of into.length === 0 ? [] : ['INBOX', ...into.map((t) => canonicalMailboxName(t.mailbox))]) {
+  for (const { account, into, rules } of deliveries) {
+    for (const name of into.length === 0 && rules?.notice === undefined
+      ? []
+      : ['INBOX', ...into.map((t) => canonicalMailboxName(t.mailbox))]) {
       const key = `${account.id}/${name}`;
       if (!wanted.has(key)) wanted.set(key, { ownerId: account.id, hash: mailboxNameHash(name) });
     }

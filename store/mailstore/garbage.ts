@@ -19,6 +19,7 @@ export async function collectGarbage(database: Database, limits: GarbageLimits, 
   const deliveries = await inSlices(() =>
     database.change(`DELETE FROM delivery WHERE at < ? LIMIT ${SLICE}`, [now - limits.deliveryRecordsLiveMs]),
   );
+  await inSlices(() => database.change(`DELETE FROM sieve_memory WHERE expires_at < ? LIMIT ${SLICE}`, [now]));
   const before = now - limits.undeleteWindowMs;
   await emptyDeletedMailboxes(database, before);
   const expunged = await forgetExpunged(database, before);

@@ -7,6 +7,7 @@ import type { Deliveries } from './door/deliveries.ts';
 import type { Mailboxes } from './door/mailboxes.ts';
 import type { GarbageReport, Maintenance } from './door/maintenance.ts';
 import type { Messages } from './door/messages.ts';
+import type { Scripts } from './door/scripts.ts';
 import type { Settings } from './door/settings.ts';
 import type { Tokens } from './door/tokens.ts';
 
@@ -25,6 +26,7 @@ export interface Mailstore {
   readonly messages: Messages;
   readonly changes: Changes;
   readonly maintenance: Maintenance;
+  readonly scripts: Scripts;
   readonly settings: Settings;
   readonly tokens: Tokens;
   /** Whether the database answers, and with the tables that this program needs. Never rejects. */
@@ -64,6 +66,7 @@ export type * from './door/mailboxes.ts';
 export type * from './door/maintenance.ts';
 export type * from './door/message-keys.ts';
 export type * from './door/messages.ts';
+export type * from './door/scripts.ts';
 export type * from './door/settings.ts';
 export type * from './door/tokens.ts';
 export { openMailstore } from './open.ts';

@@ -12,6 +12,7 @@ import type { Mailstore, MailstoreOptions } from './mailstore.ts';
 import { SqlMaintenance } from './maintenance.ts';
 import { SqlMessages } from './messages.ts';
 import { migrateDatabase } from './migrate.ts';
+import { SqlScripts } from './scripts.ts';
 import { SqlSettings } from './settings.ts';
 import { SqlTokens } from './tokens.ts';
 
@@ -47,6 +48,7 @@ export async function openMailstore(options: MailstoreOptions): Promise<Mailstor
     messages: new SqlMessages(database, changes, keywords, contents),
     changes,
     maintenance: new SqlMaintenance(database, changes),
+    scripts: new SqlScripts(database),
     settings: new SqlSettings(database),
     tokens: new SqlTokens(database),
     async check() {

@@ -11,6 +11,8 @@ export interface LockedAccount {
   nextUidValidity: number;
   bytes: number;
   messages: number;
+  /** Version of its rules; `Scripts` alone moves it. */
+  readonly rulesVersion: number;
 }
 
 /** A mailbox row that this transaction has locked. */
@@ -36,7 +38,7 @@ const ACCOUNT_LOCKS: Readonly<Record<AccountLock, string>> = {
   'no-wait': ' NOWAIT',
 };
 
-const ACCOUNT_COLUMNS = 'id, modseq, next_email_no, next_uidvalidity, bytes, n_msgs';
+const ACCOUNT_COLUMNS = 'id, modseq, next_email_no, next_uidvalidity, bytes, n_msgs, rules_version';
 const MAILBOX_COLUMNS =
   'id, owner_id, name, uidvalidity, uidnext, highestmodseq, n_msgs, n_unseen, n_deleted, bytes, deleted_at';
 
@@ -93,7 +95,7 @@ export class WriteScope {
   }
 
   keepAccounts(rows: readonly Row[]): void {
-    for (const [id, modSeq, nextEmailNo, nextUidValidity, bytes, messages] of rows as number[][]) {
+    for (const [id, modSeq, nextEmailNo, nextUidValidity, bytes, messages, rulesVersion] of rows as number[][]) {
       this.#accounts.set(id as number, {
         id: id as number,
         modSeq: modSeq as number,
@@ -101,6 +103,7 @@ export class WriteScope {
         nextUidValidity: nextUidValidity as number,
         bytes: bytes as number,
         messages: messages as number,
+        rulesVersion: rulesVersion as number,
       });
     }
   }

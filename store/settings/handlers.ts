@@ -1,14 +1,21 @@
 import type { SettingEntry } from '@postern/shared/settings/entry.ts';
+import { sieveActive as sieveActiveEntry, sieveScript as sieveScriptEntry } from '@postern/shared/settings/sieve.ts';
 import { specialUse as specialUseEntry } from '@postern/shared/settings/special-use.ts';
 import { token as tokenEntry } from '@postern/shared/settings/token.ts';
+import { vacation as vacationEntry } from '@postern/shared/settings/vacation.ts';
 import { kept } from './kept.ts';
 import type { SettingHandler } from './setting.ts';
+import { sieveActive, sieveScript } from './sieve.ts';
 import { specialUse } from './special-use.ts';
 import { token } from './token.ts';
+import { vacation } from './vacation.ts';
 
 const HANDLERS: ReadonlyMap<SettingEntry, SettingHandler> = new Map([
   [specialUseEntry, specialUse],
   [tokenEntry, token],
+  [sieveScriptEntry, sieveScript],
+  [sieveActiveEntry, sieveActive],
+  [vacationEntry, vacation],
 ]);
 
 /** What an entry does; those without a file of their own are kept as they are. */

@@ -1,7 +1,7 @@
 import type { Reply } from '@postern/shared/smtp/reply.ts';
 import type { FlagSet } from '../flags.ts';
 import type { QuotaLimits, StoredAccount } from './accounts.ts';
-import type { ArrivedContent, StoredContent } from './contents.ts';
+import type { ArrivedContent } from './contents.ts';
 import type { SpecialUse } from './mailboxes.ts';
 
 export interface Deliveries {
@@ -50,6 +50,29 @@ export interface Delivery {
   readonly reply: Reply;
   /** What the delivery causes, committed with it: redirects, vacation replies, DSNs. Ids become `deliveryId/n`. */
   readonly outgoing?: readonly OutgoingMessage[] | undefined;
+  /** What the account's rules decided by; undefined: they were not asked. */
+  readonly rules?: DeliveryRules | undefined;
+}
+
+/** What is checked, and committed, with a delivery that rules have decided about. */
+export interface DeliveryRules {
+  /** Of the account's rules when they were read. Others by now: `rules-changed`, and nothing was done. */
+  readonly version: number;
+  /** Committed with the delivery. */
+  readonly remember: readonly RememberedKey[];
+  /** A message of ours for the INBOX, beside the one delivered; left out when its key is remembered. */
+  readonly notice?: { readonly content: ArrivedContent; readonly once: RememberedKey } | undefined;
+  /** The account's last error of a script, as its METADATA entry will tell it. */
+  readonly error?: Buffer | undefined;
+}
+
+/** A key that the account remembers until a moment (table `sieve_memory`). */
+export interface RememberedKey {
+  /** 32 octets. */
+  readonly key: Buffer;
+  readonly untilMs: number;
+  /** The decision rests on its being new: if it is remembered by now, `rules-changed`, and nothing was done. */
+  readonly mustBeNew?: boolean | undefined;
 }
 
 export interface DeliveryTarget {
@@ -65,8 +88,10 @@ export interface DeliveryTarget {
 export interface OutgoingMessage {
   readonly reversePath: string;
   readonly recipients: readonly string[];
-  readonly content: StoredContent;
+  readonly content: ArrivedContent;
   readonly releaseAt?: Date | undefined;
+  /** It goes only if this key is not remembered; and from then on it is. */
+  readonly once?: RememberedKey | undefined;
 }
 
 export type DeliverResult =
@@ -81,6 +106,8 @@ export type DeliverResult =
   /** The same id with other bytes: 451 and an alarm. */
   | { readonly kind: 'conflict' }
   | { readonly kind: 'over-quota' }
+  /** The account's rules, or what they rest on, changed since they were asked: ask them again. Nothing was done. */
+  | { readonly kind: 'rules-changed' }
   /** Only with `lockedAccounts: 'report'`: somebody else has the account; nothing was done. */
   | { readonly kind: 'locked' }
   /** Database away, lock not to be had in time, or a defect: 451. */
