@@ -5,7 +5,7 @@ import { authenticationResultsHeader, withoutForgedResults } from './policy/auth
 import type { AuthenticationSettings } from './policy/authentication-settings.ts';
 import { decideDmarc } from './policy/dmarc.ts';
 import type { PolicyNote, Verdict } from './policy/rule.ts';
-import { authenticateSender, type SenderAuthentication } from './policy/sender-authentication.ts';
+import { type SenderAuthentication, SenderAuthenticator } from './policy/sender-authentication.ts';
 
 /** A message after its final dot, and who brought it. */
 export interface Uninspected {
@@ -60,9 +60,11 @@ export interface InspectionOptions {
 /** Inspects messages within their SMTP transaction: sender and content at the same time, each rule asked once. */
 export class Inspector {
   readonly #options: InspectionOptions;
+  readonly #senders: SenderAuthenticator;
 
   constructor(options: InspectionOptions) {
     this.#options = options;
+    this.#senders = new SenderAuthenticator(options.hostname, options.resolver);
   }
 
   async inspect(message: Uninspected): Promise<Inspection> {
@@ -97,9 +99,8 @@ export class Inspector {
   }
 
   #authenticate(message: Uninspected): Promise<SenderAuthentication> {
-    const { hostname, resolver, authentication } = this.#options;
     const facts = { ...message, client: plainAddress(message.client) };
-    return authenticateSender(facts, hostname, resolver, Math.min(authentication.timeoutMs, message.budgetMs));
+    return this.#senders.authenticate(facts, Math.min(this.#options.authentication.timeoutMs, message.budgetMs));
   }
 }
 

@@ -1,6 +1,12 @@
-import { findField, hasName, readHeader } from '@postern/shared/message/header.ts';
-import { type AuthenticateResult, authenticate } from 'mailauth';
-import type { DnsRecord, RecordType, Resolver } from '../../dns/resolver.ts';
+import { isIP } from 'node:net';
+import { mailboxesOf, parseAddressList } from '@postern/shared/message/address.ts';
+import { fieldValue, hasName, readHeader } from '@postern/shared/message/header.ts';
+import { type AuthenticateResult, authenticate, type SPFResult, spf } from 'mailauth';
+import { evaluateDmarc } from 'mailauth/lib/dmarc/index.js';
+import { type DkimResult, DkimVerifier, type SignedMessage } from '../../dkim/verify.ts';
+import type { Resolver } from '../../dns/resolver.ts';
+import { BoundedQuestions } from './bounded-questions.ts';
+import { dkimClause } from './dkim-clause.ts';
 
 /** DNS questions that one message may cause: signatures and SPF records are written by strangers. */
 const MAX_QUESTIONS = 80;
@@ -31,7 +37,6 @@ export interface AuthenticationFacts {
   readonly helo: string;
   readonly reversePath: string;
   readonly content: Buffer;
-  readonly headerBytes: number;
 }
 
 const NOT_KNOWN: SenderAuthentication = {
@@ -42,54 +47,119 @@ const NOT_KNOWN: SenderAuthentication = {
   results: ['spf=temperror', 'dkim=temperror', 'dmarc=temperror'],
 };
 
-/** Authenticates the sender of a message. Never rejects: what cannot be had in time is `temperror`. */
-export async function authenticateSender(
-  facts: AuthenticationFacts,
-  hostname: string,
-  resolver: Resolver,
-  timeoutMs: number,
-): Promise<SenderAuthentication> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), timeoutMs);
-  });
-  try {
-    const verified = authenticate(withFewerSignatures(facts), {
-      ip: facts.client,
-      helo: facts.helo,
-      sender: facts.reversePath,
-      mta: hostname,
-      resolver: boundedLookups(resolver),
-      // RFC 8301 §3.1.
-      rejectRsaSha1: true,
+/**
+ * Authenticates senders: DKIM by our own verifier, because a parsed message, hashed in place, and keys imported once cost a
+ * tenth of a general library's work; SPF, DMARC and ARC by mailauth.
+ */
+export class SenderAuthenticator {
+  readonly #dkim = new DkimVerifier();
+  readonly #hostname: string;
+  readonly #resolver: Resolver;
+
+  /** @param hostname authserv-id (RFC 8601 §2.5) */
+  constructor(hostname: string, resolver: Resolver) {
+    this.#hostname = hostname;
+    this.#resolver = resolver;
+  }
+
+  /** Never rejects for what a stranger wrote or the DNS does not say: what cannot be had in time is `temperror`. */
+  async authenticate(facts: AuthenticationFacts, timeoutMs: number): Promise<SenderAuthentication> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<SenderAuthentication>((resolve) => {
+      timer = setTimeout(() => resolve(NOT_KNOWN), timeoutMs);
+    });
+    try {
+      return await Promise.race([this.#judge(facts), late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #judge(facts: AuthenticationFacts): Promise<SenderAuthentication> {
+    const questions = new BoundedQuestions(this.#resolver, MAX_QUESTIONS);
+    const { content } = facts;
+    const message: SignedMessage = { content, ...readHeader(content, 0, content.length) };
+    const [dkim, spfResult, arc] = await Promise.all([
+      this.#dkim.verify(message, {
+        maxSignatures: MAX_SIGNATURES,
+        now: new Date(),
+        lookUpText: (name) => questions.text(name),
+      }),
+      this.#spf(facts, questions),
+      this.#arc(facts, message, questions),
+    ]);
+    const from = message.fields.filter((field) => hasName(content, field, 'from'));
+    const dmarc = await evaluateDmarc({
+      headerFrom: from.flatMap((field) => authorsOf(fieldValue(content, field))),
+      fromFields: from.length,
+      spfDomains: spfResult !== false && spfResult.status.result === 'pass' ? [spfResult.domain].flat() : [],
+      dkimDomains: dkim
+        .filter(({ result }) => result === 'pass')
+        .map(({ domain = '', unsignedOctets }) => ({ domain, underSized: unsignedOctets })),
+      ...(arc === false ? {} : { arcResult: arc }),
+      resolver: questions.ask,
+    });
+    return summary(facts.reversePath, dkim, spfResult, arc, dmarc);
+  }
+
+  #spf({ client, helo, reversePath }: AuthenticationFacts, questions: BoundedQuestions): Promise<SPFResult | false> {
+    const name = isIP(helo) === 0 ? helo : `[${helo}]`;
+    return spf({ ip: client, helo: name, sender: reversePath, mta: this.#hostname, resolver: questions.ask });
+  }
+
+  /** RFC 8617: few messages carry a chain, so the library may read those once more from the start. */
+  async #arc(
+    { client, content }: AuthenticationFacts,
+    { fields }: SignedMessage,
+    questions: BoundedQuestions,
+  ): Promise<AuthenticateResult['arc']> {
+    if (!fields.some((field) => hasName(content, field, 'arc-seal'))) return false;
+    const { arc } = await authenticate(withoutSignatures(content, fields), {
+      ip: client,
+      mta: this.#hostname,
+      resolver: questions.ask,
+      disableDmarc: true,
       disableBimi: true,
     });
-    const result = await Promise.race([verified, late]);
-    return result === undefined ? NOT_KNOWN : summary(result, facts.reversePath);
-  } finally {
-    clearTimeout(timer);
+    return arc;
   }
 }
 
-function summary(result: AuthenticateResult, reversePath: string): SenderAuthentication {
-  const { dkim, spf, dmarc, arc } = result;
-  const spfResult = spf === false ? 'none' : spf.status.result;
-  const infos = [...(dkim.results ?? []), spf, arc, dmarc].map((found) => (found === false ? undefined : found.info));
+/** Addresses of a From field as DMARC looks at them, one for each mailbox; text beyond US-ASCII is UTF-8 (RFC 6532 §3.2). */
+function authorsOf(value: string): string[] {
+  return mailboxesOf(parseAddressList(value)).map(({ localPart, domain }) => {
+    const bare = /^[^\s"@<>]+$/.test(localPart) ? localPart : '""';
+    return Buffer.from(`${bare}@${domain}`, 'latin1').toString('utf8');
+  });
+}
+
+function summary(
+  reversePath: string,
+  dkim: readonly DkimResult[],
+  spfResult: SPFResult | false,
+  arc: AuthenticateResult['arc'],
+  { response: dmarc, reason }: Awaited<ReturnType<typeof evaluateDmarc>>,
+): SenderAuthentication {
+  const spfStatus = spfResult === false ? 'none' : spfResult.status.result;
   const domain = reversePath.slice(reversePath.lastIndexOf('@') + 1).toLowerCase();
-  const signedByReversePath = (dkim.results ?? []).some(
-    (r) => r.status.result === 'pass' && r.signingDomain !== undefined && isWithin(domain, r.signingDomain),
+  const signedByReversePath = dkim.some(
+    ({ result, domain: signer }) => result === 'pass' && signer !== undefined && isWithin(domain, signer),
   );
+  const clauses = [spfResult, arc, dmarc].map((found) => (found === false ? undefined : found.info));
   return {
-    spf: spfResult,
+    spf: spfStatus,
     dmarc: {
       result: dmarc === false ? 'none' : dmarc.status.result,
       policy: dmarc === false ? 'none' : (dmarc.policy ?? 'none'),
       domain: dmarc === false ? '' : String(dmarc.status.header?.from ?? ''),
-      skipped: dmarc === false ? result.dmarcSkipReason : undefined,
+      skipped: dmarc === false ? reason : undefined,
     },
     arcSealer: arcSealer(arc),
-    reversePathAuthenticated: reversePath !== '' && (spfResult === 'pass' || signedByReversePath),
-    results: infos.filter((info): info is string => typeof info === 'string' && info !== ''),
+    reversePathAuthenticated: reversePath !== '' && (spfStatus === 'pass' || signedByReversePath),
+    results: [
+      ...(dkim.length === 0 ? ['dkim=none'] : dkim.map(dkimClause)),
+      ...clauses.filter((clause): clause is string => typeof clause === 'string' && clause !== ''),
+    ],
   };
 }
 
@@ -105,41 +175,14 @@ function arcSealer(arc: AuthenticateResult['arc']): string | undefined {
   return reported?.result === 'pass' ? arc.signature.signingDomain?.toLowerCase() : undefined;
 }
 
-/** mailauth's way to ask: records, or an error with node's code. Beyond the bound every answer is "not known". */
-function boundedLookups(resolver: Resolver): (name: string, type: string) => Promise<string[]> {
-  let left = MAX_QUESTIONS;
-  return async (name, type) => {
-    if (left-- <= 0) throw dnsError('ETIMEOUT', name);
-    const answer = await resolver.query(name, type as RecordType);
-    // TXT and MX records are lists and objects; the library's type knows text alone.
-    if (answer.kind === 'found') return answer.records.map(copyOf) as string[];
-    if (answer.kind === 'unknown') throw dnsError('ETIMEOUT', name);
-    throw dnsError(answer.nameExists ? 'ENODATA' : 'ENOTFOUND', name);
-  };
-}
-
-/** The library may change what it gets; the cache keeps its own. */
-function copyOf(record: DnsRecord): DnsRecord {
-  return typeof record === 'string' ? record : Array.isArray(record) ? [...record] : { ...record };
-}
-
-/** An error with node's code. Without a stack: several a message, and "no such record" is an answer like another. */
-function dnsError(code: string, name: string): Error {
-  const error: Error = Object.create(Error.prototype);
-  return Object.assign(error, { code, message: `${code} ${name}` });
-}
-
-/** The message to verify: signatures beyond the limit are not shown to the verifier, the message itself keeps them. */
-function withFewerSignatures({ content, headerBytes }: AuthenticationFacts): Buffer {
-  const { fields } = readHeader(content, 0, headerBytes);
-  if (findField(content, fields, 'dkim-signature') === undefined) return content;
-  const surplus = fields.filter((field) => hasName(content, field, 'dkim-signature')).slice(MAX_SIGNATURES);
-  if (surplus.length === 0) return content;
+/** The message without DKIM signatures, which our own verifier has judged. */
+function withoutSignatures(content: Buffer, fields: SignedMessage['fields']): Buffer {
   const kept: Buffer[] = [];
   let from = 0;
-  for (const { start, end } of surplus) {
-    kept.push(content.subarray(from, start));
-    from = end;
+  for (const field of fields) {
+    if (!hasName(content, field, 'dkim-signature')) continue;
+    kept.push(content.subarray(from, field.start));
+    from = field.end;
   }
   return Buffer.concat([...kept, content.subarray(from)]);
 }

@@ -1,0 +1,73 @@
+import { authenticate } from 'mailauth';
+import { describe, expect, it } from 'vitest';
+import type { Resolver } from '../../dns/resolver.ts';
+import { BoundedQuestions } from './bounded-questions.ts';
+import { SenderAuthenticator } from './sender-authentication.ts';
+
+const RECORDS: Record<string, readonly string[][]> = {
+  '_dmarc.bank.example': [['v=DMARC1; p=reject']],
+  '_dmarc.xn--bcher-kva.example': [['v=DMARC1; p=quarantine']],
+  'evil.example': [['v=spf1 ip4:192.0.2.1 -all']],
+  '_dmarc.evil.example': [['v=DMARC1; p=none']],
+};
+
+const resolver: Resolver = {
+  async query(name) {
+    const records = RECORDS[name];
+    return records === undefined ? { kind: 'none', nameExists: false } : { kind: 'found', records };
+  },
+  close() {},
+};
+
+const client = '192.0.2.1';
+const sender = { helo: 'mx.evil.example', reversePath: 'a@evil.example' };
+
+describe('the author that DMARC asks about', () => {
+  // What a forger writes so that verifier and reader see different authors; the library's own reader is the second opinion.
+  it.each([
+    'a@bank.example',
+    'Bank <a@bank.example>',
+    '"a@bank.example" <a@evil.example>',
+    'a@bank.example <a@evil.example>',
+    '=?utf-8?q?a=40bank.example?= <a@evil.example>',
+    'a@bank.example, b@evil.example',
+    'a@bank.example, b@BANK.example.',
+    'A Group: a@bank.example, b@bank.example;',
+    '"a@evil.example"@bank.example',
+    '<@evil.example:a@bank.example>',
+    'a (b@evil.example) @bank.example',
+    'a@bücher.example',
+    'a@[192.0.2.1]',
+    'undisclosed:;',
+    'nobody',
+    '',
+    'a@bank.example\r\nFrom: a@evil.example',
+  ])('From: %s', async (from) => {
+    const content = Buffer.from(`From: ${from}\r\nSubject: x\r\n\r\nText\r\n`);
+    const ours = await new SenderAuthenticator('mx', resolver).authenticate({ client, ...sender, content }, 5_000);
+    const theirs = await authenticate(content, {
+      ip: client,
+      helo: sender.helo,
+      sender: sender.reversePath,
+      mta: 'mx',
+      resolver: new BoundedQuestions(resolver, 100).ask,
+    });
+    const { dmarc } = theirs;
+    expect(ours.dmarc).toEqual({
+      result: dmarc === false ? 'none' : dmarc.status.result,
+      policy: dmarc === false ? 'none' : (dmarc.policy ?? 'none'),
+      domain: dmarc === false ? '' : dmarc.status.header?.from,
+      skipped: dmarc === false ? theirs.dmarcSkipReason : undefined,
+    });
+  });
+});
+
+describe('the DNS, asked for one message', () => {
+  it('is asked a bounded number of times, and beyond it nothing is known', async () => {
+    const questions = new BoundedQuestions(resolver, 2);
+    expect(await questions.text('evil.example')).toMatchObject({ kind: 'found' });
+    await expect(questions.ask('gone.example', 'TXT')).rejects.toMatchObject({ code: 'ENOTFOUND' });
+    await expect(questions.ask('evil.example', 'TXT')).rejects.toMatchObject({ code: 'ETIMEOUT' });
+    expect(await questions.text('evil.example')).toMatchObject({ kind: 'unknown' });
+  });
+});
