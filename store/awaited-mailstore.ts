@@ -64,6 +64,7 @@ export function awaitMailstore(options: AwaitedMailstoreOptions): AwaitedMailsto
       | 'deliveries'
       | 'mailboxes'
       | 'messages'
+      | 'outgoing'
       | 'changes'
       | 'maintenance'
       | 'scripts'
@@ -94,6 +95,7 @@ export function awaitMailstore(options: AwaitedMailstoreOptions): AwaitedMailsto
     deliveries: section('deliveries'),
     mailboxes: section('mailboxes'),
     messages: section('messages'),
+    outgoing: section('outgoing'),
     changes: section('changes'),
     maintenance: section('maintenance'),
     scripts: section('scripts'),

@@ -37,6 +37,7 @@ const PARTS: readonly Part[] = [
   { name: 'directory', paths: ['test/directory/'] },
   { name: 'smtp', paths: ['test/smtp/'] },
   { name: 'mailstore', paths: ['test/mailstore/'] },
+  { name: 'hub', paths: ['test/hub/'] },
   { name: 'dialogue', paths: ['test/dialogue/'] },
   { name: 'journey', paths: ['test/journey/'] },
   { name: 'policy', paths: ['test/policy/'] },

@@ -3,6 +3,7 @@ import type { SettingEntry } from './entry.ts';
 import { preferences } from './preferences.ts';
 import { sieveActive, sieveError, sieveScript } from './sieve.ts';
 import { specialUse } from './special-use.ts';
+import { outboxSends, submission } from './submission.ts';
 import { token } from './token.ts';
 import { vacation } from './vacation.ts';
 
@@ -17,6 +18,8 @@ export const SETTING_ENTRIES: readonly SettingEntry[] = [
   sieveActive,
   sieveError,
   vacation,
+  submission,
+  outboxSends,
 ];
 
 /** The entry that a name belongs to, for the account (`server`) or a mailbox; undefined when there is none. */

@@ -1,5 +1,4 @@
 import type { Log } from '@postern/shared/runtime/log.ts';
-import { type Reply, reply, replyLine } from '@postern/shared/smtp/reply.ts';
 import { withinQuota } from './accounts.ts';
 import { hashKey, idsByHash, type NewBody, writeBodyRows } from './body-rows.ts';
 import type { ChangeNotices } from './changes.ts';
@@ -22,7 +21,9 @@ import type {
   StoredContent,
 } from './mailstore.ts';
 import { emailIdText, MessageInserts, type NewMessage, threadsOf } from './message-rows.ts';
+import { insertOutgoing, type NewOutgoing } from './outgoing-rows.ts';
 import { insertRowsLater } from './queued-transaction.ts';
+import { replyColumn, replyOfColumn } from './reply-column.ts';
 import { writeSieveError } from './scripts.ts';
 import { Abandon, CommitOutcomeUnknown, DatabaseUnavailable, inTransaction, type SqlQuery } from './transaction.ts';
 import { type LockedAccount, type LockedMailbox, WriteScope } from './write-scope.ts';
@@ -124,7 +125,7 @@ class BatchDelivery {
   readonly #skipLocked: boolean;
   readonly #whenMissing: DeliverResult;
   readonly #records: SqlValue[][] = [];
-  readonly #outgoing: SqlValue[][] = [];
+  readonly #outgoing: NewOutgoing[] = [];
   readonly #mailboxes = new Map<string, LockedMailbox>();
   /** Names of mailboxes with a use that a delivery asks for, by account and use. */
   readonly #named = new Map<string, string>();
@@ -153,12 +154,7 @@ class BatchDelivery {
       'INSERT INTO delivery (peer, delivery_id, recipient, sha256, outcome, reply, at)',
       this.#records,
     );
-    await insertRowsLater(
-      transaction,
-      `INSERT INTO outgoing
-       (id, delivery_id, account_id, envelope, content_id, release_at, state, next_at, created_at)`,
-      this.#outgoing,
-    );
+    await insertOutgoing(transaction, this.#outgoing, Date.now());
     await this.#memory.save(transaction);
     await this.#scope.save();
     return results;
@@ -201,22 +197,11 @@ class BatchDelivery {
     known.set(keyText(delivery.key), record);
     const { peer, deliveryId, recipient } = delivery.key;
     const id = Buffer.from(deliveryId, 'hex');
-    this.#records.push([peer, id, recipient, sha256, delivery.outcome, replyLine(delivery.reply).slice(0, 600), now]);
+    this.#records.push([peer, id, recipient, sha256, delivery.outcome, replyColumn(delivery.reply), now]);
     for (const [n, message] of (delivery.outgoing ?? []).entries()) {
       if (message.once !== undefined && !this.#memory.isNew(account.id, message.once)) continue;
-      const releaseAt = message.releaseAt?.getTime() ?? now;
-      const envelope = JSON.stringify({ reversePath: message.reversePath, recipients: message.recipients });
-      this.#outgoing.push([
-        `${deliveryId}/${account.id}/${n + 1}`,
-        id,
-        account.id,
-        Buffer.from(envelope),
-        this.#stored(message.content).id,
-        releaseAt,
-        'pending',
-        releaseAt,
-        now,
-      ]);
+      const origin = { id: `${deliveryId}/${account.id}/${n + 1}`, deliveryId, accountId: account.id };
+      this.#outgoing.push({ origin, message, contentId: this.#stored(message.content).id });
     }
     await this.#afterRules(delivery, account, inserts);
     if (into.length === 0) return { kind: 'delivered', reply: delivery.reply, emailId: '', messages: [] };
@@ -413,14 +398,7 @@ function recordedOf(rows: readonly Row[]): Map<string, KnownDelivery> {
     number,
   ][]) {
     const key = keyText({ peer, deliveryId: id.toString('hex'), recipient });
-    found.set(key, { sha256, outcome, reply: parseReply(line), at: new Date(at) });
+    found.set(key, { sha256, outcome, reply: replyOfColumn(line), at: new Date(at) });
   }
   return found;
-}
-
-/** Reads what replyLine wrote. */
-function parseReply(line: string): Reply {
-  const match = /^(\d{3}) (?:(\d\.\d{1,3}\.\d{1,3}) )?(.*)$/s.exec(line);
-  if (match === null) return reply(451, '4.3.0', 'The outcome of this delivery cannot be read');
-  return reply(Number(match[1]), match[2] ?? '', match[3] ?? '');
 }

@@ -20,6 +20,7 @@ export async function collectGarbage(database: Database, limits: GarbageLimits, 
     database.change(`DELETE FROM delivery WHERE at < ? LIMIT ${SLICE}`, [now - limits.deliveryRecordsLiveMs]),
   );
   await inSlices(() => database.change(`DELETE FROM sieve_memory WHERE expires_at < ? LIMIT ${SLICE}`, [now]));
+  await forgetFinishedSendings(database, now - limits.deliveryRecordsLiveMs);
   const before = now - limits.undeleteWindowMs;
   await emptyDeletedMailboxes(database, before);
   const expunged = await forgetExpunged(database, before);
@@ -39,6 +40,19 @@ export async function collectGarbage(database: Database, limits: GarbageLimits, 
   });
   const contents = await collectContents(database, now - limits.contentGraceMs);
   return { contents, expunged, deliveries };
+}
+
+/** What was sent is remembered as long as a delivery, so that a client that repeats a submission finds it. */
+async function forgetFinishedSendings(database: Database, before: number): Promise<void> {
+  await inSlices(async () => {
+    const rows = await database.rows(`SELECT id FROM outgoing WHERE finished_at < ? LIMIT ${SLICE}`, [before]);
+    for (const [id] of rows as [string][]) {
+      await database.change('DELETE FROM outgoing_recipient WHERE outgoing_id = ?', [id]);
+      await database.change('DELETE FROM outgoing WHERE id = ? AND finished_at < ?', [id, before]);
+    }
+    return { affectedRows: rows.length };
+  });
+  await inSlices(() => database.change(`DELETE FROM sending_count WHERE starts_at < ? LIMIT ${SLICE}`, [before]));
 }
 
 /** History of expunges; the mailbox remembers up to where it is missing (RFC 7162 §3.2.5.2). */
@@ -114,7 +128,7 @@ async function collectContents(database: Database, touchedBefore: number): Promi
     const candidates = await database.rows(
       `SELECT id FROM content c WHERE id > ? AND touched_at < ?
          AND NOT EXISTS (SELECT 1 FROM email e WHERE e.content_id = c.id)
-         AND NOT EXISTS (SELECT 1 FROM outgoing o WHERE o.content_id = c.id)
+         AND NOT EXISTS (SELECT 1 FROM outgoing o WHERE o.content_id = c.id AND o.finished_at IS NULL)
        ORDER BY id LIMIT ${SLICE}`,
       [after, touchedBefore],
     );
@@ -126,7 +140,7 @@ async function collectContents(database: Database, touchedBefore: number): Promi
           touchedBefore,
         ]);
         const [referred] = await transaction.rows(
-          'SELECT 1 FROM email WHERE content_id = ? UNION ALL SELECT 1 FROM outgoing WHERE content_id = ? LIMIT 1',
+          'SELECT 1 FROM email WHERE content_id = ? UNION ALL SELECT 1 FROM outgoing WHERE content_id = ? AND finished_at IS NULL LIMIT 1',
           [id, id],
         );
         if (still === undefined || referred !== undefined) return new Abandon(0);

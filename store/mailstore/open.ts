@@ -12,6 +12,7 @@ import type { Mailstore, MailstoreOptions } from './mailstore.ts';
 import { SqlMaintenance } from './maintenance.ts';
 import { SqlMessages } from './messages.ts';
 import { migrateDatabase } from './migrate.ts';
+import { SqlOutgoing } from './outgoing.ts';
 import { SqlScripts } from './scripts.ts';
 import { SqlSettings } from './settings.ts';
 import { SqlTokens } from './tokens.ts';
@@ -46,6 +47,7 @@ export async function openMailstore(options: MailstoreOptions): Promise<Mailstor
     deliveries: new SqlDeliveries(database, changes, keywords, contents, options.log),
     mailboxes: new SqlMailboxes(database, changes, new MailboxViews(database, changes, keywords)),
     messages: new SqlMessages(database, changes, keywords, contents),
+    outgoing: new SqlOutgoing(database),
     changes,
     maintenance: new SqlMaintenance(database, changes),
     scripts: new SqlScripts(database),

@@ -349,7 +349,7 @@ describe('delivery', () => {
     const content = await store.contents.put(mail('redirected'));
     const one = await delivery(store, account, mail('in'), {
       into: [],
-      outgoing: [{ reversePath: 'a@a.example', recipients: ['c@c.example'], content }],
+      outgoing: [{ reversePath: 'a@a.example', recipients: [{ address: 'c@c.example' }], cause: 'redirect', content }],
     });
     expect(await store.deliveries.deliver([one])).toMatchObject([{ kind: 'delivered', messages: [] }]);
     expect(await store.deliveries.recorded(one.key)).toMatchObject({ outcome: 'delivered' });

@@ -1,4 +1,5 @@
 import { isPositive, type Reply, reply } from '../reply.ts';
+import { authenticate } from './auth.ts';
 import type { HardenedConnection } from './connection.ts';
 import { refusalOf } from './data-refusal.ts';
 import { parseMail, parseRecipient } from './mail-command.ts';
@@ -58,7 +59,7 @@ export const COMMANDS = {
   },
   EXPN: NOT_OFFERED,
   STARTTLS: { stage: 'command', junk: false, run: startTls },
-  AUTH: NOT_OFFERED,
+  AUTH: { stage: 'auth', junk: false, run: authenticate },
   BDAT: { stage: 'data', junk: false, run: chunk },
   ETRN: NOT_OFFERED,
   TURN: NOT_OFFERED,
@@ -84,7 +85,7 @@ function hello(c: HardenedConnection, line: string, verb: 'EHLO' | 'HELO' | 'LHL
   c.heloName = name;
   c.greetedBy = verb;
   const { hostname } = c.server.settings;
-  c.say.lines(250, verb === 'HELO' ? [hostname] : [hostname, ...c.server.keywords(c.secure)]);
+  c.say.lines(250, verb === 'HELO' ? [hostname] : [hostname, ...c.server.keywords(c)]);
   return undefined;
 }
 
@@ -99,6 +100,10 @@ function startTls(c: HardenedConnection, line: string): Reply | undefined {
 
 function mail(c: HardenedConnection, line: string): Reply | Promise<Reply> {
   if (c.greetedBy === undefined) return reply(503, '5.5.1', `Say ${c.server.lmtp ? 'LHLO' : 'EHLO'} first`);
+  // RFC 4954 §6.
+  if (c.server.settings.auth?.required === true && c.user === undefined) {
+    return refuse(c, 'mail', reply(530, '5.7.0', 'Authentication required'));
+  }
   // RFC 5321 §4.1.4: no MAIL within a transaction.
   if (c.transaction !== undefined) return reply(503, '5.5.1', 'A transaction is open already');
   const parsed = parseMail(line, context(c, false));
@@ -169,7 +174,8 @@ function context(c: HardenedConnection, smtpUtf8: boolean) {
   return {
     extended: c.greetedBy !== 'HELO',
     maxMessageBytes: c.server.limits.maxMessageBytes,
-    extraKeywords: c.server.extraKeywords,
+    extraKeywords: c.server.mailParameters,
+    auth: c.server.settings.auth !== undefined,
     smtpUtf8,
   };
 }

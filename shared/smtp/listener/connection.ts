@@ -30,6 +30,10 @@ export class HardenedConnection extends SMTPConnection implements StreamSink {
   readonly intake = new MessageIntake(this);
   readonly say = new ReplyWriter(this);
   heloName: string | undefined;
+  /** Who signed in (RFC 4954). */
+  user: string | undefined;
+  /** Takes the next line, which is no command: the response to a challenge. */
+  continuation: ((response: string) => Reply | Promise<Reply>) | undefined;
   /** HELO, EHLO or LHLO, once said. */
   greetedBy: 'HELO' | 'EHLO' | 'LHLO' | undefined;
   #errors = 0;
@@ -111,6 +115,8 @@ export class HardenedConnection extends SMTPConnection implements StreamSink {
     this.resetTransaction();
     this.heloName = undefined;
     this.greetedBy = undefined;
+    this.user = undefined;
+    this.continuation = undefined;
     super._resetSession();
   }
 
@@ -159,6 +165,11 @@ export class HardenedConnection extends SMTPConnection implements StreamSink {
     }
     const text = decodeLine(line);
     if (text === undefined) return void this.answer(reply(500, '5.5.2', 'Not UTF-8'), 'command', resume);
+    const { continuation } = this;
+    if (continuation !== undefined) {
+      this.continuation = undefined;
+      return void this.#serve('auth', () => continuation(text), resume);
+    }
     const word = /^[A-Za-z]+/.exec(text)?.[0].toUpperCase() ?? '';
     const command = COMMANDS[word as CommandName];
     if (command === undefined || (text.length > word.length && text[word.length] !== ' ')) {

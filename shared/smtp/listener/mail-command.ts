@@ -11,6 +11,8 @@ export interface CommandContext {
   readonly maxMessageBytes: number;
   /** Upper-case keywords beyond the standard ones. */
   readonly extraKeywords: ReadonlySet<string>;
+  /** AUTH is offered, and its parameter of MAIL with it. */
+  readonly auth: boolean;
   /** RCPT: SMTPUTF8 was given at MAIL. */
   readonly smtpUtf8: boolean;
 }
@@ -63,6 +65,11 @@ export function parseMail(
         // RFC 3461 §4.4: at most 100 characters of xtext.
         envid = value === undefined || value.length > 100 ? undefined : decodeXtext(value);
         if (envid === undefined) return badParameter('ENVID');
+        break;
+      case 'AUTH':
+        // RFC 4954 §5: what a client says about somebody else's submission is believed by nobody here.
+        if (!context.auth) return unknownParameter(keyword);
+        if (value === undefined || value.length > 500) return badParameter('AUTH');
         break;
       default:
         if (!context.extraKeywords.has(keyword)) return unknownParameter(keyword);

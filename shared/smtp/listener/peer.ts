@@ -27,13 +27,16 @@ export function sessionOf(connection: HardenedConnection): SmtpSession {
     /** RFC 3848, RFC 6531 §4.3. */
     get withProtocol() {
       const utf8 = connection.smtpUtf8 ? 'UTF8' : '';
-      const s = connection.tls === undefined ? '' : 'S';
+      const s = `${connection.tls === undefined ? '' : 'S'}${connection.user === undefined ? '' : 'A'}`;
       if (connection.server.lmtp) return `${utf8}LMTP${s}`;
       if (connection.greetedBy === 'HELO') return 'SMTP';
       return utf8 === '' ? `ESMTP${s}` : `UTF8SMTP${s}`;
     },
     get tls() {
       return connection.tls;
+    },
+    get user() {
+      return connection.user;
     },
   };
 }

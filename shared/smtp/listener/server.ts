@@ -4,6 +4,7 @@ import { SMTPServer } from 'smtp-server';
 import type { SMTPConnectionOptions } from 'smtp-server/lib/smtp-connection';
 import { MIN_TLS_VERSION } from '../../runtime/tls.ts';
 import { type Reply, reply } from '../reply.ts';
+import { mayAuthenticate } from './auth.ts';
 import { HardenedConnection } from './connection.ts';
 import { PatientClients } from './greeting-wait.ts';
 import { limitsFor } from './limits.ts';
@@ -21,6 +22,8 @@ export class HardenedServer extends SMTPServer {
   readonly lmtp: boolean;
   readonly memory: MemoryBudget;
   readonly extraKeywords: ReadonlySet<string>;
+  /** Parameters of MAIL beyond the standard ones. */
+  readonly mailParameters: ReadonlySet<string>;
   readonly offersStartTls: boolean;
   stopping = false;
   #admitted = 0;
@@ -52,6 +55,8 @@ export class HardenedServer extends SMTPServer {
     this.memory = new MemoryBudget(limits.messageMemoryBytes);
     if (settings.proxies !== undefined && settings.proxies.length > 0) this.#proxies = networkList(settings.proxies);
     this.extraKeywords = new Set((settings.extraMailParameters ?? []).map((keyword) => keyword.toUpperCase()));
+    const ofExtensions = (settings.extensions ?? []).flatMap(({ mailParameters }) => mailParameters);
+    this.mailParameters = new Set([...this.extraKeywords, ...ofExtensions]);
     this.offersStartTls = settings.tls?.mode === 'starttls';
     // Handshakes that fail and sockets that break are the peers' affair.
     this.on('error', (error: Error) => settings.log.debug({ event: 'connection-error', err: error }));
@@ -109,7 +114,8 @@ export class HardenedServer extends SMTPServer {
   }
 
   /** Keywords of the EHLO reply. */
-  keywords(secure: boolean): string[] {
+  keywords(connection: HardenedConnection): string[] {
+    const { auth, extensions = [] } = this.settings;
     return [
       'PIPELINING',
       `SIZE ${this.limits.maxMessageBytes}`,
@@ -118,7 +124,9 @@ export class HardenedServer extends SMTPServer {
       'SMTPUTF8',
       'DSN',
       'ENHANCEDSTATUSCODES',
-      ...(this.offersStartTls && !secure ? ['STARTTLS'] : []),
+      ...(this.offersStartTls && !connection.secure ? ['STARTTLS'] : []),
+      ...(auth !== undefined && mayAuthenticate(connection) ? [`AUTH ${auth.mechanisms.join(' ')}`] : []),
+      ...extensions.map(({ line }) => line()),
       ...this.extraKeywords,
     ];
   }

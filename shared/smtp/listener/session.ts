@@ -37,6 +37,40 @@ export interface SmtpSession {
   /** RFC 3848 “with” keyword: SMTP, ESMTP, ESMTPS, UTF8SMTP …, LMTP, LMTPS. */
   readonly withProtocol: string;
   readonly tls: SessionTls | undefined;
+  /** Who signed in by AUTH: the name that {@link SmtpHandlers.onAuth} granted. */
+  readonly user: string | undefined;
+}
+
+/** What a client gave by AUTH (RFC 4954). The handler checks it, and logs none of it but the name. */
+export type SaslCredentials =
+  | {
+      readonly mechanism: 'PLAIN' | 'LOGIN';
+      /** Whom to act as; `''` is the user. */
+      readonly authorizationId: string;
+      readonly user: string;
+      readonly password: string;
+    }
+  | { readonly mechanism: 'OAUTHBEARER'; readonly authorizationId: string; readonly token: string };
+
+export type AuthAnswer =
+  | { readonly kind: 'granted'; readonly user: string }
+  | { readonly kind: 'refused'; readonly reply: Reply };
+
+/** AUTH of a listener: offered inside TLS alone. */
+export interface ListenerAuth {
+  readonly mechanisms: readonly SaslCredentials['mechanism'][];
+  /** MAIL before AUTH is answered 530 (RFC 4954 §6). */
+  readonly required: boolean;
+  /** Clients that may use it without TLS: on loopback, in a demo. */
+  readonly allowPlaintext?: ((session: SmtpSession) => boolean) | undefined;
+}
+
+/** An extension of SMTP that a service offers beyond those of every listener. */
+export interface ListenerExtension {
+  /** Its line in the reply to EHLO. */
+  readonly line: () => string;
+  /** Parameters of MAIL that come with it. */
+  readonly mailParameters: readonly string[];
 }
 
 /** ESMTP parameters of one MAIL command, checked and decoded. */
@@ -76,6 +110,8 @@ export interface SmtpHandlers {
   onOpen?(session: SmtpSession): void;
   /** Before the greeting. A reply refuses the client (554, or 421) and ends the connection; undefined greets it. */
   onConnect?(session: SmtpSession): Awaitable<Reply | undefined>;
+  /** AUTH, with complete credentials. Needed where {@link ListenerOptions.auth} is given. */
+  onAuth?(session: SmtpSession, credentials: SaslCredentials): Awaitable<AuthAnswer>;
   onMail(session: SmtpSession, reversePath: string, parameters: MailParameters): Awaitable<Reply>;
   /** One RCPT. The transaction so far is in `transaction`: reverse-path, parameters, the recipients accepted. */
   onRecipient(session: SmtpSession, recipient: EnvelopeRecipient, transaction: ReceivedEnvelope): Awaitable<Reply>;
@@ -95,7 +131,7 @@ export interface SmtpHandlers {
   onRefused?(session: SmtpSession, stage: RefusalStage, reply: Reply, cause: string): void;
 }
 
-export type RefusalStage = 'connect' | 'helo' | 'mail' | 'rcpt' | 'data' | 'command';
+export type RefusalStage = 'connect' | 'helo' | 'auth' | 'mail' | 'rcpt' | 'data' | 'command';
 
 /** PEM texts of the listener's certificate, and of the CA whose client certificates are demanded. */
 export interface ListenerTls {
@@ -161,6 +197,8 @@ export interface ListenerOptions {
   readonly limits?: Partial<ListenerLimits> | undefined;
   /** Keywords announced in EHLO/LHLO and accepted as parameters of MAIL, e.g. XDELIVERYID. */
   readonly extraMailParameters?: readonly string[] | undefined;
+  readonly extensions?: readonly ListenerExtension[] | undefined;
+  readonly auth?: ListenerAuth | undefined;
   /** Folder for messages larger than `spillBytes`; everything stays in memory without it. */
   readonly spillFolder?: string | undefined;
   /**

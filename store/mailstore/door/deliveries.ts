@@ -3,6 +3,7 @@ import type { FlagSet } from '../flags.ts';
 import type { QuotaLimits, StoredAccount } from './accounts.ts';
 import type { ArrivedContent } from './contents.ts';
 import type { SpecialUse } from './mailboxes.ts';
+import type { OutgoingMessage } from './outgoing.ts';
 
 export interface Deliveries {
   /**
@@ -83,15 +84,6 @@ export interface DeliveryTarget {
   readonly flags: FlagSet;
   /** What to do when it does not exist: create it, or fall back to INBOX (default). */
   readonly create?: boolean | undefined;
-}
-
-export interface OutgoingMessage {
-  readonly reversePath: string;
-  readonly recipients: readonly string[];
-  readonly content: ArrivedContent;
-  readonly releaseAt?: Date | undefined;
-  /** It goes only if this key is not remembered; and from then on it is. */
-  readonly once?: RememberedKey | undefined;
 }
 
 export type DeliverResult =
