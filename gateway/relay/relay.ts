@@ -61,16 +61,16 @@ export async function startRelay(config: RelayConfig, log: Log, role: RelayRole 
     closings.push(() => stores.close());
     const smartHost = smartHostPool(config);
     if (smartHost !== undefined) closings.push(() => smartHost.close());
-    const refusedLater = {
-      hostname: config.hostname,
-      quarantineAddress: config.content.quarantineAddress,
+    const refusedLater = ({ hostname, content }: RelayConfig) => ({
+      hostname,
+      quarantineAddress: content.quarantineAddress,
       mailLeaves: smartHost !== undefined,
-    };
+    });
     let queue: QueueRunner | undefined;
     if (role !== 'worker') {
       const runner = new QueueRunner(spool, stores, smartHost, log, {
         ...config.spool,
-        refusedLater,
+        refusedLater: refusedLater(config),
         srs: config.outbound?.srs,
       });
       closings.push(() => runner.close());
@@ -126,6 +126,7 @@ export async function startRelay(config: RelayConfig, log: Log, role: RelayRole 
         for (const listener of listeners) {
           listener.update({ tls: identity, handlers: inbound.handlers, limits: listenerLimits(next) });
         }
+        queue?.update(refusedLater(next));
         await stores.replace(routes);
         return FIXED.filter((name) => JSON.stringify(wanted[name]) !== JSON.stringify(config[name]));
       },

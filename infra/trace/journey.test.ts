@@ -151,3 +151,42 @@ test('what is no event is passed over, and a peer’s text does not steer the te
   });
   expect(renderJourney(journey!)).not.toContain('\u001b');
 });
+
+test('what was refused after its 250 is shown with the DSN or the quarantined copy that was made of it, from either end', async () => {
+  const about = { tier: 'relay', from: 'me@o.example', to: ['you@d.example'] };
+  const made = [
+    {
+      ...about,
+      time: at(1),
+      event: 'accepted',
+      deliveryId: A,
+      bytes: 9,
+      tookMs: 1,
+      reply: `250 2.0.0 Ok, queued as ${A}`,
+    },
+    { ...about, time: at(2), event: 'bounced', deliveryId: A, to: 'you@d.example', reply: '550 5.1.1 No such user' },
+    { ...about, time: at(3), event: 'refusal-handled', deliveryId: A, by: 'quarantine', as: B },
+    {
+      ...about,
+      time: at(4),
+      event: 'delivered',
+      deliveryId: B,
+      to: 'admin@d.example',
+      reply: '250 2.1.5 OK',
+      next: 'store',
+    },
+  ];
+  async function* log(): AsyncGenerator<LogLine> {
+    for (const record of made) {
+      const line = parseLogLine(JSON.stringify(record));
+      if (line !== undefined) yield line;
+    }
+  }
+  for (const asked of [A, B]) {
+    const text = (await findJourneys(asked, log)).map(renderJourney).join('\n');
+    expect(text.replace(/\s+/g, ' ')).toMatch(/into the quarantine/);
+    expect(text).toContain(B);
+    expect(text).toContain('to admin@d.example');
+    expect(text).toContain(`250 2.0.0 Ok, queued as`);
+  }
+});

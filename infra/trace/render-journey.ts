@@ -38,6 +38,10 @@ function what(line: LogLine): string {
   add(f.stage, (text) => `at ${text}`);
   if (line.to.length > 0) parts.push(`to ${clean(line.to.join(', '))}`);
   add(f.next, (text) => `by ${text}`);
+  if (line.event === 'refusal-handled') {
+    add(f.by, (text) => (text === 'dsn' ? 'the sender is told' : 'into the quarantine mailbox'));
+    add(f.as, (text) => `as ${text}`);
+  }
   add(f.mailbox, (text) => `in ${text}`);
   add(f.uid, (text) => `UID ${text}`);
   add(f.bytes, (text) => `${text} octets`);

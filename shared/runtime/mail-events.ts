@@ -66,6 +66,8 @@ export function accepted(
     to: readonly string[];
     bytes: number;
     tookMs: number;
+    /** What the peer heard. */
+    reply?: string | undefined;
     policy?: readonly PolicyNote[] | undefined;
     /** `junk` or `quarantine`, when it does not go to the INBOX. */
     placement?: string | undefined;

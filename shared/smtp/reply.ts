@@ -27,3 +27,11 @@ export function isTransient(r: Reply): boolean {
 export function isPositive(r: Reply): boolean {
   return r.code >= 200 && r.code < 300;
 }
+
+/**
+ * RFC 3463 §3.3–§3.5: a transient reply about the mailbox (4.2.z), the mail system (4.3.z) or what it needs from others (4.4.z) is no doing
+ * of the peer's.
+ */
+export function isOurOwnTrouble(r: Reply): boolean {
+  return isTransient(r) && /^4\.[234]\./.test(r.enhanced);
+}

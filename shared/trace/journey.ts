@@ -70,10 +70,12 @@ async function seeds(query: Query, read: () => AsyncIterable<LogLine>): Promise<
   const deliveries = new Set<string>();
   const ofClient = new Set<string>();
   const carried = new Map<string, Set<string>>();
+  const related: [string, string][] = [];
   for await (const line of read()) {
     if (query.kind === 'client' && line.session !== undefined && matches(query, line)) ofClient.add(line.session);
     if (line.deliveryId === undefined) continue;
     if (matches(query, line)) deliveries.add(line.deliveryId);
+    if (typeof line.fields.as === 'string') related.push([line.deliveryId, line.fields.as]);
     if (line.session !== undefined) {
       const ids = carried.get(line.session) ?? new Set();
       carried.set(line.session, ids.add(line.deliveryId));
@@ -81,6 +83,12 @@ async function seeds(query: Query, read: () => AsyncIterable<LogLine>): Promise<
   }
   // A client's address stands where its session was opened: all that the session carried is meant.
   for (const session of ofClient) for (const id of carried.get(session) ?? []) deliveries.add(id);
+  // A DSN or quarantined copy belongs to the message that it was made of, whichever of the two is asked for.
+  const asked = new Set(deliveries);
+  for (const [original, made] of related) {
+    if (asked.has(original)) deliveries.add(made);
+    if (asked.has(made)) deliveries.add(original);
+  }
   const sessions = new Map<string, Set<string>>();
   for (const [session, ids] of carried) {
     const mine = new Set([...ids].filter((id) => deliveries.has(id)));

@@ -100,6 +100,27 @@ describe('refused after acceptance', () => {
     expect(outside).toHaveLength(before);
   });
 
+  it('goes to another quarantine mailbox as soon as the settings name one', async () => {
+    const other = 'user4@domain1.example';
+    const copies = (): string[] =>
+      relay.arrived.flatMap(({ to, content }) => (content.includes('elsewhere now') ? to : []));
+    const { content } = relay.config;
+    await relay.relay.reload({ ...relay.config, content: { ...content, quarantineAddress: other } });
+    expect(await relay.send(message('elsewhere now'), [USER1, USER2])).toMatch(/^250 /);
+    await vi.waitFor(() => expect(copies()).toContain(other), PATIENCE);
+    expect(copies()).not.toContain(QUARANTINE);
+    // The same for what was spooled before the change.
+    relay.atData = () => reply(451, '4.3.2', 'later');
+    expect(await relay.send(message('under way'), [USER2])).toMatch(/^250 /);
+    await relay.relay.reload(relay.config);
+    relay.atData = (address) =>
+      address === USER2 ? reply(552, '5.2.2', 'The mailbox is full') : reply(250, '2.0.0', 'delivered');
+    await vi.waitFor(
+      () => expect(relay.arrived.findLast((one) => one.content.includes('under way'))?.to).toEqual([QUARANTINE]),
+      PATIENCE,
+    );
+  });
+
   it('is held when the quarantine mailbox refuses it too', async () => {
     relay.atData = (address) =>
       address === USER1 ? reply(250, '2.0.0', 'delivered') : reply(552, '5.2.2', 'The mailbox is full');

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { relayConfigSchema } from '@postern/gateway/relay/config.ts';
+import { type RelayConfig, relayConfigSchema } from '@postern/gateway/relay/config.ts';
 import { type Relay, startRelay } from '@postern/gateway/relay/relay.ts';
 import { openLog, silentLog } from '@postern/shared/runtime/log.ts';
 import { connectSmtp } from '@postern/shared/smtp/client.ts';
@@ -34,6 +34,7 @@ export interface Sent {
 
 export interface RelayUnderTest {
   readonly relay: Relay;
+  readonly config: RelayConfig;
   readonly spoolPath: string;
   readonly arrived: Arrived[];
   /** What the store says of each recipient after DATA. */
@@ -121,6 +122,7 @@ export async function startRelayUnderTest(
   const relay = await startRelay(config, openLog({ name: 'relay', level: 'info', file: logFile }));
   const underTest: RelayUnderTest = {
     relay,
+    config,
     spoolPath,
     arrived,
     atData: () => reply(250, '2.0.0', 'delivered'),

@@ -234,6 +234,21 @@ describe('SMTP', () => {
     expect(refusals).toContain('command: error limit');
   });
 
+  it('does not count our own trouble as the client’s errors, up to a bound', async () => {
+    const { listener, refusals } = await start({
+      limits: { maxRecipients: 50, softErrorDelayMs: 5 },
+      with: { onRecipient: () => reply(451, '4.4.3', 'The directory does not answer') },
+    });
+    const peer = await greeted(listener);
+    await peer.say('MAIL FROM:<a@a.test>');
+    peer.type('RCPT TO:<b@b.test>\r\n'.repeat(50));
+    for (let n = 0; n < 50; n++) expect(await peer.reply()).toMatch(/^451 4\.4\.3 /);
+    expect(await peer.say('NOOP')).toMatch(/^250 /);
+    peer.type('RCPT TO:<b@b.test>\r\n'.repeat(30));
+    expect(await peer.rest()).toMatch(/421 4\.7\.0 [^\r]*\r\n$/);
+    expect(refusals).toContain('rcpt: error limit');
+  });
+
   it('takes 100 junk commands and not many more', async () => {
     const { listener } = await start({ limits: { softErrorDelayMs: 0 } });
     const peer = await greeted(listener);

@@ -12,6 +12,9 @@ export interface Scanner {
   readonly port: number;
   /** clamd alone: it listens there as well. */
   readonly socketPath: string;
+  readonly pid: number;
+  /** Ends the process alone. */
+  kill(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -19,9 +22,9 @@ export interface Scanner {
 export const EICAR = `${'X5O!P%@AP[4\\PZX54(P^)7CC)7}$EICAR-'}${'STANDARD-ANTIVIRUS-TEST-FILE!$H+H*'}`;
 
 /** clamd of Debian with a signature database of our own, which knows EICAR alone. */
-export async function startClamd(): Promise<Scanner> {
+export async function startClamd(settingsOfOwn: Readonly<Record<string, string>> = {}): Promise<Scanner> {
   const folder = await mkdtemp(join(tmpdir(), 'pt-clamd-'));
-  const port = await freePort();
+  const port = Number(settingsOfOwn.TCPSocket ?? (await freePort()));
   const socketPath = join(folder, 'clamd.sock');
   await mkdir(join(folder, 'db'));
   const signature = Buffer.from(EICAR, 'latin1').toString('hex');
@@ -35,6 +38,7 @@ export async function startClamd(): Promise<Scanner> {
     TemporaryDirectory: folder,
     Bytecode: 'no',
     ...(process.getuid?.() === 0 ? { User: 'root' } : {}),
+    ...settingsOfOwn,
   };
   const lines = Object.entries(settings).map(([name, value]) => `${name} ${value}\n`);
   await writeFile(join(folder, 'clamd.conf'), lines.join(''));
@@ -84,10 +88,15 @@ const START_DEADLINE_MS = 60_000;
 
 async function listening(child: ChildProcess, folder: string, port: number, socketPath: string): Promise<Scanner> {
   const gone = once(child, 'exit');
-  const stop = async (): Promise<void> => {
+  const kill = async (): Promise<void> => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
     child.kill('SIGTERM');
     await Promise.race([gone, pause(5_000, undefined, { ref: false })]);
-    if (child.exitCode === null) child.kill('SIGKILL');
+    if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
+    await gone;
+  };
+  const stop = async (): Promise<void> => {
+    await kill();
     await rm(folder, { recursive: true, force: true });
   };
   const deadline = Date.now() + START_DEADLINE_MS;
@@ -98,7 +107,7 @@ async function listening(child: ChildProcess, folder: string, port: number, sock
     }
     await pause(50);
   }
-  return { port, socketPath, stop };
+  return { port, socketPath, pid: child.pid ?? 0, kill, stop };
 }
 
 function answers(port: number): Promise<boolean> {

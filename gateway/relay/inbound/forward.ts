@@ -109,8 +109,10 @@ export class Forward {
       const tookMs = Math.round((performance.now() - startedAt) * 10) / 10;
       const bytes = message.content.length;
       const { placement } = judged;
-      events.accepted(this.#log, { ...ids, service: 'smtp', client, from, to, bytes, tookMs, policy, placement });
-      return reply(250, '2.0.0', `Ok, queued as ${id}`);
+      const ok = reply(250, '2.0.0', `Ok, queued as ${id}`);
+      const about = { ...ids, service: 'smtp', client, from, to, bytes, tookMs };
+      events.accepted(this.#log, { ...about, reply: replyLine(ok), policy, placement });
+      return ok;
     }
     const line = replyLine(judged.refusal);
     const cause = judged.notes.find((note) => note.verdict === 'reject' || note.verdict === 'tempfail')?.reason;

@@ -60,7 +60,7 @@ export class QueueRunner {
   readonly #stores: Stores;
   readonly #smartHost: ClientPool | undefined;
   readonly #log: Log;
-  readonly #options: QueueOptions;
+  #options: QueueOptions;
   readonly #waiting = new Map<string, Waiting>();
   readonly #inFlight = new Map<string, Promise<void>>();
   #timer: NodeJS.Timeout | undefined;
@@ -83,6 +83,11 @@ export class QueueRunner {
   /** Messages that wait, those in hand included. */
   get size(): number {
     return this.#waiting.size;
+  }
+
+  /** New settings: what becomes of refusals from now on. */
+  update(refusedLater: RefusedLaterOptions): void {
+    this.#options = { ...this.#options, refusedLater };
   }
 
   /** Takes up what an earlier process left; all of it is due at once. */

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { SMTPConnection, type SMTPConnectionOptions } from 'smtp-server/lib/smtp-connection';
-import { type Reply, reply } from '../reply.ts';
+import { isOurOwnTrouble, isPositive, type Reply, reply } from '../reply.ts';
 import { COMMANDS, type CommandName } from './commands.ts';
 import { decodeLine } from './line-text.ts';
 import { MessageIntake } from './message-intake.ts';
@@ -38,6 +38,7 @@ export class HardenedConnection extends SMTPConnection implements StreamSink {
   greetedBy: 'HELO' | 'EHLO' | 'LHLO' | undefined;
   #errors = 0;
   #junk = 0;
+  #ownTroubles = 0;
   #greeted = false;
   #greetingTimer: NodeJS.Timeout | undefined;
   #deadline: NodeJS.Timeout | undefined;
@@ -233,7 +234,8 @@ export class HardenedConnection extends SMTPConnection implements StreamSink {
   /** Says a reply, counts errors, and goes on. */
   answer(r: Reply, stage: RefusalStage, resume: () => void) {
     if (r.code === 421) return this.#end(r);
-    if (r.code >= 400) this.#errors++;
+    const isError = r.code >= 400 && !this.#forgives(r);
+    if (isError) this.#errors++;
     const { softErrors, hardErrors, softErrorDelayMs } = this.server.limits;
     if (this.#errors >= hardErrors) {
       const last = reply(421, '4.7.0', 'Too many errors');
@@ -241,7 +243,7 @@ export class HardenedConnection extends SMTPConnection implements StreamSink {
       this.say.reply(r);
       return this.#end(last);
     }
-    if (r.code >= 400 && this.#errors > softErrors && softErrorDelayMs > 0) {
+    if (isError && this.#errors > softErrors && softErrorDelayMs > 0) {
       setTimeout(() => {
         this.say.reply(r);
         this.afterReply(resume);
@@ -286,14 +288,20 @@ export class HardenedConnection extends SMTPConnection implements StreamSink {
     this.giveUp(stage, reply(421, '4.4.2', 'Too slow'), 'slower than the minimal rate');
   }
 
+  /** Our own trouble (directory, scanner or store away) is no error of the client's; so many of these are, that it costs a bounded number. */
+  #forgives(r: Reply): boolean {
+    return isOurOwnTrouble(r) && ++this.#ownTroubles <= this.server.limits.maxRecipients;
+  }
+
   /** The message in hand was judged: what was accepted wipes out the errors before it. */
-  judged(accepted: boolean): void {
-    if (!accepted) {
-      this.#errors++;
+  judged(replies: readonly Reply[]): void {
+    if (!replies.some(isPositive)) {
+      if (!replies.every((r) => this.#forgives(r))) this.#errors++;
       return;
     }
     this.#errors = 0;
     this.#junk = 0;
+    this.#ownTroubles = 0;
     this.#restartDeadline();
   }
 

@@ -1,4 +1,4 @@
-import { isPositive, type Reply, reply } from '../reply.ts';
+import { type Reply, reply } from '../reply.ts';
 import type { Framing } from '../strict-data.ts';
 import type { HardenedConnection } from './connection.ts';
 import { refusalOf } from './data-refusal.ts';
@@ -124,7 +124,7 @@ export class MessageIntake {
     }
     connection._handlerPending = false;
     reception.close();
-    connection.judged(replies.some(isPositive));
+    connection.judged(replies);
     say.replies(replies);
     // What was decided about a message is told at once, whatever else was pipelined behind it.
     say.flush();

@@ -2,7 +2,8 @@ import { reply } from '@postern/shared/smtp/reply.ts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { attachmentsOf, decideAttachments, wildcard } from './attachments.ts';
-import { decideClamav, parseClamdAnswer } from './clamav.ts';
+import { decideClamav } from './clamav.ts';
+import { parseClamdAnswer } from './clamd-session.ts';
 import { fileKinds } from './file-kind.ts';
 import { decideRspamd, parseRspamdAnswer } from './rspamd.ts';
 import { contentSettings } from './settings.ts';
@@ -27,9 +28,9 @@ function zip(names: readonly string[], encrypted = false): Buffer {
 
 describe('clamd', () => {
   it.each([
-    ['stream: OK\0', { kind: 'clean' }],
-    ['stream: Win.Test.EICAR_HDB-1 FOUND\0', { kind: 'virus', name: 'Win.Test.EICAR_HDB-1' }],
-    ['INSTREAM size limit exceeded. ERROR\0', { kind: 'unavailable', cause: 'INSTREAM size limit exceeded. ERROR' }],
+    ['1: stream: OK', { kind: 'clean' }],
+    ['27: stream: Win.Test.EICAR_HDB-1 FOUND', { kind: 'virus', name: 'Win.Test.EICAR_HDB-1' }],
+    ['INSTREAM size limit exceeded. ERROR', { kind: 'unavailable', cause: 'INSTREAM size limit exceeded. ERROR' }],
     ['', { kind: 'unavailable', cause: 'no answer' }],
   ])('%j', (line, expected) => {
     expect(parseClamdAnswer(line)).toEqual(expected);

@@ -11,7 +11,8 @@ const REFUSED_BY_POLICY = (domain: string): Reply =>
   );
 // RFC 7372 §3.2: X.7.23, SPF validation failed.
 const SPF_FAILED = reply(550, '5.7.23', 'The domain of the sender does not permit your address');
-const LATER = reply(451, '4.7.1', 'The author of this message could not be verified, please try again later');
+// RFC 3463 §3.5: a name server that cannot be had is X.4.3.
+const LATER = reply(451, '4.4.3', 'The author of this message could not be verified, please try again later');
 
 /** What becomes of a message by DMARC (RFC 9989 §5.3), or by SPF where DMARC has no opinion. */
 export function decideDmarc(found: SenderAuthentication, settings: AuthenticationSettings): Verdict {

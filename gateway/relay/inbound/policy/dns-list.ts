@@ -47,7 +47,7 @@ function listedCodes(answer: DnsAnswer, codes: readonly string[]): string[] {
 
 export function decideBlock(answer: DnsAnswer, settings: DnsListSettings, onUnknown: 'accept' | 'tempfail'): Verdict {
   const { zone } = settings;
-  const tempfail = reply(451, '4.7.1', `Your reputation could not be looked up at ${zone}, please try again later`);
+  const tempfail = reply(451, '4.4.3', `Your reputation could not be looked up at ${zone}, please try again later`);
   if (answer.kind === 'unknown') {
     return onUnknown === 'accept' ? ACCEPT : { kind: 'tempfail', reply: tempfail, reason: answer.cause };
   }

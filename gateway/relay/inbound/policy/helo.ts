@@ -60,7 +60,7 @@ export function decideHeloForm(
 
 export function decideHeloName(answer: DnsAnswer, settings: HeloSettings): Verdict {
   const text = 'The host name that you gave in EHLO is not in the DNS';
-  const tempfail = reply(450, '4.7.1', 'The host name that you gave in EHLO could not be looked up');
+  const tempfail = reply(450, '4.4.3', 'The host name that you gave in EHLO could not be looked up');
   if (answer.kind === 'found') return ACCEPT;
   if (answer.kind === 'unknown') {
     return settings.onUnknown === 'accept' ? ACCEPT : { kind: 'tempfail', reply: tempfail, reason: answer.cause };
