@@ -1,9 +1,8 @@
 import { directorySettings } from '@postern/shared/directory/settings.ts';
-import { legAddress, port, secret } from '@postern/shared/runtime/config.ts';
+import { secret } from '@postern/shared/runtime/config.ts';
 import { tlsIdentity } from '@postern/shared/runtime/tls.ts';
 import { z } from 'zod';
-
-const listener = (defaultPort: number) => z.strictObject({ address: legAddress(), port: port().default(defaultPort) });
+import { listener, manageSieveSettings, pop3Settings } from './client-settings.ts';
 
 /** Everything that can be set in store.yaml. Each setting is declared here once; docs/settings.md is generated from it. */
 export const storeConfigSchema = z.strictObject({
@@ -103,6 +102,8 @@ export const storeConfigSchema = z.strictObject({
       )
       .describe('The same for single accounts, after sign-in: `{ user@example.com: [UIDONLY] }`.'),
   }),
+  pop3: pop3Settings().optional().describe('POP3; off when unset.'),
+  managesieve: manageSieveSettings().optional().describe('ManageSieve; off when unset.'),
   database: z.strictObject({
     url: secret().describe('`mysql://user:password@host:port/name`, or with `?socketPath=…`; best as `{ file: … }`.'),
     connections: z.int().min(2).default(16).describe('Connections of the pool.'),

@@ -15,6 +15,8 @@ import { lmtpTls, startLmtpServer } from './lmtp/server.ts';
 import type { Mailstore } from './mailstore/mailstore.ts';
 import { openMailstore } from './mailstore/mailstore.ts';
 import { startStoreMetrics } from './metrics.ts';
+import { startPop3Server } from './pop3/server.ts';
+import { LoginThrottle } from './sign-in/login-throttle.ts';
 import { superviseWorkers, workerNumber } from './workers.ts';
 
 /** The store's process: `node store/main.ts --config FILE [--check-config]`. The one place where its parts are wired. */
@@ -67,10 +69,16 @@ async function start(config: StoreConfig, log: Log, lifecycle: Lifecycle): Promi
   const lmtp = await startLmtpServer({ config, mailstore, directory, delivery, log });
   lifecycle.add({ name: 'lmtp', close: () => lmtp.close(CLOSE_GRACE_MS) });
 
-  const imap = await startImapServer({ config, mailstore, directory, log });
+  // Who guesses passwords is slowed down in all services together.
+  const throttle = new LoginThrottle();
+  const imap = await startImapServer({ config, mailstore, directory, log, throttle });
   lifecycle.add({ name: 'imap', close: () => imap.close() });
 
-  const metricsServer = await startStoreMetrics(metricsListen(config), metrics, { mailstore, directory, imap }, log);
+  const pop3 = await startPop3Server({ config, mailstore, directory, log, throttle });
+  if (pop3 !== undefined) lifecycle.add({ name: 'pop3', close: () => pop3.close() });
+
+  const observed = { mailstore, directory, imap, pop3 };
+  const metricsServer = await startStoreMetrics(metricsListen(config), metrics, observed, log);
   if (metricsServer !== undefined) lifecycle.add({ name: 'metrics', close: () => metricsServer.close() });
 
   // Several at once would do no harm, only the same work.
@@ -83,13 +91,21 @@ async function start(config: StoreConfig, log: Log, lifecycle: Lifecycle): Promi
     try {
       lmtp.updateTls(lmtpTls(config));
       imap.reloadTls();
+      pop3?.reloadTls();
       log.info({ event: 'certificates-reloaded' });
     } catch (error) {
       log.error({ event: 'certificates-not-reloaded', err: error });
     }
   });
-  const { imap: plain, imaps } = imap.listening;
-  lifecycle.ready({ database, lmtp: lmtp.port, imap: plain?.port, imaps: imaps?.port, metrics: metricsServer?.port });
+  lifecycle.ready({
+    database,
+    lmtp: lmtp.port,
+    imap: imap.listening.imap?.port,
+    imaps: imap.listening.imaps?.port,
+    pop3: pop3?.listening.plain?.port,
+    pop3s: pop3?.listening.tls?.port,
+    metrics: metricsServer?.port,
+  });
 }
 
 /** Each worker tells its own figures, on a port of its own: the configured one, the next one, and so on. */

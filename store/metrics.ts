@@ -2,6 +2,7 @@ import type { Directory } from '@postern/shared/directory/directory.ts';
 import { type AdminRoute, type AdminServer, startAdminServer } from '@postern/shared/runtime/admin-server.ts';
 import type { Log } from '@postern/shared/runtime/log.ts';
 import type { Metrics } from '@postern/shared/runtime/metrics.ts';
+import type { SessionServer } from './connection/session-server.ts';
 import type { ImapServer } from './imap/server.ts';
 import type { Mailstore } from './mailstore/mailstore.ts';
 
@@ -10,6 +11,7 @@ export interface Observed {
   readonly mailstore: Mailstore;
   readonly directory: Directory;
   readonly imap: ImapServer;
+  readonly pop3: SessionServer | undefined;
 }
 
 /**
@@ -19,10 +21,13 @@ export interface Observed {
 export async function startStoreMetrics(
   listen: { readonly address: string; readonly port: number } | undefined,
   metrics: Metrics,
-  { mailstore, directory, imap }: Observed,
+  { mailstore, directory, imap, pop3 }: Observed,
   log: Log,
 ): Promise<AdminServer | undefined> {
   metrics.gauge({ name: 'postern_imap_sessions', help: 'IMAP sessions open now.', read: () => imap.sessions });
+  if (pop3 !== undefined) {
+    metrics.gauge({ name: 'postern_pop3_sessions', help: 'POP3 sessions open now.', read: () => pop3.sessions });
+  }
   metrics.gauge({
     name: 'postern_database_up',
     help: '1 when the database answers, with the tables of this version.',

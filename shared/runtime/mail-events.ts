@@ -148,3 +148,11 @@ export function refusalHandled(
 export function held(log: Log, e: MailIds & { from: string; to: readonly string[]; cause: string }): void {
   write(log, 'warn', 'held', e);
 }
+
+/** A user removed messages by POP3. */
+export function messagesRemoved(
+  log: Log,
+  e: { session: string; service: string; user: string; messages: number },
+): void {
+  write(log, 'info', 'messages-removed', e);
+}

@@ -27,7 +27,7 @@ export interface InputFramer {
   discard(): void;
 }
 
-type FrameOf<Framer extends InputFramer> = NonNullable<ReturnType<Framer['next']>>;
+export type FrameOf<Framer extends InputFramer> = NonNullable<ReturnType<Framer['next']>>;
 
 /**
  * The bytes of one client's session, whatever its protocol: framed input, written output, each with back-pressure. It never
@@ -134,6 +134,18 @@ export class ClientConnection<Framer extends InputFramer, Writer extends PieceWr
     return this.taken(
       () => this.nextFrame(),
       () => timeoutMs,
+      interrupt,
+    );
+  }
+
+  /** The same up to a moment (of `performance.now()`), however slowly bytes come in. */
+  frameBefore(
+    deadlineMs: number,
+    interrupt?: (fire: () => void) => void,
+  ): Promise<FrameOf<Framer> | 'timeout' | 'interrupted'> {
+    return this.taken(
+      () => this.nextFrame(),
+      () => deadlineMs - performance.now(),
       interrupt,
     );
   }

@@ -257,7 +257,16 @@ export class SqlMessages implements Messages {
     }
   }
 
-  async expunge(mailboxId: number, uids?: ArrayLike<number>): Promise<ExpungeResult> {
+  expunge(mailboxId: number, uids?: ArrayLike<number>): Promise<ExpungeResult> {
+    return this.#remove(mailboxId, uids, `(flags & ${DELETED}) <> 0`);
+  }
+
+  remove(mailboxId: number, uids: ArrayLike<number>): Promise<ExpungeResult> {
+    return this.#remove(mailboxId, uids);
+  }
+
+  /** @param which condition that the messages have to meet as well; without it `uids` alone tell */
+  async #remove(mailboxId: number, uids?: ArrayLike<number>, which?: string): Promise<ExpungeResult> {
     const gone: number[] = [];
     const slices: (readonly number[] | 'all')[] = uids === undefined ? ['all'] : slicesOf(uids, SLICE);
     let modSeq = 0;
@@ -266,9 +275,9 @@ export class SqlMessages implements Messages {
       const slice = slices[i] as readonly number[] | 'all';
       const result = await this.#locked<ExpungeResult>([mailboxId], async (scope, mailbox) => {
         const nothing: ExpungeResult = { kind: 'expunged', uids: [], modSeq: mailbox.highestModSeq };
-        if (mailbox.deleted === 0) return new Abandon(nothing);
-        const condition = `uid >= ${from} AND (flags & ${DELETED}) <> 0`;
-        const messages = await readCounted(scope, mailbox.id, slice, condition, SLICE);
+        if (which !== undefined && mailbox.deleted === 0) return new Abandon(nothing);
+        const condition = `uid >= ${from}${which === undefined ? '' : ` AND ${which}`}`;
+        const messages = await readCounted(scope, mailbox.id, slice, condition, slice === 'all' ? SLICE : 0);
         if (messages.length === 0) return new Abandon(nothing);
         await removeMessages(scope, mailbox, messages, 'expunge', '');
         await scope.save();

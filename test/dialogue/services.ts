@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { ListenerLimits } from '@postern/shared/smtp/listener.ts';
 import { startTestListener } from '../smtp/support.ts';
+import { openSocket, startClientService } from '../support/client-service.ts';
 import { type ImapBackends, startImapBackends, startImapStore } from '../support/imap-store.ts';
 import type { DialogueService } from './dialogue.ts';
 
@@ -12,6 +13,7 @@ export const services: Readonly<
   smtp: (settings) => listener('smtp', settings),
   lmtp: (settings) => listener('lmtp', settings),
   imap,
+  pop3,
 };
 
 let imapBackends: Promise<ImapBackends> | undefined;
@@ -28,6 +30,13 @@ async function imap(settings: Readonly<Record<string, unknown>>): Promise<Dialog
     },
     close: () => store.stop(),
   };
+}
+
+/** POP3 on an empty database; settings are those of `pop3`. Connection 9 speaks IMAP with the same store. */
+async function pop3(settings: Readonly<Record<string, unknown>>): Promise<DialogueService> {
+  imapBackends ??= startImapBackends();
+  const { ports, stop } = await startClientService(await imapBackends, { pop3: settings });
+  return { open: (n) => openSocket(n === 9 ? ports.imap : ports.pop3), close: stop };
 }
 
 /** Ends what dialogues share. */

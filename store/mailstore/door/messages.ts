@@ -55,6 +55,8 @@ export interface Messages {
   ): Promise<CopyResult>;
   /** Removes the \Deleted ones; only those among `uids` when given (UID EXPUNGE, RFC 4315). */
   expunge(mailboxId: number, uids?: ArrayLike<number>): Promise<ExpungeResult>;
+  /** Removes these messages whatever their flags (POP3's DELE), kept for undelete as expunged ones are. Many are committed in slices. */
+  remove(mailboxId: number, uids: ArrayLike<number>): Promise<ExpungeResult>;
   /**
    * UIDs expunged or moved away since a mod-sequence, ascending (QRESYNC, RFC 7162 §3.2.5). `forgotten`: the history does
    * not reach back that far, so that only what is there now can tell.

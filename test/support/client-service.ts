@@ -1,0 +1,105 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { cachedDirectory } from '@postern/shared/directory/cached-directory.ts';
+import { openLdapDirectory } from '@postern/shared/directory/ldap-directory.ts';
+import { openLog, silentLog } from '@postern/shared/runtime/log.ts';
+import { type StoreConfig, storeConfigSchema } from '@postern/store/config.ts';
+import type { SessionServer } from '@postern/store/connection/session-server.ts';
+import { startImapServer } from '@postern/store/imap/server.ts';
+import { type Mailstore, openMailstore, type StoredAccount } from '@postern/store/mailstore/mailstore.ts';
+import { startPop3Server } from '@postern/store/pop3/server.ts';
+import { LoginThrottle } from '@postern/store/sign-in/login-throttle.ts';
+import type { ImapBackends } from './imap-store.ts';
+import { NO_QUOTA } from './mailstore.ts';
+
+/** POP3 with IMAP beside it, over one mailstore, in the process of the test. */
+export interface ClientService {
+  readonly mailstore: Mailstore;
+  readonly ports: Readonly<Record<'pop3' | 'pop3s' | 'imap', number>>;
+  /** The account of an address of the sample tree. */
+  account(address: string): Promise<StoredAccount>;
+  /** Puts messages into an INBOX, as they are. */
+  append(address: string, messages: readonly Buffer[]): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const LISTEN = { address: '127.0.0.1', port: 0 };
+
+/** Starts the services on an empty database. */
+export async function startClientService(
+  backends: ImapBackends,
+  settings: { readonly pop3?: object } = {},
+): Promise<ClientService> {
+  const { pki, slapd } = backends;
+  const databaseUrl = await backends.database.createDatabase();
+  const clear = { allowPlaintextLoopback: true };
+  const config: StoreConfig = storeConfigSchema.parse({
+    hostname: 'store.example',
+    tls: pki.store,
+    ca: pki.ca,
+    lmtp: { listen: LISTEN },
+    imap: { listen: LISTEN, ...clear },
+    pop3: { listen: LISTEN, listenTls: LISTEN, ...clear, ...settings.pop3 },
+    database: { url: databaseUrl },
+    directory: {
+      urls: [slapd.url],
+      baseDn: slapd.baseDn,
+      bindDn: slapd.adminDn,
+      bindPassword: slapd.adminPassword,
+      ca: slapd.ca,
+      defaultDomain: 'domain1.example',
+    },
+  });
+  const log = process.env.POSTERN_TEST_LOG === undefined ? silentLog() : openLog({ name: 'test', level: 'debug' });
+  const mailstore = await openMailstore({ url: databaseUrl, connections: 8, log });
+  const directory = cachedDirectory(openLdapDirectory(config.directory, log), config.directory);
+  const parts = { config, mailstore, directory, log, throttle: new LoginThrottle() };
+  const imap = await startImapServer(parts);
+  const pop3 = (await startPop3Server(parts)) as SessionServer;
+  const account = async (address: string): Promise<StoredAccount> => {
+    const answer = await directory.lookUp(address);
+    if (answer.kind !== 'account') throw new Error(`${address}: ${answer.kind}`);
+    const ensured = await mailstore.accounts.ensure(answer.account);
+    if (ensured.kind !== 'ready') throw new Error(ensured.kind);
+    return ensured.account;
+  };
+  return {
+    mailstore,
+    ports: {
+      pop3: pop3.listening.plain?.port ?? 0,
+      pop3s: pop3.listening.tls?.port ?? 0,
+      imap: imap.listening.imap?.port ?? 0,
+    },
+    account,
+    async append(address, messages) {
+      const inbox = await mailstore.mailboxes.find((await account(address)).id, 'INBOX');
+      if (inbox === undefined) throw new Error('no INBOX');
+      for (let from = 0; from < messages.length; from += 500) {
+        const appended = await mailstore.messages.append(
+          inbox.id,
+          await Promise.all(
+            messages.slice(from, from + 500).map(async (message) => ({
+              content: await mailstore.contents.put(message),
+              flags: { system: 0, keywords: [] },
+              internalDate: new Date('2026-02-02T10:00:00Z'),
+            })),
+          ),
+          NO_QUOTA,
+        );
+        if (appended.kind !== 'appended') throw new Error(appended.kind);
+      }
+    },
+    async stop() {
+      await Promise.all([imap.close(), pop3.close()]);
+      await directory.close();
+      await mailstore.close();
+    },
+  };
+}
+
+/** A connection to a port of this machine, open. */
+export async function openSocket(port: number): Promise<ReturnType<typeof connect>> {
+  const socket = connect({ host: '127.0.0.1', port });
+  await once(socket, 'connect');
+  return socket;
+}
