@@ -14,6 +14,8 @@ const SERVICES = [
   { name: 'imaps', address: LEGS.corporate, port: 2993 },
   { name: 'ldap', address: LEGS.corporate, port: 2389 },
   { name: 'database', address: '127.0.0.1', port: 2306 },
+  { name: 'pop3', address: LEGS.corporate, port: 2110 },
+  { name: 'pop3s', address: LEGS.corporate, port: 2995 },
 ] as const;
 
 export type ServiceName = (typeof SERVICES)[number]['name'];

@@ -8,6 +8,8 @@ export interface StackFile {
   readonly lmtp: Endpoint;
   readonly imap: Endpoint;
   readonly imaps: Endpoint;
+  readonly pop3: Endpoint;
+  readonly pop3s: Endpoint;
   readonly ldap: {
     readonly url: string;
     readonly baseDn: string;

@@ -19,6 +19,8 @@ export function summary(layout: Layout, stack: StackFile): string {
       ['LMTP', at('lmtp'), 'corporate', 'gateway to store; TLS, client certificate'],
       ['IMAP', at('imap'), 'corporate', 'STARTTLS, or plain on loopback (demo alone)'],
       ['IMAPS', at('imaps'), 'corporate', 'TLS'],
+      ['POP3', at('pop3'), 'corporate', 'STLS, or plain on loopback (demo alone)'],
+      ['POP3S', at('pop3s'), 'corporate', 'TLS'],
       ['LDAP', at('ldap'), 'corporate', `StartTLS; base ${stack.ldap.baseDn}`],
     ],
   );

@@ -13,7 +13,7 @@ interface Run {
 }
 
 /** Far from the ports of test stacks (test/support/stack.ts). */
-const basePort = 32_100 + (process.pid % 60) * 10;
+const basePort = 29_000 + (process.pid % 60) * 32;
 let state: string;
 beforeEach(() => {
   state = mkdtempSync(join(tmpdir(), 'postern-start-'));

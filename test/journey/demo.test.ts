@@ -10,7 +10,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startTestDatabase } from '../support/mariadb.ts';
 
 const state = mkdtempSync(join(tmpdir(), 'postern-demo-'));
-const basePort = 32_710 - (process.pid % 50) * 10;
+const basePort = 32_710 - (process.pid % 50) * 32;
 const launched: Launch[] = [];
 
 interface Launch {
