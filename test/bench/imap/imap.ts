@@ -113,8 +113,9 @@ async function measure(
   options: ImapOptions,
 ): Promise<TaskResult> {
   const runs = sides.map(() => ({ milliseconds: [] as number[], processorMs: 0, offered: true }));
-  // The first round warms up, and is not counted.
-  for (let round = 0; round <= options.repeats; round += 1) {
+  // The first rounds warm both up, and are not counted: a server runs for weeks.
+  const { warmUps = 1 } = task;
+  for (let round = 0; round < warmUps + options.repeats; round += 1) {
     for (const [i, { side, wire }] of sides.entries()) {
       const run = runs[i];
       if (run === undefined || !run.offered) continue;
@@ -122,7 +123,7 @@ async function measure(
       const before = totalMs(side.programs);
       const milliseconds = await task.run(bench);
       if (milliseconds === NOT_OFFERED) run.offered = false;
-      else if (round > 0) {
+      else if (round >= warmUps) {
         run.milliseconds.push(milliseconds);
         run.processorMs += (totalMs(side.programs) - before) / options.repeats;
       }

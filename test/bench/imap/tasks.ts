@@ -27,6 +27,8 @@ export interface Task {
   readonly name: string;
   /** Our speed over theirs that is wanted, at least; or the most milliseconds. */
   readonly goal: { readonly ratio: number } | { readonly milliseconds: number };
+  /** Rounds that are not counted; one when undefined. */
+  readonly warmUps?: number;
   /** Milliseconds of what is measured. */
   run(bench: Bench): Promise<number | typeof NOT_OFFERED>;
 }
@@ -37,11 +39,15 @@ const STATUS_MAILBOXES = 50;
 const STATUS_TIMES = 5;
 const PORTION = 5_000;
 
+/** Rounds after which a command that only reads is as fast as it gets. */
+const WARM_UPS = 8;
+
 /** A task of one command in the large mailbox. */
 function command(name: string, ratio: number, text: string | ((bench: Bench) => string)): Task {
   return {
     name,
     goal: { ratio },
+    warmUps: WARM_UPS,
     run: ({ wire, ...rest }) => timed(wire, typeof text === 'string' ? text : text({ wire, ...rest })),
   };
 }
@@ -127,7 +133,10 @@ export const TASKS: readonly Task[] = [
   shortCommand('FETCH 1:* (UID FLAGS)', 3, 'FETCH 1:* (UID FLAGS)'),
   command('FETCH 1:* (ENVELOPE BODYSTRUCTURE)', 3, 'FETCH 1:* (ENVELOPE BODYSTRUCTURE)'),
   command('FETCH 1:* three header fields', 1, 'FETCH 1:* (BODY.PEEK[HEADER.FIELDS (FROM SUBJECT DATE)])'),
-  command('FETCH of 1,000 bodies', 1, ({ round }) => `FETCH ${1 + round * 1_000}:${1_000 + round * 1_000} BODY.PEEK[]`),
+  command('FETCH of 1,000 bodies', 1, ({ round, messages }) => {
+    const first = 1 + ((round * 1_000) % messages);
+    return `FETCH ${first}:${first + 999} BODY.PEEK[]`;
+  }),
   {
     name: 'FETCH of 300 single bodies',
     goal: { ratio: 1 },
