@@ -69,7 +69,9 @@ export function awaitMailstore(options: AwaitedMailstoreOptions): AwaitedMailsto
       | 'maintenance'
       | 'scripts'
       | 'settings'
-      | 'tokens',
+      | 'tokens'
+      | 'secondFactors'
+      | 'appPasswords',
   >(
     name: K,
   ): Mailstore[K] =>
@@ -101,6 +103,8 @@ export function awaitMailstore(options: AwaitedMailstoreOptions): AwaitedMailsto
     scripts: section('scripts'),
     settings: section('settings'),
     tokens: section('tokens'),
+    secondFactors: section('secondFactors'),
+    appPasswords: section('appPasswords'),
     check: () => opened?.check() ?? Promise.resolve({ ok: false, cause }),
     collectGarbage: (now) => opened?.collectGarbage(now) ?? Promise.reject(new MailstoreUnavailable(cause)),
     async close() {

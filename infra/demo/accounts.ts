@@ -2,7 +2,7 @@
 export interface DemoAccount {
   readonly address: string;
   readonly password: string;
-  readonly role: 'postmaster' | 'user' | 'suspended' | 'deleted';
+  readonly role: 'administrator' | 'postmaster' | 'user' | 'suspended' | 'deleted';
   /** What is special about it, for the table. */
   readonly note: string;
 }
@@ -13,6 +13,12 @@ export const DEMO_ACCOUNTS: readonly DemoAccount[] = [
   { address: 'user3@domain1.example', password: 'user3', role: 'user', note: '' },
   { address: 'user4@domain2.example', password: 'user4', role: 'user', note: '' },
   { address: 'user5@domain2.example', password: 'user5', role: 'user', note: 'gets the catch-all of domain2.example' },
+  {
+    address: 'siteadmin@domain2.example',
+    password: 'siteadmin',
+    role: 'administrator',
+    note: 'administers the whole site',
+  },
   { address: 'poponly@domain1.example', password: 'poponly', role: 'user', note: 'may use POP3 alone, not IMAP' },
   { address: 'small@domain2.example', password: 'small', role: 'user', note: 'has a quota of 200 kB' },
   { address: 'suspended@domain1.example', password: 'suspended', role: 'suspended', note: 'refused: 550' },

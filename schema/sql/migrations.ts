@@ -5,6 +5,7 @@ import * as settingsAndTokens from './migrations/0003-settings-and-tokens.ts';
 import * as accessControl from './migrations/0004-access-control.ts';
 import * as outgoing from './migrations/0006-outgoing.ts';
 import * as sieve from './migrations/0007-sieve.ts';
+import * as administration from './migrations/0008-administration.ts';
 
 /** Every migration, oldest first. Once released, one is never edited: write the next. */
 const MIGRATIONS: readonly { readonly name: string; readonly migration: Knex.Migration }[] = [
@@ -14,6 +15,7 @@ const MIGRATIONS: readonly { readonly name: string; readonly migration: Knex.Mig
   { name: '0004-access-control', migration: accessControl },
   { name: '0006-outgoing', migration: outgoing },
   { name: '0007-sieve', migration: sieve },
+  { name: '0008-administration', migration: administration },
 ];
 
 /** Hands the migrations to knex: at the store's start and on its command line alike. */

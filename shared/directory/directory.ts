@@ -40,6 +40,8 @@ export interface Account {
   readonly mailHost?: string | undefined;
   /** Forwarding addresses set on the account itself. */
   readonly forwards: readonly string[];
+  /** The main password opens webmail and console alone, together with a code: everything else wants an app password. */
+  readonly secondFactor?: boolean | undefined;
   /** Mail goes to the forwarding addresses alone; the mailbox itself keeps no copy. */
   readonly forwardOnly?: boolean | undefined;
 }
@@ -74,11 +76,23 @@ export interface SignInRequest {
   readonly service: Service;
 }
 
+export type SignInRefusal =
+  | 'bad-credentials'
+  | 'inactive'
+  | 'service-not-allowed'
+  | 'empty-password'
+  | 'app-password-wanted'
+  | 'main-password-wanted';
+
 export type SignInAnswer =
-  | { readonly kind: 'granted'; readonly account: Account }
+  /**
+   * `appPassword`: by the app password of this name. An account with `secondFactor` that signs in to webmail or console is
+   * granted what its password opens: the store asks for the code.
+   */
+  | { readonly kind: 'granted'; readonly account: Account; readonly appPassword?: string | undefined }
   /** The client hears one text for all of these (RFC 5530 AUTHENTICATIONFAILED). */
   | {
       readonly kind: 'refused';
-      readonly why: 'bad-credentials' | 'inactive' | 'service-not-allowed' | 'empty-password';
+      readonly why: SignInRefusal;
     }
   | { readonly kind: 'unknown'; readonly cause: string };

@@ -43,6 +43,12 @@ export class LdapFault extends Error {
   }
 }
 
+/** What the server says of a change (RFC 4511 §4.1.9): code 0 is success. */
+export interface ChangeResult {
+  readonly code: number;
+  readonly message: string;
+}
+
 /** Parts of ldapjs's client that its types leave out. */
 interface ClientInternals {
   _socket: Socket | null;
@@ -182,6 +188,24 @@ export class LdapConnection {
           if (partial) fail(new LdapFault('answered', 'the answer is partial: it refers to another server'));
           else done(entries);
         });
+      });
+    });
+  }
+
+  /**
+   * Runs one operation of ldapjs within the deadline. Fails as {@link LdapFault} when there is no answer; the result code
+   * of the server's answer, success or not, is a value.
+   */
+  change(
+    timeoutMs: number,
+    start: (client: Client, answered: (error: unknown) => void) => void,
+  ): Promise<ChangeResult> {
+    return this.#within<ChangeResult>(timeoutMs, (done, fail) => {
+      start(this.#client, (error) => {
+        if (error === null || error === undefined) return done({ code: 0, message: '' });
+        const code = serverCode(error);
+        if (code === undefined) fail(error);
+        else done({ code, message: (error as Error).message });
       });
     });
   }

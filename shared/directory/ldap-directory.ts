@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Filter } from 'ldapjs';
 import type { Log } from '../runtime/log.ts';
 import { type AddressRules, askFor } from './address-question.ts';
+import { APP_PASSWORD_CLASS, appPasswordDn } from './app-password-entry.ts';
 import type { Directory } from './directory.ts';
 import { type LdapEndpoint, type LdapEntry, LdapFault } from './ldap-connection.ts';
 import { LdapPool } from './ldap-pool.ts';
@@ -9,7 +10,7 @@ import { activeDirectoryPreset } from './presets/active-directory.ts';
 import { courierPreset } from './presets/courier.ts';
 import { dbmailPreset } from './presets/dbmail.ts';
 import { decide } from './presets/decide.ts';
-import { anyOf, comparableDn, equals } from './presets/entry.ts';
+import { all, anyOf, comparableDn, equals } from './presets/entry.ts';
 import { jammPreset } from './presets/jamm.ts';
 import type { AddressQuestion, DirectoryPreset, Reading, Unreadable } from './presets/preset.ts';
 import { qmailLdapPreset } from './presets/qmail-ldap.ts';
@@ -34,8 +35,7 @@ const LOOK_UPS_IN_FLIGHT = 64;
 export function openLdapDirectory(settings: DirectorySettings, log: Log): Directory {
   const preset = choosePreset(settings);
   const { baseDn, defaultDomain, subaddressSeparator } = settings;
-  const ca = readFileSync(settings.ca, 'utf8');
-  const endpoints = settings.urls.map((url) => readEndpoint(url, settings, ca));
+  const endpoints = readEndpoints(settings);
   const common = { endpoints, maxConnections: settings.connections, timeoutMs: settings.timeoutMs, log };
   const bindAs = settings.bindDn === '' ? undefined : { dn: settings.bindDn, password: settings.bindPassword };
   if (bindAs?.password === '') throw new Error(`directory.bindPassword: ${bindAs.dn} needs a password`);
@@ -109,6 +109,12 @@ export function openLdapDirectory(settings: DirectorySettings, log: Log): Direct
   const find = (user: string): Promise<Reading> =>
     ask(askFor(user, exactly) === undefined ? 'nobody@nowhere.invalid' : user, exactly);
 
+  const appPasswordServices = async (dn: string): Promise<readonly string[]> => {
+    const entries = await search(dn, equals('objectClass', APP_PASSWORD_CLASS), ['authorizedService'], 2);
+    if ('unreadable' in entries) throw new LdapFault('answered', entries.unreadable);
+    return entries.flatMap((entry) => all(entry, 'authorizedservice'));
+  };
+
   return {
     lookUp: async (address) => (await ask(address, rules)).answer,
     signIn: (request) =>
@@ -117,6 +123,8 @@ export function openLdapDirectory(settings: DirectorySettings, log: Log): Direct
         binds,
         nobodyDn: preset.nobodyDn(baseDn),
         defaultServices: settings.defaultServices,
+        appPasswordDn: (account, name) => appPasswordDn(settings, account, name),
+        appPasswordServices,
       }),
     async check() {
       const { answer } = await ask('nobody@nowhere.invalid', exactly);
@@ -146,6 +154,12 @@ function choosePreset({ preset, defaultServices, domains }: DirectorySettings): 
 
 function unknown(cause: string): Reading {
   return { answer: { kind: 'unknown', cause } };
+}
+
+/** The servers of the settings, in their order. Throws for a URL without a host. */
+export function readEndpoints(settings: DirectorySettings): LdapEndpoint[] {
+  const ca = readFileSync(settings.ca, 'utf8');
+  return settings.urls.map((url) => readEndpoint(url, settings, ca));
 }
 
 function readEndpoint(url: string, settings: DirectorySettings, ca: string): LdapEndpoint {

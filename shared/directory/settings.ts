@@ -37,9 +37,13 @@ export const directorySettings = () =>
       .string()
       .optional()
       .describe('Base of people with a shell account (posixAccount): each has the address uid@defaultDomain.'),
+    appPasswordsBaseDn: z
+      .string()
+      .optional()
+      .describe('Base of app passwords, where accounts cannot have entries below them; unset, they stand there.'),
     defaultServices: z
       .array(z.string())
-      .default(['imap', 'pop3', 'sieve', 'webmail', 'submission'])
+      .default(['imap', 'pop3', 'sieve', 'webmail', 'submission', 'console'])
       .describe('Services of accounts that list no authorizedService.'),
     subaddressSeparator: z
       .string()

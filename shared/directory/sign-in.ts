@@ -1,4 +1,5 @@
-import type { Account, SignInAnswer, SignInRequest } from './directory.ts';
+import { appPasswordName } from '../sign-in/app-password.ts';
+import type { Account, Service, SignInAnswer, SignInRequest } from './directory.ts';
 import { LdapFault } from './ldap-connection.ts';
 import type { LdapPool } from './ldap-pool.ts';
 import type { Reading } from './presets/preset.ts';
@@ -10,6 +11,9 @@ const WRONG_PASSWORD: ReadonlySet<number> = new Set([
   32, // noSuchObject, of servers that tell it
 ]);
 
+/** Where the main password works beside a second factor, and app passwords do not: docs/sign-in.md. */
+const ASKS_FOR_FACTOR: ReadonlySet<Service> = new Set(['webmail', 'console']);
+
 /** What a sign-in needs to know and to do. */
 export interface SignInParts {
   /** Finds the account of an address, exactly: no alias, no tag, no catch-all. */
@@ -19,32 +23,52 @@ export interface SignInParts {
   /** A DN at which nothing stands. */
   readonly nobodyDn: string;
   readonly defaultServices: readonly string[];
+  /** DN of an account's app password. */
+  readonly appPasswordDn: (account: Account, name: string) => string;
+  /** Services that the entry of an app password lists; throws {@link LdapFault} when it cannot be read. */
+  readonly appPasswordServices: (dn: string) => Promise<readonly string[]>;
 }
 
 /**
- * Checks a password by binding as the user. Every refusal but that of an empty password costs one search and one bind,
- * so that the time tells nothing; what the account may do is judged only after its password was right.
+ * Checks a password by binding as the user, or as the app password that it names. Every refusal but that of an empty
+ * password costs one search and one bind, so that the time tells nothing; what the account may do is judged only after
+ * its password was right.
  */
 export async function signIn(request: SignInRequest, parts: SignInParts): Promise<SignInAnswer> {
   // RFC 4513 §5.1.2: without a password a simple bind is anonymous, and would succeed.
   if (request.password === '') return { kind: 'refused', why: 'empty-password' };
   const { answer, account } = await parts.find(request.user);
   if (answer.kind === 'unknown') return answer;
-  let code: number;
+  const appPassword = appPasswordName(request.password);
+  const dn = dnToBind(account, appPassword, parts);
   try {
-    const dn = account?.dn ?? parts.nobodyDn;
-    code = await parts.binds.use((connection, timeoutMs) => connection.bind(dn, request.password, timeoutMs));
+    const code = await parts.binds.use((connection, timeoutMs) => connection.bind(dn, request.password, timeoutMs));
+    if (account === undefined || WRONG_PASSWORD.has(code)) return { kind: 'refused', why: 'bad-credentials' };
+    if (code !== 0) return { kind: 'unknown', cause: `the bind as ${dn} ended with result code ${code}` };
+    if (answer.kind !== 'account') return { kind: 'refused', why: 'inactive' };
+    if (!mayUse(account.services ?? parts.defaultServices, request.service)) {
+      return { kind: 'refused', why: 'service-not-allowed' };
+    }
+    const asksForFactor = ASKS_FOR_FACTOR.has(request.service);
+    if (appPassword === undefined) {
+      const wanted = account.secondFactor === true && !asksForFactor;
+      return wanted ? { kind: 'refused', why: 'app-password-wanted' } : { kind: 'granted', account };
+    }
+    if (asksForFactor) return { kind: 'refused', why: 'main-password-wanted' };
+    const services = await parts.appPasswordServices(dn);
+    if (!mayUse(services, request.service)) return { kind: 'refused', why: 'service-not-allowed' };
+    return { kind: 'granted', account, appPassword };
   } catch (error) {
     if (error instanceof LdapFault) return { kind: 'unknown', cause: error.message };
     throw error;
   }
-  if (account === undefined || WRONG_PASSWORD.has(code)) return { kind: 'refused', why: 'bad-credentials' };
-  if (code !== 0) return { kind: 'unknown', cause: `the bind as ${account.dn} ended with result code ${code}` };
-  if (answer.kind !== 'account') return { kind: 'refused', why: 'inactive' };
-  if (!mayUse(account, request.service, parts.defaultServices)) return { kind: 'refused', why: 'service-not-allowed' };
-  return { kind: 'granted', account };
 }
 
-function mayUse(account: Account, service: string, defaultServices: readonly string[]): boolean {
-  return (account.services ?? defaultServices).some((allowed) => allowed.toLowerCase() === service);
+function dnToBind(account: Account | undefined, appPassword: string | undefined, parts: SignInParts): string {
+  if (account === undefined) return parts.nobodyDn;
+  return appPassword === undefined ? account.dn : parts.appPasswordDn(account, appPassword);
+}
+
+function mayUse(services: readonly string[], service: string): boolean {
+  return services.some((allowed) => allowed.toLowerCase() === service);
 }

@@ -11,6 +11,14 @@ export interface PlainCredentials {
  * not two NULs, parts above 255 octets. An empty password is kept, for the directory to refuse.
  */
 export function parsePlain(base64: string): PlainCredentials | undefined {
+  const parts = readPlainParts(base64);
+  const [authorizationId, user, password] = parts ?? [];
+  if (parts?.length !== 3 || authorizationId === undefined || user === undefined || user === '') return undefined;
+  return password === undefined ? undefined : { authorizationId, user, password };
+}
+
+/** What stands between the NULs, each part of 255 octets at most; undefined for what is not base64 of UTF-8. */
+export function readPlainParts(base64: string): string[] | undefined {
   if (!/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(base64)) return undefined;
   let text: string;
   try {
@@ -19,9 +27,5 @@ export function parsePlain(base64: string): PlainCredentials | undefined {
     return undefined;
   }
   const parts = text.split('\0');
-  const [authorizationId, user, password] = parts;
-  if (parts.length !== 3 || authorizationId === undefined || user === undefined || password === undefined)
-    return undefined;
-  if (user === '' || parts.some((part) => Buffer.byteLength(part) > 255)) return undefined;
-  return { authorizationId, user, password };
+  return parts.some((part) => Buffer.byteLength(part) > 255) ? undefined : parts;
 }

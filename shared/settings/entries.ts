@@ -1,6 +1,8 @@
+import { appPassword } from './app-password.ts';
 import { privateComment, sharedComment } from './comment.ts';
 import type { SettingEntry } from './entry.ts';
 import { preferences } from './preferences.ts';
+import { secondFactor } from './second-factor.ts';
 import { sieveActive, sieveError, sieveScript } from './sieve.ts';
 import { specialUse } from './special-use.ts';
 import { outboxSends, submission } from './submission.ts';
@@ -20,6 +22,8 @@ export const SETTING_ENTRIES: readonly SettingEntry[] = [
   vacation,
   submission,
   outboxSends,
+  secondFactor,
+  appPassword,
 ];
 
 /** The entry that a name belongs to, for the account (`server`) or a mailbox; undefined when there is none. */

@@ -1,3 +1,4 @@
+import { FACTOR_MECHANISM } from '@postern/shared/sasl/factor.ts';
 import type { StoreConfig } from '../config.ts';
 
 /** Extensions offered in every state, and after sign-in alone; each with its RFC, in the order of the response. */
@@ -76,7 +77,7 @@ export function capabilities(config: StoreConfig['imap'], state: CapabilityState
     if (!state.encrypted && state.tlsAvailable) list.push('STARTTLS');
     // RFC 9051 §6.2.1: LOGINDISABLED where a password would cross the network in clear.
     list.push(state.passwordsAllowed ? 'AUTH=PLAIN' : 'LOGINDISABLED');
-    if (state.trustedPeer) list.push('AUTH=OAUTHBEARER');
+    if (state.trustedPeer) list.push('AUTH=OAUTHBEARER', `AUTH=${FACTOR_MECHANISM}`);
   }
   // RFC 7888 §5: never both.
   if (!capabilityOn(config, 'LITERAL+', state.account)) list.push('LITERAL-');

@@ -1,3 +1,4 @@
+import { openCredentialWriter } from '@postern/shared/directory/credential-writer.ts';
 import type { Directory } from '@postern/shared/directory/directory.ts';
 import type { Log } from '@postern/shared/runtime/log.ts';
 import type { StoreConfig } from '../config.ts';
@@ -41,6 +42,7 @@ export async function startImapServer(options: ImapServerOptions): Promise<ImapS
   const { imap } = config;
   const tls = new ServerTls(config.tls, config.ca);
   const tokens = new TokenSessions(mailstore, directory, log, imap.tokenRecheckMs);
+  const credentialWriter = openCredentialWriter(config.directory, log);
   const services: SessionServices = {
     config: imap,
     quota: config.quota,
@@ -50,6 +52,7 @@ export async function startImapServer(options: ImapServerOptions): Promise<ImapS
     throttle: options.throttle ?? new LoginThrottle(),
     trusted: new TrustedClients(imap.trustedPeers, imap.trustedAddresses),
     tokens,
+    credentialWriter,
     literals: new LiteralBudget(imap.literalMemoryBytes),
     accountSessions: new AccountSessions(imap.maxSessionsPerAccount),
   };
@@ -77,6 +80,7 @@ export async function startImapServer(options: ImapServerOptions): Promise<ImapS
     async close() {
       await server.close();
       await tokens.close();
+      credentialWriter.close();
     },
   };
 }

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { SecureContext } from 'node:tls';
+import type { CredentialWriter } from '@postern/shared/directory/credential-writer.ts';
 import type { Account, Directory } from '@postern/shared/directory/directory.ts';
 import type { Log } from '@postern/shared/runtime/log.ts';
 import type { TokenScope } from '@postern/shared/settings/token.ts';
@@ -61,6 +62,7 @@ export interface SessionServices {
   readonly throttle: LoginThrottle;
   readonly trusted: TrustedClients;
   readonly tokens: TokenSessions;
+  readonly credentialWriter: CredentialWriter;
   readonly literals: LiteralBudget;
   readonly accountSessions: AccountSessions;
 }

@@ -10,6 +10,7 @@ import type { Messages } from './door/messages.ts';
 import type { Outgoing } from './door/outgoing.ts';
 import type { Scripts } from './door/scripts.ts';
 import type { Settings } from './door/settings.ts';
+import type { AppPasswords, SecondFactors } from './door/sign-in-records.ts';
 import type { Tokens } from './door/tokens.ts';
 
 /**
@@ -31,6 +32,8 @@ export interface Mailstore {
   readonly scripts: Scripts;
   readonly settings: Settings;
   readonly tokens: Tokens;
+  readonly secondFactors: SecondFactors;
+  readonly appPasswords: AppPasswords;
   /** Whether the database answers, and with the tables that this program needs. Never rejects. */
   check(): Promise<{ readonly ok: true } | { readonly ok: false; readonly cause: string }>;
   /** Removes what nothing refers to, and history past its time. Safe at any time, on any node. */
@@ -71,6 +74,7 @@ export type * from './door/messages.ts';
 export type * from './door/outgoing.ts';
 export type * from './door/scripts.ts';
 export type * from './door/settings.ts';
+export type * from './door/sign-in-records.ts';
 export type * from './door/tokens.ts';
 export { openMailstore } from './open.ts';
 export type { MailboxColumns, SelectedMailbox } from './selected-mailbox.ts';

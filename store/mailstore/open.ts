@@ -15,6 +15,7 @@ import { migrateDatabase } from './migrate.ts';
 import { SqlOutgoing } from './outgoing.ts';
 import { SqlScripts } from './scripts.ts';
 import { SqlSettings } from './settings.ts';
+import { SqlAppPasswords, SqlSecondFactors } from './sign-in-records.ts';
 import { SqlTokens } from './tokens.ts';
 
 const HOUR_MS = 3_600_000;
@@ -53,6 +54,8 @@ export async function openMailstore(options: MailstoreOptions): Promise<Mailstor
     scripts: new SqlScripts(database),
     settings: new SqlSettings(database),
     tokens: new SqlTokens(database),
+    secondFactors: new SqlSecondFactors(database),
+    appPasswords: new SqlAppPasswords(database),
     async check() {
       try {
         await checkTables(database);

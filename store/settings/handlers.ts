@@ -1,9 +1,13 @@
+import { appPassword as appPasswordEntry } from '@postern/shared/settings/app-password.ts';
 import type { SettingEntry } from '@postern/shared/settings/entry.ts';
+import { secondFactor as secondFactorEntry } from '@postern/shared/settings/second-factor.ts';
 import { sieveActive as sieveActiveEntry, sieveScript as sieveScriptEntry } from '@postern/shared/settings/sieve.ts';
 import { specialUse as specialUseEntry } from '@postern/shared/settings/special-use.ts';
 import { token as tokenEntry } from '@postern/shared/settings/token.ts';
 import { vacation as vacationEntry } from '@postern/shared/settings/vacation.ts';
+import { appPassword } from './app-password.ts';
 import { kept } from './kept.ts';
+import { secondFactor } from './second-factor.ts';
 import type { SettingHandler } from './setting.ts';
 import { sieveActive, sieveScript } from './sieve.ts';
 import { specialUse } from './special-use.ts';
@@ -16,6 +20,8 @@ const HANDLERS: ReadonlyMap<SettingEntry, SettingHandler> = new Map([
   [sieveScriptEntry, sieveScript],
   [sieveActiveEntry, sieveActive],
   [vacationEntry, vacation],
+  [secondFactorEntry, secondFactor],
+  [appPasswordEntry, appPassword],
 ]);
 
 /** What an entry does; those without a file of their own are kept as they are. */

@@ -1,5 +1,7 @@
 import type { SettingEntry } from '@postern/shared/settings/entry.ts';
+import type { FreshProof } from '@postern/shared/settings/second-factor.ts';
 import type { MailboxInfo, Mailstore } from '../mailstore/mailstore.ts';
+import type { CredentialOwner, CredentialParts } from '../sign-in/credentials.ts';
 
 /** Whose setting, and of which mailbox (undefined: of the account). */
 export interface SettingPlace {
@@ -8,6 +10,14 @@ export interface SettingPlace {
   readonly mailbox: MailboxInfo | undefined;
   /** Name of the verified certificate at the other end, of a trusted host. */
   readonly certificateName: string | undefined;
+  /** Who signed in, and what it takes to change how they sign in. */
+  readonly credentials: CredentialDesk;
+}
+
+/** Judges a password and code anew, and changes factors and app passwords (docs/sign-in.md). */
+export interface CredentialDesk extends CredentialParts, CredentialOwner {
+  /** The service is webmail's: the main password, with the code where there is a factor. Slowed down after failures. */
+  prove(proof: FreshProof): Promise<'granted' | 'refused' | 'unavailable'>;
 }
 
 export type SettingOutcome = 'done' | { readonly kind: 'refused'; readonly code?: string; readonly why: string };

@@ -15,6 +15,8 @@ export interface PasswordAttempt {
   readonly trustedHost: boolean;
   readonly user: string;
   readonly password: string;
+  /** Code of the second factor, as typed: webmail and console alone ask for one. */
+  readonly code?: string | undefined;
   /** Whether the client left while it had to wait: the directory is not asked then. */
   readonly gone: () => boolean;
 }
@@ -50,17 +52,25 @@ export async function signInByPassword(parts: PasswordSignInParts, attempt: Pass
     signInRefused(log, { ...event, why: `unavailable: ${answer.cause}` });
     return { kind: 'unavailable' };
   }
-  if (answer.kind === 'refused') {
+  const refuse = (why: string): PasswordAnswer => {
     throttle.failed(keys);
-    signInRefused(log, { ...event, why: answer.why });
+    signInRefused(log, { ...event, why });
     return { kind: 'refused' };
-  }
-  throttle.succeeded(accountKey);
+  };
+  if (answer.kind === 'refused') return refuse(answer.why);
   const ensured = await mailstore.accounts.ensure(answer.account);
   if (ensured.kind === 'address-taken') {
     // Invariant 4: another entry owned this address before; an administrator decides.
     signInRefused(log, { ...event, why: `address taken by ${ensured.byUuid}` });
     return { kind: 'unavailable' };
   }
-  return { kind: 'granted', account: ensured.account, entry: answer.account };
+  const { account } = ensured;
+  // Elsewhere the directory's answer has refused the main password of who has a second factor (docs/sign-in.md).
+  if (answer.account.secondFactor === true && answer.appPassword === undefined) {
+    const right = await mailstore.secondFactors.useCode(account.id, attempt.code ?? '', Date.now());
+    if (!right) return refuse(attempt.code === undefined || attempt.code === '' ? 'no code' : 'wrong code');
+  }
+  throttle.succeeded(accountKey);
+  if (answer.appPassword !== undefined) await mailstore.appPasswords.used(account.id, answer.appPassword);
+  return { kind: 'granted', account, entry: answer.account };
 }

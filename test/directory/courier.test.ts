@@ -25,7 +25,11 @@ describe('the courier preset on slapd', () => {
       'user2@domain1.example',
       {
         kind: 'account',
-        account: { quotaBytes: 1_000_000, quotaMessages: 100, services: ['pop3', 'sieve', 'webmail', 'submission'] },
+        account: {
+          quotaBytes: 1_000_000,
+          quotaMessages: 100,
+          services: ['pop3', 'sieve', 'webmail', 'submission', 'console'],
+        },
       },
     ],
     ['nobody@domain1.example', { kind: 'refused', why: 'no-such-user' }],

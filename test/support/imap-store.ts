@@ -65,8 +65,8 @@ export async function startImapStore(imap: object = {}, given?: ImapBackends): P
     directory: {
       urls: [slapd.url],
       baseDn: slapd.baseDn,
-      bindDn: slapd.adminDn,
-      bindPassword: slapd.adminPassword,
+      bindDn: `cn=store,${slapd.suffix}`,
+      bindPassword: 'store',
       ca: slapd.ca,
       defaultDomain: 'domain1.example',
     },

@@ -21,7 +21,7 @@ export interface ParsedFilter {
 export function matches(filter: ParsedFilter, entry: TreeEntry, mayRead: (attribute: string) => boolean): boolean {
   const some = (test: (value: string) => boolean): boolean => {
     const name = filter.attribute?.toLowerCase() ?? '';
-    return mayRead(name) && (entry.attributes.get(name) ?? []).some((value) => test(value.toLowerCase()));
+    return (entry.attributes.get(name) ?? []).some((value) => test(value.toLowerCase())) && mayRead(name);
   };
   const wanted = filter.value?.toLowerCase() ?? '';
   switch (filter.type) {

@@ -26,7 +26,11 @@ export interface DirectoryParts {
   /** Base below which domains stand, for the access rules. */
   readonly hostingDn: string;
   readonly suffix: string;
+  /** Rules as they apply to somebody, by DN; they ask the tree anew each time. */
+  readonly accesses: Map<string | undefined, Access>;
 }
+
+const MAX_ACCESSES = 100;
 
 const SCOPES: Readonly<Record<number, Scope>> = { 0: 'base', 1: 'one', 2: 'sub' };
 const PAGED_RESULTS = '1.2.840.113556.1.4.319';
@@ -40,6 +44,8 @@ const MANDATORY: Readonly<Record<string, readonly string[]>> = {
   jammmailaccount: ['mail', 'accountactive'],
   jammmailalias: ['mail', 'maildrop', 'accountactive'],
   jammpostmaster: ['cn', 'roleoccupant'],
+  applicationprocess: ['cn'],
+  simplesecurityobject: ['userpassword'],
 };
 
 /** How an operation ends: the result code, and a message for people. */
@@ -57,7 +63,13 @@ export function boundAs(request: LdapRequest): string | undefined {
 }
 
 function access(request: LdapRequest, parts: DirectoryParts): Access {
-  return accessOf(boundAs(request), parts.adminDn, parts.hostingDn, parts.tree);
+  const user = boundAs(request);
+  const known = parts.accesses.get(user);
+  if (known !== undefined) return known;
+  const made = accessOf(user, parts.adminDn, parts.hostingDn, parts.tree);
+  if (parts.accesses.size >= MAX_ACCESSES) parts.accesses.clear();
+  parts.accesses.set(user, made);
+  return made;
 }
 
 /** RFC 4513 §5.1: a simple bind; refused in plain text, and without a password. */
@@ -85,7 +97,9 @@ export function search(request: SearchRequest, response: LdapResponse, parts: Di
   const candidates = parts.tree.inScope(base, scope);
   if (candidates === undefined) return result(RESULT.noSuchObject);
   const { mayRead } = access(request, parts);
-  const found = candidates.filter((entry) => matches(request.filter, entry, mayRead));
+  const found = candidates.filter(
+    (entry) => matches(request.filter, entry, (attribute) => mayRead(entry, attribute)) && mayRead(entry, 'entry'),
+  );
   const page = request.controls.find((control) => control.type === PAGED_RESULTS)?.value;
   const start = page === undefined ? 0 : Number.parseInt(page.cookie.toString('latin1') || '0', 10);
   const pageEnd = page === undefined || page.size === 0 ? found.length : start + page.size;
@@ -95,7 +109,10 @@ export function search(request: SearchRequest, response: LdapResponse, parts: Di
   // The choice of attributes is made here: ldapjs would compare names with regard to case.
   response.attributes = [];
   for (const entry of found.slice(start, stop)) {
-    response.send({ dn: entry.dn, attributes: visible(entry, wanted, mayRead, request.typesOnly) }, true);
+    response.send(
+      { dn: entry.dn, attributes: visible(entry, wanted, (name) => mayRead(entry, name), request.typesOnly) },
+      true,
+    );
   }
   if (page !== undefined) {
     const cookie = Buffer.from(stop < found.length ? String(stop) : '', 'latin1');
@@ -166,7 +183,7 @@ export function modify(request: ModifyRequest, parts: DirectoryParts): Result {
   const draft: TreeEntry = { dn: entry.dn, names: new Map(entry.names), attributes: new Map(entry.attributes) };
   for (const { operation, modification } of request.changes) {
     const name = modification.type;
-    if (OPERATIONAL.has(name.toLowerCase()) || !mayWrite(entry, name)) {
+    if (OPERATIONAL.has(name.toLowerCase()) || !mayWrite(entry, name, modification.values)) {
       return result(RESULT.insufficientAccessRights);
     }
     const failure = change(draft, operation, name, stored(name, modification.values));

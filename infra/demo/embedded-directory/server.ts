@@ -52,7 +52,7 @@ type Operation<R> = (request: R, response: LdapResponse) => operations.Result;
 export async function startEmbeddedDirectory(options: EmbeddedDirectoryOptions, log: Log): Promise<EmbeddedDirectory> {
   const { suffix } = options;
   const tree = Tree.open(options.data);
-  const parts = { tree, suffix, adminDn: `cn=admin,${suffix}`, hostingDn: `o=hosting,${suffix}` };
+  const parts = { tree, suffix, adminDn: `cn=admin,${suffix}`, hostingDn: `o=hosting,${suffix}`, accesses: new Map() };
   const context = createSecureContext({ ...options.tls, minVersion: MIN_TLS_VERSION });
   const sockets = new Set<Socket>();
   const router = (connection: Socket): void => {

@@ -14,6 +14,7 @@ export const COMMON_ATTRIBUTES = [
   'forwardTo',
   'forwardOnly',
   'aliasOfDomain',
+  'secondFactor',
 ] as const;
 
 export interface AccountReading {
@@ -45,6 +46,7 @@ export function readAccount(entry: LdapEntry, reading: AccountReading): AccountF
     ...(reading.quota ?? readQuota(first(entry, 'quota'))),
     mailHost: first(entry, 'mailhost') ?? reading.mailHost,
     forwards,
+    ...(truth(entry, 'secondfactor') === true ? { secondFactor: true } : {}),
     // Without a target a mailbox that keeps nothing would lose mail.
     ...(forwardOnly && forwards.length > 0 ? { forwardOnly } : {}),
   };

@@ -26,10 +26,14 @@ export const jammPreset: DirectoryPreset = {
   },
 
   read(entries, question): AddressFacts {
-    const domains = entries.filter((e) => isA(e, 'JammVirtualDomain') && has(e, 'jvd', question.domain));
+    // One that stands below another domain was put there by that one's postmasters.
+    const domains = entries.filter(
+      (e) => isA(e, 'JammVirtualDomain') && has(e, 'jvd', question.domain) && !hasAncestor(e.dn, 'jvd'),
+    );
     const [domain] = domains;
     if (domain === undefined) return { domain: 'not-hosted', accounts: () => [], aliases: () => [], catchAll: [] };
-    const below = entries.filter((e) => isBelow(e.dn, domain.dn));
+    // What stands below an account (its app passwords) is nobody's account or alias, whatever it says.
+    const below = entries.filter((e) => isBelow(e.dn, domain.dn) && !hasAncestor(e.dn, 'mail'));
     const accounts = below.filter((e) => isA(e, 'JammMailAccount'));
     const aliases = below.filter((e) => isA(e, 'JammMailAlias'));
     const ofSite = entries.filter((e) => isA(e, 'JammMailAlias') && !hasAncestor(e.dn, 'jvd'));

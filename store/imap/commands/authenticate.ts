@@ -1,5 +1,6 @@
+import { FACTOR_MECHANISM, parseFactor } from '@postern/shared/sasl/factor.ts';
 import { INVALID_TOKEN, parseOauthBearer } from '@postern/shared/sasl/oauthbearer.ts';
-import { parsePlain } from '@postern/shared/sasl/plain.ts';
+import { type PlainCredentials, parsePlain } from '@postern/shared/sasl/plain.ts';
 import type { ArgumentReader } from '../codec/lexer.ts';
 import { bad, type Completion, no } from '../completion.ts';
 import { Goodbye } from '../goodbye.ts';
@@ -7,7 +8,7 @@ import type { Session } from '../session.ts';
 import { signIn, signInByToken } from '../sign-in.ts';
 import { type Command, NOT_SIGNED_IN } from './command.ts';
 
-/** RFC 9051 §6.2.2, with the initial response of RFC 4959: PLAIN (RFC 4616) and OAUTHBEARER (RFC 7628). */
+/** RFC 9051 §6.2.2, with the initial response of RFC 4959: PLAIN (RFC 4616), OAUTHBEARER (RFC 7628), and that of webmail hosts. */
 export const authenticate: Command<{ readonly mechanism: string; readonly initial: string | undefined }> = {
   name: 'AUTHENTICATE',
   states: NOT_SIGNED_IN,
@@ -23,19 +24,31 @@ export const authenticate: Command<{ readonly mechanism: string; readonly initia
   },
   async act(session, { mechanism, initial }) {
     const bearer = mechanism === 'OAUTHBEARER' && session.offers('AUTH=OAUTHBEARER');
-    if (mechanism !== 'PLAIN' && !bearer) return no('CANNOT', 'No such authentication mechanism');
+    const factor = mechanism === FACTOR_MECHANISM && session.trustedPeer !== undefined;
+    if (mechanism !== 'PLAIN' && !bearer && !factor) return no('CANNOT', 'No such authentication mechanism');
     if (!session.passwordsAllowed) return no('PRIVACYREQUIRED', 'Begin TLS first');
     const response = initial ?? (await ask(session, ''));
     if (typeof response !== 'string') return response;
     if (bearer) return authenticateByToken(session, response);
+    if (factor) return authenticateWithCode(session, response);
     const credentials = parsePlain(response);
     if (credentials === undefined) return bad('Not a PLAIN response');
-    const { authorizationId, user, password } = credentials;
-    // Acting as another one is not offered: it is refused like a wrong password.
-    const asOther = authorizationId !== '' && authorizationId.toLowerCase() !== user.toLowerCase();
-    return signIn(session, user, asOther ? '' : password);
+    return signIn(session, credentials.user, ownPassword(credentials));
   },
 };
+
+/** Acting as another one is not offered: it is refused like a wrong password. */
+function ownPassword({ authorizationId, user, password }: PlainCredentials): string {
+  return authorizationId !== '' && authorizationId.toLowerCase() !== user.toLowerCase() ? '' : password;
+}
+
+/** One exchange for password and code, so that nobody learns which of them was wrong. */
+async function authenticateWithCode(session: Session, response: string): Promise<Completion> {
+  const credentials = parseFactor(response);
+  if (credentials === undefined) return bad(`Not a response of ${FACTOR_MECHANISM}`);
+  const way = { service: 'webmail', code: credentials.code } as const;
+  return signIn(session, credentials.user, ownPassword(credentials), way);
+}
 
 /** RFC 7628 §3.2.3: a refused client hears why as a challenge, answers it, and gets NO. */
 async function authenticateByToken(session: Session, response: string): Promise<Completion> {

@@ -11,6 +11,7 @@ import { findMailbox, noSuchMailbox, writeName } from '../mailbox-argument.ts';
 import type { ReachedMailbox } from '../namespaces.ts';
 import { refusal } from '../rights.ts';
 import type { Session } from '../session.ts';
+import { credentialDesk } from '../sign-in.ts';
 import { type Command, SIGNED_IN } from './command.ts';
 
 /** Most entries that one command may name. */
@@ -148,9 +149,10 @@ async function placeOf(session: Session, octets: string): Promise<ReachedPlace |
   const { mailstore } = session;
   const certificateName = session.trustedPeer;
   const accountId = session.signedIn.account.id;
-  if (octets === '') return { mailstore, accountId, mailbox: undefined, certificateName };
+  const credentials = credentialDesk(session);
+  if (octets === '') return { mailstore, accountId, mailbox: undefined, certificateName, credentials };
   const mailbox = await findMailbox(session, octets);
-  return mailbox && { mailstore, accountId, mailbox, certificateName };
+  return mailbox && { mailstore, accountId, mailbox, certificateName, credentials };
 }
 
 const matchesPlace = (entry: SettingEntry, mailbox: MailboxInfo | undefined): boolean =>
