@@ -2,9 +2,10 @@ import type { ChangeNotices } from './changes.ts';
 import type { Database } from './database.ts';
 import type { Keywords } from './keywords.ts';
 import { MailboxSession, type RecentRange } from './mailbox-session.ts';
+import { MailboxView } from './mailbox-view.ts';
 import type { OpenOptions } from './mailstore.ts';
 import type { SelectedMailbox } from './selected-mailbox.ts';
-import { headOf, SharedView } from './shared-view.ts';
+import { headOf, type SharedView } from './shared-view.ts';
 import { inTransaction } from './transaction.ts';
 import { WriteScope } from './write-scope.ts';
 
@@ -41,7 +42,7 @@ export class MailboxViews {
       const head = options.found && headOf(options.found);
       const { seenOf } = options;
       entry = {
-        view: SharedView.load(mailboxId, this.#database, this.#keywords, { head, seenOf }),
+        view: MailboxView.load(mailboxId, this.#database, this.#keywords, { head, seenOf }),
         sessions: 0,
         bytes: 0,
       };

@@ -1,0 +1,156 @@
+import type { Database, Row, SqlConnection } from './database.ts';
+import { SEEN } from './flags.ts';
+import { KEYWORD_COLUMNS, type Keywords, MORE_BIT, readMoreKeywords } from './keywords.ts';
+import { type ColumnRow, MessageColumns, type ViewRow } from './message-columns.ts';
+import { type MailboxHead, SharedView } from './shared-view.ts';
+import { uidRuns } from './uid-ranges.ts';
+
+/** Messages whose further keywords one statement reads. */
+const PAGE = 2000;
+/** Most messages have no keyword, and NULL costs nothing on the way: with a million messages that is felt. */
+const VIEW_COLUMNS = 'uid, flags, NULLIF(keywords & 4294967295, 0), NULLIF(keywords >> 32, 0), modseq';
+/** The same as a user sees it who has a \Seen of one's own; without a row in seen_by a message is unseen. */
+const OWN_SEEN_COLUMNS = `m.uid, (m.flags & ~${SEEN}) | IF(COALESCE(s.seen, 0) = 1, ${SEEN}, 0), ${KEYWORD_COLUMNS.replaceAll('keywords', 'm.keywords')},
+  IF(s.modseq > m.modseq, s.modseq, m.modseq)`;
+
+/** A mailbox, read from the rows of its messages. */
+export class MailboxView extends SharedView {
+  /** Account of a user who has a \Seen of one's own here. */
+  readonly #seenOf: number | undefined;
+
+  private constructor(
+    mailboxId: number,
+    database: Database,
+    keywords: Keywords,
+    head: MailboxHead,
+    seenOf: number | undefined,
+  ) {
+    super(mailboxId, database, keywords, head);
+    this.#seenOf = seenOf;
+  }
+
+  /**
+   * Loads the whole mailbox. Undefined when it is gone.
+   *
+   * @param known what the mailbox row says, where that was read already; and whose \Seen is shown, when not the owner's
+   */
+  static async load(
+    mailboxId: number,
+    database: Database,
+    keywords: Keywords,
+    known: { readonly head?: MailboxHead | undefined; readonly seenOf?: number | undefined } = {},
+  ): Promise<MailboxView | undefined> {
+    const head = known.head ?? (await readHead(database, mailboxId));
+    if (head === undefined) return undefined;
+    const view = new MailboxView(mailboxId, database, keywords, head, known.seenOf);
+    const [columns] = await Promise.all([view.#loadColumns(), keywords.load(head.ownerId)]);
+    view.current = columns;
+    view.head = view.withUidNext(head);
+    // A keyword that was defined while the messages were read may be missing.
+    await view.learnKeywords();
+    return view;
+  }
+
+  protected async catchUp(): Promise<'current' | 'gone'> {
+    const head = await readHead(this.database, this.mailboxId);
+    if (head === undefined) return 'gone';
+    const known = this.head.highestModSeq;
+    if (head.highestModSeq === known && head.uidNext === this.head.uidNext) return 'current';
+    if (head.uidValidity !== this.head.uidValidity) return 'gone';
+    if (head.vanishedFloor > known) {
+      // History of expunges was collected meanwhile: compare the whole.
+      const loaded = await this.#loadColumns();
+      this.apply(loaded);
+    } else {
+      // The head was read first: what is committed later has a higher number and is read again next time.
+      const changed = await this.#changedSince(known);
+      const gone = await this.database.rows('SELECT uid FROM expunged WHERE mailbox_id = ? AND modseq > ?', [
+        this.mailboxId,
+        known,
+      ]);
+      const goneUids = new Set(gone.map(([uid]) => uid as number));
+      const rows = (changed as ViewRow[]).map(rowOf).filter((row) => !goneUids.has(row.uid));
+      this.put(await this.#withMore(rows));
+      this.expunge(goneUids);
+    }
+    await this.learnKeywords();
+    this.head = this.withUidNext(head);
+    return 'current';
+  }
+
+  async #changedSince(known: number): Promise<Row[]> {
+    const seenOf = this.#seenOf;
+    if (seenOf === undefined) {
+      return this.database.rows(
+        `SELECT ${VIEW_COLUMNS} FROM message FORCE INDEX (message_modseq)
+         WHERE mailbox_id = ? AND modseq > ? ORDER BY uid`,
+        [this.mailboxId, known],
+      );
+    }
+    return this.database.rows(
+      `SELECT ${OWN_SEEN_COLUMNS} FROM message m
+         LEFT JOIN seen_by s ON s.mailbox_id = m.mailbox_id AND s.user_id = ? AND s.uid = m.uid
+       WHERE m.mailbox_id = ? AND m.uid IN (
+         SELECT uid FROM (
+           SELECT uid FROM message FORCE INDEX (message_modseq) WHERE mailbox_id = ? AND modseq > ?
+           UNION SELECT uid FROM seen_by WHERE mailbox_id = ? AND user_id = ? AND modseq > ?) AS changed)
+       ORDER BY m.uid`,
+      [seenOf, this.mailboxId, this.mailboxId, known, this.mailboxId, seenOf, known],
+    );
+  }
+
+  async #loadColumns(): Promise<MessageColumns> {
+    const columns = new MessageColumns();
+    const connection: SqlConnection = await this.database.connect();
+    let whole = false;
+    try {
+      const [sql, values] =
+        this.#seenOf === undefined
+          ? [`SELECT ${VIEW_COLUMNS} FROM message WHERE mailbox_id = ? ORDER BY uid`, [this.mailboxId]]
+          : [
+              `SELECT ${OWN_SEEN_COLUMNS} FROM message m
+                 LEFT JOIN seen_by s ON s.mailbox_id = m.mailbox_id AND s.user_id = ? AND s.uid = m.uid
+               WHERE m.mailbox_id = ? ORDER BY m.uid`,
+              [this.#seenOf, this.mailboxId],
+            ];
+      await connection.each(sql, values, (row) => columns.append(row as ViewRow));
+      whole = true;
+    } finally {
+      if (whole) connection.release();
+      else connection.destroy();
+    }
+    const marked: ColumnRow[] = [];
+    for (let i = 0; i < columns.count; i++) {
+      if (((columns.keywordsHigh?.[i] ?? 0) & MORE_BIT) !== 0) marked.push(columns.rowAt(i));
+    }
+    for (const row of await this.#withMore(marked)) columns.put(row);
+    return columns;
+  }
+
+  /** Rows with their keywords from number 64 on. */
+  async #withMore(rows: readonly ColumnRow[]): Promise<readonly ColumnRow[]> {
+    const marked = rows.filter((row) => (row.keywordsHigh & MORE_BIT) !== 0).map((row) => row.uid);
+    if (marked.length === 0) return rows;
+    const more = new Map<number, number[]>();
+    for (let i = 0; i < marked.length; i += PAGE) {
+      const page = await readMoreKeywords(this.database, this.mailboxId, uidRuns(marked.slice(i, i + PAGE)));
+      for (const [uid, numbers] of page) more.set(uid, numbers);
+    }
+    return rows.map((row) => ({ ...row, more: more.get(row.uid) }));
+  }
+}
+
+async function readHead(database: Database, mailboxId: number): Promise<MailboxHead | undefined> {
+  const [row] = await database.rows(
+    `SELECT owner_id, uidvalidity, uidnext, highestmodseq, vanished_floor FROM mailbox
+     WHERE id = ? AND name_hash IS NOT NULL`,
+    [mailboxId],
+  );
+  if (row === undefined) return undefined;
+  const [ownerId, uidValidity, uidNext, highestModSeq, vanishedFloor] = row as [number, number, number, number, number];
+  return { ownerId, uidValidity, uidNext, highestModSeq, vanishedFloor };
+}
+
+function rowOf([uid, flags, low, high, modSeq]: ViewRow): ColumnRow {
+  return { uid, flags, keywordsLow: low ?? 0, keywordsHigh: high ?? 0, modSeq };
+}
