@@ -81,6 +81,13 @@ export const storeConfigSchema = z.strictObject({
       .min(1)
       .default(10_000)
       .describe('A command that takes longer says so at this interval (INPROGRESS).'),
+    allMailbox: z
+      .string()
+      .regex(/^(?!inbox$)[^/%*\p{C}]{0,255}$/iu, 'must be a name of one level')
+      .default('All Mail')
+      .describe(
+        'Name under which everybody finds all mail as one mailbox (`\\All`); empty for none. Clients that ask for special uses, or subscribe to it, see it in LIST.',
+      ),
     sharedMailboxes: z
       .record(z.string(), z.string())
       .default({})

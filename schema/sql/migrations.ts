@@ -3,6 +3,7 @@ import * as mail from './migrations/0001-mail.ts';
 import * as messageKeys from './migrations/0002-message-keys.ts';
 import * as settingsAndTokens from './migrations/0003-settings-and-tokens.ts';
 import * as accessControl from './migrations/0004-access-control.ts';
+import * as allMail from './migrations/0005-all-mail.ts';
 import * as outgoing from './migrations/0006-outgoing.ts';
 import * as sieve from './migrations/0007-sieve.ts';
 import * as administration from './migrations/0008-administration.ts';
@@ -13,6 +14,7 @@ const MIGRATIONS: readonly { readonly name: string; readonly migration: Knex.Mig
   { name: '0002-message-keys', migration: messageKeys },
   { name: '0003-settings-and-tokens', migration: settingsAndTokens },
   { name: '0004-access-control', migration: accessControl },
+  { name: '0005-all-mail', migration: allMail },
   { name: '0006-outgoing', migration: outgoing },
   { name: '0007-sieve', migration: sieve },
   { name: '0008-administration', migration: administration },

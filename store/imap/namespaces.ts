@@ -58,11 +58,39 @@ export async function placeOfName(session: Session, name: string): Promise<Place
   return { accountId: found.id, ownName, prefix, ownerAddress: found.id === account.id ? undefined : owner };
 }
 
+/** Rights in the mailbox of all mail: to look and to flag. What comes or goes does so in other mailboxes. */
+const ALL_MAIL_RIGHTS: Rights = new Set('lrsw');
+
+/** The name of the mailbox of all mail (RFC 6154 \All); undefined where it is switched off. */
+function allMailName(session: Session): string | undefined {
+  const name = session.services.config.allMailbox;
+  return name !== '' && session.offers('SPECIAL-USE') ? name : undefined;
+}
+
+/** The mailbox of all mail; undefined where there is none, or a mailbox of the tables has its name. */
+export async function reachAllMail(session: Session): Promise<ReachedMailbox | undefined> {
+  const name = allMailName(session);
+  const { mailboxes } = session.mailstore;
+  const { id } = session.signedIn.account;
+  if (name === undefined || (await mailboxes.find(id, name)) !== undefined) return undefined;
+  const mailbox = await mailboxes.allMail(id);
+  return mailbox && { ...mailbox, name, ownName: name, ownerAddress: undefined, rights: ALL_MAIL_RIGHTS };
+}
+
+/** Whether a name is that of the mailbox of all mail, or lies below it: nobody makes a mailbox there. */
+export async function takenByAllMail(session: Session, { ownName, ownerAddress }: Place): Promise<boolean> {
+  const name = allMailName(session);
+  if (name === undefined || ownerAddress !== undefined) return false;
+  if (ownName !== name && !ownName.startsWith(name + SEPARATOR)) return false;
+  return (await reachAllMail(session)) !== undefined;
+}
+
 /** The mailbox of a name, if there is one and the user has any right in it: the others must not be told apart from none. */
 export async function reachMailbox(session: Session, name: string): Promise<ReachedMailbox | undefined> {
   const place = await placeOfName(session, name);
   const mailbox = place && (await session.mailstore.mailboxes.find(place.accountId, place.ownName));
-  if (place === undefined || mailbox === undefined) return undefined;
+  if (place === undefined) return undefined;
+  if (mailbox === undefined) return name === allMailName(session) ? reachAllMail(session) : undefined;
   const rights = await session.mailstore.access.rightsOf(session.signedIn.account.id, mailbox);
   if (![...'lrikxa'].some((right) => rights.has(right))) return undefined;
   return { ...reached(place, mailbox, rights), found: mailbox };
@@ -82,7 +110,7 @@ function reached(place: Omit<Place, 'ownName'>, mailbox: MailboxInfo, rights: Ri
   };
 }
 
-/** The user's own mailboxes, and those of others in which the user has the right; others' come last. */
+/** The user's own mailboxes, all mail aside, and those of others in which the user has the right; others' come last. */
 export async function allMailboxes(session: Session, right: string): Promise<ReachedMailbox[]> {
   const { account } = session.signedIn;
   const own = await session.mailstore.mailboxes.list(account.id);

@@ -1,4 +1,5 @@
 import type { Log } from '@postern/shared/runtime/log.ts';
+import { accountOfAllMail } from './all-mail-id.ts';
 import type { Database } from './database.ts';
 import type { Changes } from './mailstore.ts';
 
@@ -46,7 +47,10 @@ export class ChangeWatch implements Changes, ChangeNotices {
   }
 
   watch(mailboxId: number, listener: () => void): () => void {
-    return this.#listen(this.#byMailbox, mailboxId, listener);
+    const accountId = accountOfAllMail(mailboxId);
+    return accountId === undefined
+      ? this.#listen(this.#byMailbox, mailboxId, listener)
+      : this.watchAccount(accountId, listener);
   }
 
   watchAccount(accountId: number, listener: (mailboxId: number) => void): () => void {

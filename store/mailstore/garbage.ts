@@ -110,6 +110,12 @@ async function emptyDeletedMailboxes(database: Database, before: number): Promis
         return { affectedRows: rows.length };
       }),
     );
+    // The mailbox of all mail no longer knows what went with this one.
+    await database.change(
+      `UPDATE account a JOIN mailbox b ON b.owner_id = a.id SET a.purged_floor = GREATEST(a.purged_floor, b.highestmodseq)
+       WHERE b.id = ? AND b.deleted_at < ?`,
+      [id, before],
+    );
     for (const table of ['message_cache', 'message_keyword', 'message_keys', 'seen_by', 'expunged']) {
       await inSlices(() => database.change(`DELETE FROM ${table} WHERE mailbox_id = ? LIMIT ${SLICE}`, [id]));
     }

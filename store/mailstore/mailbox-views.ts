@@ -1,3 +1,5 @@
+import { accountOfAllMail, allMailId } from './all-mail-id.ts';
+import { AllMailView } from './all-mail-view.ts';
 import type { ChangeNotices } from './changes.ts';
 import type { Database } from './database.ts';
 import type { Keywords } from './keywords.ts';
@@ -36,19 +38,12 @@ export class MailboxViews {
   async open(mailboxId: number, options: OpenOptions): Promise<SelectedMailbox | undefined> {
     // Who has a \Seen of one's own has a view of one's own.
     const key = `${mailboxId}/${options.seenOf ?? ''}`;
-    let entry = this.#entries.get(key);
-    const fresh = entry === undefined;
-    if (entry === undefined) {
+    const fresh = !this.#entries.has(key);
+    const opened = this.#entry(key, () => {
+      if (accountOfAllMail(mailboxId) !== undefined) return this.#loadAllMail(mailboxId);
       const head = options.found && headOf(options.found);
-      const { seenOf } = options;
-      entry = {
-        view: MailboxView.load(mailboxId, this.#database, this.#keywords, { head, seenOf }),
-        sessions: 0,
-        bytes: 0,
-      };
-      this.#entries.set(key, entry);
-    }
-    const opened = entry;
+      return MailboxView.load(mailboxId, this.#database, this.#keywords, { head, seenOf: options.seenOf });
+    });
     opened.sessions++;
     try {
       const view = await opened.view;
@@ -77,6 +72,38 @@ export class MailboxViews {
     }
   }
 
+  /** All mail of an account as it is now, loaded if need be; undefined when there is no such account. */
+  async allMail(accountId: number): Promise<AllMailView | undefined> {
+    const mailboxId = allMailId(accountId);
+    const key = `${mailboxId}/`;
+    const entry = this.#entry(key, () => this.#loadAllMail(mailboxId));
+    entry.sessions++;
+    try {
+      const view = await entry.view;
+      if (view === undefined || (await view.refresh()) === 'gone') {
+        this.#forget(key, entry);
+        return view === undefined ? undefined : await this.allMail(accountId);
+      }
+      this.#closed(key, entry, view);
+      return view instanceof AllMailView ? view : undefined;
+    } catch (fault) {
+      this.#forget(key, entry);
+      throw fault;
+    }
+  }
+
+  #loadAllMail(mailboxId: number): Promise<AllMailView | undefined> {
+    return AllMailView.load(mailboxId, this.#database, this.#keywords);
+  }
+
+  #entry(key: string, load: () => Promise<SharedView | undefined>): Entry {
+    const known = this.#entries.get(key);
+    if (known !== undefined) return known;
+    const entry = { view: load(), sessions: 0, bytes: 0 };
+    this.#entries.set(key, entry);
+    return entry;
+  }
+
   #forget(key: string, entry: Entry): void {
     entry.sessions--;
     if (this.#entries.get(key) === entry) this.#entries.delete(key);
@@ -85,7 +112,7 @@ export class MailboxViews {
   #closed(key: string, entry: Entry, view: SharedView): void {
     entry.sessions--;
     if (entry.sessions > 0 || this.#entries.get(key) !== entry) return;
-    entry.bytes = view.current.bytes;
+    entry.bytes = view.bytes;
     this.#entries.delete(key);
     this.#entries.set(key, entry);
     let bytes = 0;

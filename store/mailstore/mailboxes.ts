@@ -1,6 +1,7 @@
+import { accountOfAllMail, allMailId } from './all-mail-id.ts';
 import type { ChangeNotices } from './changes.ts';
 import { type Database, integerList } from './database.ts';
-import { DELETED } from './flags.ts';
+import { DELETED, SEEN } from './flags.ts';
 import { INFO_COLUMNS, infoOf, MailboxFinder } from './mailbox-finder.ts';
 import { canonicalMailboxName, checkMailboxName, mailboxNameHash, SEPARATOR } from './mailbox-name.ts';
 import { insertMailbox, insertMissingParents } from './mailbox-rows.ts';
@@ -80,6 +81,12 @@ export class SqlMailboxes implements Mailboxes {
     return this.#finder.find(accountId, mailboxNameHash(canonicalMailboxName(given)));
   }
 
+  async allMail(accountId: number): Promise<Omit<MailboxInfo, 'name'> | undefined> {
+    const view = await this.#views.allMail(accountId);
+    if (view === undefined) return undefined;
+    return { id: view.mailboxId, accountId, uidValidity: view.head.uidValidity, specialUse: '\\All' };
+  }
+
   create(
     accountId: number,
     given: string,
@@ -143,7 +150,13 @@ export class SqlMailboxes implements Mailboxes {
       ]);
       // RFC 4314 §4: DELETE deletes the access control list as well.
       await scope.transaction.change('DELETE FROM mailbox_right WHERE mailbox_id = ?', [mailbox.id]);
-      scope.modSeqFor(mailbox);
+      const modSeq = scope.modSeqFor(mailbox);
+      // In the mailbox of all mail, what has other copies may have other flags now.
+      await scope.transaction.change(
+        `UPDATE message m JOIN email e ON e.account_id = ? AND e.email_no = m.email_no SET e.modseq = ?
+         WHERE m.mailbox_id = ? AND e.copies > 1`,
+        [accountId, modSeq, mailbox.id],
+      );
       scope.listChanged(accountId);
       await scope.save();
       return 'deleted';
@@ -196,6 +209,34 @@ export class SqlMailboxes implements Mailboxes {
   }
 
   async status(mailboxIds: readonly number[], forAccountId?: number): Promise<(MailboxStatus | undefined)[]> {
+    const rows = mailboxIds.filter((id) => accountOfAllMail(id) === undefined);
+    const counted = new Map((await this.#statusOfRows(rows, forAccountId)).map((status) => [status.id, status]));
+    return Promise.all(
+      mailboxIds.map((id) => {
+        const accountId = accountOfAllMail(id);
+        return accountId === undefined ? counted.get(id) : this.#statusOfAllMail(accountId);
+      }),
+    );
+  }
+
+  async #statusOfAllMail(accountId: number): Promise<MailboxStatus | undefined> {
+    const view = await this.#views.allMail(accountId);
+    if (view === undefined) return undefined;
+    const { flags, count } = view.current;
+    let unseen = 0;
+    let deleted = 0;
+    for (let i = 0; i < count; i++) {
+      if (((flags[i] as number) & SEEN) === 0) unseen++;
+      if (((flags[i] as number) & DELETED) !== 0) deleted++;
+    }
+    // RFC 8438 §3: the size may be more than the sum of all messages; each copy counts here.
+    const [row] = await this.#database.rows('SELECT bytes FROM account WHERE id = ?', [accountId]);
+    const { uidValidity, uidNext, highestModSeq } = view.head;
+    const counters = { messages: count, unseen, deleted, recent: 0, sizeBytes: (row?.[0] ?? 0) as number };
+    return { id: allMailId(accountId), uidValidity, uidNext, highestModSeq, ...counters };
+  }
+
+  async #statusOfRows(mailboxIds: readonly number[], forAccountId: number | undefined): Promise<MailboxStatus[]> {
     if (mailboxIds.length === 0) return [];
     const columns = `id, uidvalidity, uidnext, highestmodseq, n_msgs, n_unseen, n_deleted, bytes, first_recent_uid, owner_id`;
     const live = 'name_hash IS NOT NULL';
@@ -222,7 +263,7 @@ export class SqlMailboxes implements Mailboxes {
         status.recent = row?.[0] as number;
       }),
     );
-    return mailboxIds.map((id) => byId.get(id));
+    return [...byId.values()];
   }
 
   /** How many messages of a mailbox a user has seen who is not its owner. */

@@ -1,6 +1,5 @@
 import { withinQuota } from './accounts.ts';
 import { Appends, addMessages } from './appends.ts';
-
 import type { ChangeNotices } from './changes.ts';
 import type { SqlContents } from './content.ts';
 import { type Database, integerList, type Row } from './database.ts';
@@ -165,11 +164,11 @@ export class SqlMessages implements Messages {
         result = await this.#transferSlice(fromId, slice, toId, quota, move, by);
       } catch (fault) {
         // RFC 9051 §6.4.7: a COPY that fails leaves nothing behind. (A MOVE may have moved some, RFC 6851 §3.3.)
-        if (!move) await this.#takeBack(toId, done.destinationUids);
+        if (!move) await this.takeBack(toId, done.destinationUids);
         throw fault;
       }
       if (result.kind !== 'copied') {
-        if (!move) await this.#takeBack(toId, done.destinationUids);
+        if (!move) await this.takeBack(toId, done.destinationUids);
         else if (done.sourceUids.length > 0) break;
         return result;
       }
@@ -245,7 +244,7 @@ export class SqlMessages implements Messages {
   }
 
   /** Removes what earlier slices of a COPY brought; clients that saw it see it go. */
-  async #takeBack(mailboxId: number, uids: readonly number[]): Promise<void> {
+  async takeBack(mailboxId: number, uids: readonly number[]): Promise<void> {
     for (const slice of slicesOf(uids, SLICE)) {
       await this.#locked<undefined>([mailboxId], async (scope, mailbox) => {
         const messages = await readCounted(scope, mailbox.id, slice);

@@ -1,5 +1,6 @@
 import { SqlAccess } from './access.ts';
 import { SqlAccounts } from './accounts.ts';
+import { MessagesWithAllMail } from './all-mail-messages.ts';
 import { ChangeWatch } from './changes.ts';
 import { SqlContents } from './content.ts';
 import { Database } from './database.ts';
@@ -41,14 +42,15 @@ export async function openMailstore(options: MailstoreOptions): Promise<Mailstor
     undeleteWindowMs: options.undeleteWindowMs ?? 14 * DAY_MS,
     deliveryRecordsLiveMs: options.deliveryRecordsLiveMs ?? 14 * DAY_MS,
   };
+  const views = new MailboxViews(database, changes, keywords);
   return {
     access: new SqlAccess(database, changes),
     accounts: new SqlAccounts(database, changes),
     contents,
     deliveries: new SqlDeliveries(database, changes, keywords, contents, options.log),
-    mailboxes: new SqlMailboxes(database, changes, new MailboxViews(database, changes, keywords)),
-    messages: new SqlMessages(database, changes, keywords, contents),
     outgoing: new SqlOutgoing(database),
+    mailboxes: new SqlMailboxes(database, changes, views),
+    messages: new MessagesWithAllMail(new SqlMessages(database, changes, keywords, contents), views),
     changes,
     maintenance: new SqlMaintenance(database, changes),
     scripts: new SqlScripts(database),

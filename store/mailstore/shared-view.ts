@@ -39,6 +39,11 @@ export abstract class SharedView {
     this.head = head;
   }
 
+  /** Memory, roughly. */
+  get bytes(): number {
+    return this.current.bytes;
+  }
+
   /** Catches up with what was committed since `head`. */
   protected abstract catchUp(): Promise<'current' | 'gone'>;
 

@@ -181,7 +181,10 @@ export function count(
   }
 }
 
-/** Counts the messages of each email; one without any is kept for undelete, dated. */
+/**
+ * Counts the messages of each email; one without any is kept for undelete, dated. One that loses a message has changed for
+ * whoever looks at all mail: what is left may have other flags.
+ */
 export async function changeCopies(
   scope: WriteScope,
   accountId: number,
@@ -199,7 +202,7 @@ export async function changeCopies(
       const set =
         sign > 0
           ? `copies = copies + ${n}, expunged_at = NULL`
-          : `expunged_at = IF(copies <= ${n}, ${Date.now()}, NULL), copies = copies - ${n}`;
+          : `expunged_at = IF(copies <= ${n}, ${Date.now()}, NULL), copies = copies - ${n}, modseq = ${scope.modSeqOf(accountId)}`;
       await scope.transaction.later(`UPDATE email SET ${set} WHERE account_id = ${accountId} AND ${runs}`);
     }
   }

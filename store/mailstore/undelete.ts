@@ -108,6 +108,7 @@ export function restoreMailbox(
     account.messages += mailbox.messages;
     scope.modSeqFor(mailbox);
     scope.listChanged(accountId);
+    await renumberAllMail(scope, accountId);
     await scope.save();
     const info = { id: mailboxId, accountId, name, uidValidity, specialUse: specialUse ?? undefined };
     return { kind: 'restored', mailbox: info };
@@ -200,8 +201,19 @@ async function restoreSlice(
   await transaction.later(`UPDATE expunged SET reason = 'undeleted' WHERE ${condition} AND reason = 'expunge'`);
   count(scope, target, counted, 1);
   await changeCopies(scope, accountId, counted, 1);
+  await renumberAllMail(scope, accountId);
   await scope.save();
   return restored;
+}
+
+/** In the mailbox of all mail a UID comes back that was gone: what clients know of it is no longer valid (RFC 9051 §2.3.1.1). */
+async function renumberAllMail(scope: WriteScope, accountId: number): Promise<void> {
+  const account = scope.account(accountId);
+  if (account === undefined) throw new Error('mail is restored to an account that is not locked');
+  await scope.transaction.later('UPDATE account SET all_uidvalidity = ? WHERE id = ?', [
+    account.nextUidValidity++,
+    accountId,
+  ]);
 }
 
 async function targetOf(scope: WriteScope, accountId: number, given: string): Promise<LockedMailbox> {

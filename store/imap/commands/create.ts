@@ -2,7 +2,7 @@ import type { SpecialUse } from '../../mailstore/mailstore.ts';
 import type { ArgumentReader } from '../codec/lexer.ts';
 import { no, ok } from '../completion.ts';
 import { decodeName, invalidName } from '../mailbox-argument.ts';
-import { placeOfName } from '../namespaces.ts';
+import { placeOfName, takenByAllMail } from '../namespaces.ts';
 import { refusedToCreate } from '../rights.ts';
 import { type Command, SIGNED_IN } from './command.ts';
 
@@ -38,6 +38,7 @@ export const create: Command<{ readonly octets: string; readonly uses: readonly 
     }
     const place = await placeOfName(session, name.replace(/\/$/, ''));
     if (place === undefined) return invalidName('Nobody has mailboxes under this name');
+    if (await takenByAllMail(session, place)) return no('ALREADYEXISTS', 'All mail stands under this name');
     // RFC 4314 §4: k on the nearest mailbox above.
     const refused = await refusedToCreate(session, place);
     if (refused !== undefined) return refused;

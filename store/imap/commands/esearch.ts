@@ -7,7 +7,7 @@ import { RETURN_ALL } from '../codec/search-return.ts';
 import { bad, no, ok } from '../completion.ts';
 import { decodeName, writeName } from '../mailbox-argument.ts';
 import type { Numbering } from '../message-set.ts';
-import { allMailboxes, type ReachedMailbox } from '../namespaces.ts';
+import { allMailboxes, type ReachedMailbox, reachAllMail } from '../namespaces.ts';
 import { seenOf } from '../rights.ts';
 import { writeEsearch } from '../search-response.ts';
 import { charsetFault, find, follow, keep, resultOf } from '../searching.ts';
@@ -101,7 +101,8 @@ async function tell(
 async function resolve(session: Session, filters: readonly MailboxFilter[]): Promise<ReachedMailbox[]> {
   if (filters.every(({ kind }) => kind === 'selected')) return [];
   const accountId = session.signedIn.account.id;
-  const all = await allMailboxes(session, 'r');
+  const allMail = await reachAllMail(session);
+  const all = [...(await allMailboxes(session, 'r')), ...(allMail === undefined ? [] : [allMail])];
   const subscribed = filters.some(({ kind }) => kind === 'subscribed')
     ? new Set(await session.mailstore.mailboxes.subscriptions(accountId))
     : new Set<string>();
@@ -110,7 +111,8 @@ async function resolve(session: Session, filters: readonly MailboxFilter[]): Pro
       case 'selected':
         return () => false;
       case 'personal':
-        return ({ ownerAddress }) => ownerAddress === undefined;
+        // What lies in all mail lies in the other ones as well.
+        return (mailbox) => mailbox.ownerAddress === undefined && mailbox !== allMail;
       case 'subscribed':
         return ({ name }) => subscribed.has(name);
       // RFC 5465 §6.3: where mail is delivered to.

@@ -3,7 +3,7 @@ import { type ListArguments, readListArguments } from '../codec/list-arguments.t
 import { ancestors, matchesPattern, SEPARATOR } from '../codec/mailbox-pattern.ts';
 import { ok } from '../completion.ts';
 import { decodeName, writeName } from '../mailbox-argument.ts';
-import { allMailboxes, type ReachedMailbox } from '../namespaces.ts';
+import { allMailboxes, type ReachedMailbox, reachAllMail } from '../namespaces.ts';
 import type { Session } from '../session.ts';
 import { readStatusItems, type StatusItem, writeStatus } from '../status-data.ts';
 import { writeMyRights } from './acl.ts';
@@ -31,8 +31,8 @@ export const list: Command<Arguments> = {
       session.out.line(`* LIST (\\Noselect) "${SEPARATOR}" ""`);
       return ok('LIST completed');
     }
-    const entries = await hierarchy(session);
     const patterns = decodePatterns(session, args);
+    const entries = await hierarchy(session, args, patterns);
     const shown: ReachedMailbox[] = [];
     for (const entry of entries.values()) {
       if (!patterns.some((pattern) => matchesPattern(pattern, entry.name))) continue;
@@ -62,7 +62,7 @@ export function decodePatterns(
 }
 
 /** Every name of the account, sorted, INBOX first: mailboxes, the names above them, subscriptions. */
-async function hierarchy(session: Session): Promise<Map<string, Entry>> {
+async function hierarchy(session: Session, args: Arguments, patterns: readonly string[]): Promise<Map<string, Entry>> {
   const accountId = session.signedIn.account.id;
   const mailboxes = await allMailboxes(session, 'l');
   const subscriptions = new Set(await session.mailstore.mailboxes.subscriptions(accountId));
@@ -82,8 +82,25 @@ async function hierarchy(session: Session): Promise<Map<string, Entry>> {
     });
   };
   for (const mailbox of mailboxes) add(mailbox.name, mailbox);
+  const allMail = await reachAllMail(session);
+  if (allMail !== undefined && (subscriptions.has(allMail.name) || asksForAllMail(session, args, patterns, allMail))) {
+    add(allMail.name, allMail);
+  }
   for (const name of subscriptions) if (!entries.has(name)) add(name, undefined);
   return entries;
+}
+
+/**
+ * RFC 6154 §2: whoever knows special uses can tell \All from other mailboxes. To all others it would be one more mailbox, and
+ * they would fetch everything twice: they see it when they name it.
+ */
+function asksForAllMail(
+  session: Session,
+  { selection, returning }: Arguments,
+  patterns: readonly string[],
+  { name }: ReachedMailbox,
+): boolean {
+  return session.rev2 || selection.has('SPECIAL-USE') || returning.has('SPECIAL-USE') || patterns.includes(name);
 }
 
 function isSelected(args: Arguments, entry: Entry): boolean {

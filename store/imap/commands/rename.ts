@@ -1,7 +1,7 @@
 import type { ArgumentReader } from '../codec/lexer.ts';
 import { no, ok } from '../completion.ts';
 import { decodeName, invalidName, noSuchMailbox } from '../mailbox-argument.ts';
-import { placeOfName, reachMailbox } from '../namespaces.ts';
+import { placeOfName, reachMailbox, takenByAllMail } from '../namespaces.ts';
 import { refusal, refusedToCreate } from '../rights.ts';
 import { type Command, SIGNED_IN } from './command.ts';
 
@@ -25,13 +25,12 @@ export const rename: Command<{ readonly from: string; readonly to: string }> = {
     const target = await placeOfName(session, newName);
     if (source === undefined) return noSuchMailbox();
     if (target === undefined) return invalidName('Nobody has mailboxes under this name');
-    if (source.ownerAddress !== undefined) {
-      // RFC 4314 §4: x on the mailbox; whoever cannot see it, learns nothing of it.
-      const mailbox = await reachMailbox(session, oldName);
-      if (mailbox === undefined) return noSuchMailbox();
-      const refused = refusal(mailbox, 'x');
-      if (refused !== undefined) return refused;
-    }
+    // RFC 4314 §4: x on the mailbox; whoever cannot see another one's, learns nothing of it.
+    const mailbox = await reachMailbox(session, oldName);
+    if (mailbox === undefined && source.ownerAddress !== undefined) return noSuchMailbox();
+    const forbidden = mailbox && refusal(mailbox, 'x');
+    if (forbidden !== undefined) return forbidden;
+    if (await takenByAllMail(session, target)) return no('ALREADYEXISTS', 'All mail stands under this name');
     if (source.accountId !== target.accountId) return invalidName('A mailbox cannot change its owner');
     const refused = await refusedToCreate(session, target);
     if (refused !== undefined) return refused;

@@ -13,6 +13,12 @@ export interface Mailboxes {
   unsubscribe(accountId: number, name: string): Promise<void>;
   /** The mailbox of a name, with what its row says now. Names that are asked for at the same time share a query. */
   find(accountId: number, name: string): Promise<FoundMailbox | undefined>;
+  /**
+   * All mail of an account as one mailbox, without a name of its own: a message for each email, its UID the email's number
+   * (RFC 6154 \All). Flags are those of any copy, \Deleted where all copies have it; stored flags go to all copies.
+   * Undefined when there is no such account.
+   */
+  allMail(accountId: number): Promise<Omit<MailboxInfo, 'name'> | undefined>;
   /** Creates it and its missing parents (RFC 9051 §6.3.4). A trailing `/` is ignored. */
   create(accountId: number, name: string, options?: { readonly specialUse?: SpecialUse }): Promise<CreateMailboxResult>;
   /** RFC 6154 §4; undefined takes the use away. */
