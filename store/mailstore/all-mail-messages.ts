@@ -209,6 +209,10 @@ export class MessagesWithAllMail implements Messages {
     return this.#messages.expunge(mailboxId, uids);
   }
 
+  remove(mailboxId: number, uids: ArrayLike<number>): Promise<ExpungeResult> {
+    return this.#messages.remove(mailboxId, uids);
+  }
+
   async expungedSince(mailboxId: number, modSeq: number): Promise<ExpungedSince> {
     const accountId = accountOfAllMail(mailboxId);
     if (accountId === undefined) return this.#messages.expungedSince(mailboxId, modSeq);
