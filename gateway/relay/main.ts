@@ -42,7 +42,7 @@ async function start(file: string, config: RelayConfig, log: Log, lifecycle: Lif
   const several = config.workers > 1;
   const relay = await startRelay(config, log, several ? 'queue' : 'alone');
   lifecycle.add({ name: 'relay', close: () => relay.close() });
-  const workers = several ? new Workers(config, log) : undefined;
+  const workers = several ? new Workers(config, relay.memory, log) : undefined;
   if (workers !== undefined) lifecycle.add({ name: 'workers', close: () => workers.close() });
   const ports = workers === undefined ? relay.ports : await workers.start();
   let stopping = false;

@@ -5,6 +5,8 @@ import { type Listener, type ListenerLimits, startListener } from '@postern/shar
 import type { RelayConfig } from './config.ts';
 import { smartHostPool, storeRoutes } from './hops.ts';
 import { type InboundParts, openInbound } from './inbound/open-inbound.ts';
+import { OwnMemory } from './memory/own-memory.ts';
+import type { RelayMemory } from './memory/relay-memory.ts';
 import { QueueRunner } from './spool/queue-runner.ts';
 import { Spool } from './spool/spool.ts';
 import { lockSpool } from './spool/spool-lock.ts';
@@ -27,6 +29,7 @@ const FIXED = ['hostname', 'smtp', 'workers', 'innerAddress', 'spool', 'outbound
 export interface Relay {
   readonly ports: readonly number[];
   readonly spool: Spool;
+  readonly memory: RelayMemory;
   /** Sessions open now. */
   readonly sessions: number;
   /** Messages that wait in the spool; 0 in a worker. */
@@ -41,8 +44,17 @@ export interface Relay {
   close(): Promise<void>;
 }
 
-/** Starts all parts of the relay. Rejects when a port, a certificate or the spool is not to be had. */
-export async function startRelay(config: RelayConfig, log: Log, role: RelayRole = 'alone'): Promise<Relay> {
+/**
+ * Starts all parts of the relay. Rejects when a port, a certificate or the spool is not to be had.
+ *
+ * @param shared the memory of another process, for a worker; else the relay has its own
+ */
+export async function startRelay(
+  config: RelayConfig,
+  log: Log,
+  role: RelayRole = 'alone',
+  shared?: RelayMemory,
+): Promise<Relay> {
   const closings: (() => Promise<void>)[] = [];
   const close = async (): Promise<void> => {
     for (const end of closings.splice(0).reverse()) await end();
@@ -57,6 +69,9 @@ export async function startRelay(config: RelayConfig, log: Log, role: RelayRole 
     }
     const spool = await Spool.open(config.spool.path, role !== 'worker');
     closings.push(() => spool.close());
+    const memory = shared ?? new OwnMemory(config, log);
+    const own = memory instanceof OwnMemory ? memory : undefined;
+    if (own !== undefined) closings.push(() => own.close());
     const stores = new Stores(storeRoutes(config), config.spool.storeTestMs);
     closings.push(() => stores.close());
     const smartHost = smartHostPool(config);
@@ -82,6 +97,7 @@ export async function startRelay(config: RelayConfig, log: Log, role: RelayRole 
       spool,
       stores,
       queue: queue ?? { added: () => undefined },
+      memory,
       mailLeaves: smartHost !== undefined,
     };
     const inbound = openInbound(config, parts, log);
@@ -108,6 +124,7 @@ export async function startRelay(config: RelayConfig, log: Log, role: RelayRole 
     return {
       ports: listeners.map((listener) => listener.port),
       spool,
+      memory,
       get sessions() {
         return listeners.reduce((sum, { connections }) => sum + connections, 0);
       },
@@ -126,6 +143,7 @@ export async function startRelay(config: RelayConfig, log: Log, role: RelayRole 
         for (const listener of listeners) {
           listener.update({ tls: identity, handlers: inbound.handlers, limits: listenerLimits(next) });
         }
+        own?.update(next);
         queue?.update(refusedLater(next));
         await stores.replace(routes);
         return FIXED.filter((name) => JSON.stringify(wanted[name]) !== JSON.stringify(config[name]));

@@ -2,12 +2,15 @@ import cluster, { type Worker } from 'node:cluster';
 import type { Log } from '@postern/shared/runtime/log.ts';
 import type { MetricValues } from '@postern/shared/runtime/metrics.ts';
 import type { RelayConfig } from './config.ts';
+import { answerQuestion, type MemoryNote, type MemoryQuestion, takeNote } from './memory/asked-memory.ts';
+import type { RelayMemory } from './memory/relay-memory.ts';
 
 /** What the process that keeps the spool says to those that take mail. */
 export type ToWorker =
   | { readonly kind: 'start'; readonly config: RelayConfig }
   | { readonly kind: 'reload'; readonly config: RelayConfig }
-  | { readonly kind: 'tell'; readonly id: number };
+  | { readonly kind: 'tell'; readonly id: number }
+  | { readonly kind: 'remembered'; readonly id: number; readonly value: unknown };
 
 /** … and what they say to it. */
 export type FromWorker =
@@ -15,7 +18,9 @@ export type FromWorker =
   | { readonly kind: 'started'; readonly ports: readonly number[] }
   | { readonly kind: 'not-started' | 'not-reloaded'; readonly sentence: string }
   | { readonly kind: 'reloaded' }
-  | { readonly kind: 'told'; readonly id: number; readonly metrics: MetricValues };
+  | { readonly kind: 'told'; readonly id: number; readonly metrics: MetricValues }
+  | { readonly kind: 'asks-memory'; readonly id: number; readonly question: MemoryQuestion }
+  | { readonly kind: 'tells-memory'; readonly note: MemoryNote };
 
 /** A worker that died is started again after this pause, doubled each time up to the longest. */
 const PAUSE_MS = 500;
@@ -33,13 +38,16 @@ const TELL_MS = 1_000;
 export class Workers {
   readonly #log: Log;
   readonly #asked = new Map<number, (metrics: MetricValues) => void>();
+  readonly #memory: RelayMemory;
   #config: RelayConfig;
   #questions = 0;
   #stopping = false;
   #ready = 0;
 
-  constructor(config: RelayConfig, log: Log) {
+  /** @param memory what all of them share */
+  constructor(config: RelayConfig, memory: RelayMemory, log: Log) {
     this.#config = config;
+    this.#memory = memory;
     this.#log = log;
   }
 
@@ -87,6 +95,10 @@ export class Workers {
           resolve(message.ports);
         } else if (message.kind === 'not-started') reject(new Error(message.sentence));
         else if (message.kind === 'told') this.#asked.get(message.id)?.(message.metrics);
+        else if (message.kind === 'asks-memory') {
+          const { id, question } = message;
+          void answerQuestion(this.#memory, question).then((value) => say(worker, { kind: 'remembered', id, value }));
+        } else if (message.kind === 'tells-memory') takeNote(this.#memory, message.note);
         else this.#log.info({ event: `worker-${message.kind}`, worker: worker.process.pid, ...message });
       });
       worker.once('exit', (code, signal) => {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { cachedDirectory } from './cached-directory.ts';
 import type { AddressAnswer, Directory } from './directory.ts';
+import { KnownAddressesHere } from './known-addresses.ts';
 
 const FOUND: AddressAnswer = { kind: 'alias', targets: ['a@b.example'], catchAll: false };
 const NOT_FOUND: AddressAnswer = { kind: 'refused', why: 'no-such-user' };
@@ -78,7 +79,8 @@ test('while the directory is away, what was found before stands in for a time; a
   const told: string[] = [];
   const { asked, inner } = counting(() => answer);
   const onStale = (address: string) => told.push(address);
-  const directory = cachedDirectory(inner, { ...LIMITS, staleMs: 60_000, onStale }, () => now);
+  const known = new KnownAddressesHere(60_000, () => now);
+  const directory = cachedDirectory(inner, { ...LIMITS, known, onStale }, () => now);
   await directory.lookUp('known@b.example');
   answer = NOT_FOUND;
   await directory.lookUp('nobody@b.example');
@@ -107,7 +109,7 @@ test('while the directory is away, what was found before stands in for a time; a
   expect(await directory.lookUp('known@b.example')).toEqual(UNKNOWN);
 });
 
-test('without staleMs nothing stands in', async () => {
+test('without known addresses nothing stands in', async () => {
   let now = 0;
   let answer: AddressAnswer = FOUND;
   const directory = cachedDirectory(counting(() => answer).inner, LIMITS, () => now);

@@ -1,4 +1,5 @@
 import type { AddressAnswer, Directory, SignInAnswer, SignInRequest } from './directory.ts';
+import type { KnownAddresses } from './known-addresses.ts';
 
 /** How long answers are kept, and how many. */
 export interface CacheLimits {
@@ -8,16 +9,14 @@ export interface CacheLimits {
   readonly notFoundTtlMs: number;
   /** Most answers kept; the oldest goes first. */
   readonly maxEntries?: number;
-  /** What is known may be told so long after it was last confirmed, while the directory does not answer; 0 or unset: never. */
-  readonly staleMs?: number;
+  /** What may be told while the directory does not answer; nothing when unset. */
+  readonly known?: KnownAddresses;
   /** Hears of each stale answer, for the log. */
   readonly onStale?: (address: string, ageMs: number, cause: string) => void;
 }
 
 const DEFAULT_MAX_ENTRIES = 10_000;
 
-/** Addresses remembered for the time that the directory is away. */
-const MAX_KNOWN = 50_000;
 /** While the directory does not answer, so long nobody waits for it who can be told what was known. */
 const STALE_AT_ONCE_MS = 1_000;
 
@@ -26,15 +25,10 @@ interface Kept {
   readonly until: number;
 }
 
-interface Known {
-  readonly answer: AddressAnswer;
-  readonly at: number;
-}
-
 /**
  * Keeps the answers of another directory for some seconds, and asks once for questions that come at the same time.
  * `unknown` is never kept, so a directory that returns is heard at once; sign-ins are never kept.
- * Accounts and aliases that were found before stand in, when `staleMs` says so, for a directory that does not answer; a
+ * Accounts and aliases that were found before stand in, when `known` has them, for a directory that does not answer; a
  * refusal never does, so that an outage makes nobody unknown (invariant 4).
  *
  * @param now a clock in ms that never goes back; tests pass their own
@@ -61,54 +55,39 @@ export function cachedDirectory(
     kept.set(key, { answer, until: now() + ttlMs });
   };
 
-  const staleMs = limits.staleMs ?? 0;
-  const known = new Map<string, Known>();
+  const { known } = limits;
   let silentSince: { readonly at: number; readonly cause: string } | undefined;
 
-  const remember = (key: string, answer: AddressAnswer): void => {
-    if (staleMs <= 0 || answer.kind === 'unknown') return;
-    known.delete(key);
-    if (answer.kind === 'refused') return;
-    for (const oldest of known.keys()) {
-      if (known.size < MAX_KNOWN) break;
-      known.delete(oldest);
-    }
-    known.set(key, { answer, at: now() });
-  };
-
   /** What was known of an address, if it is not too old. */
-  const recall = (key: string, address: string, cause: string): AddressAnswer | undefined => {
-    const before = known.get(key);
-    if (before === undefined) return undefined;
-    const ageMs = now() - before.at;
-    if (ageMs > staleMs) return undefined;
-    limits.onStale?.(address, ageMs, cause);
-    return before.answer;
+  const recall = async (key: string, address: string, cause: string): Promise<AddressAnswer | undefined> => {
+    const before = await known?.recall(key);
+    if (before !== undefined) limits.onStale?.(address, before.ageMs, cause);
+    return before?.answer;
   };
 
   const ask = async (key: string, address: string): Promise<AddressAnswer> => {
     try {
       const answer = await inner.lookUp(address);
       keep(key, answer);
-      remember(key, answer);
+      known?.remember(key, answer);
       silentSince = answer.kind === 'unknown' ? { at: now(), cause: answer.cause } : undefined;
-      return answer.kind === 'unknown' ? (recall(key, address, answer.cause) ?? answer) : answer;
+      return answer.kind === 'unknown' ? ((await recall(key, address, answer.cause)) ?? answer) : answer;
     } finally {
       asking.delete(key);
     }
   };
 
   return {
-    lookUp(address: string): Promise<AddressAnswer> {
+    async lookUp(address: string): Promise<AddressAnswer> {
       const key = address.toLowerCase();
       const recent = kept.get(key);
       if (recent !== undefined) {
-        if (recent.until > now()) return Promise.resolve(recent.answer);
+        if (recent.until > now()) return recent.answer;
         kept.delete(key);
       }
-      if (silentSince !== undefined && now() - silentSince.at < STALE_AT_ONCE_MS) {
-        const stale = recall(key, address, silentSince.cause);
-        if (stale !== undefined) return Promise.resolve(stale);
+      if (known !== undefined && silentSince !== undefined && now() - silentSince.at < STALE_AT_ONCE_MS) {
+        const stale = await recall(key, address, silentSince.cause);
+        if (stale !== undefined) return stale;
       }
       const underWay = asking.get(key);
       if (underWay !== undefined) return underWay;
@@ -124,7 +103,6 @@ export function cachedDirectory(
     },
     close() {
       kept.clear();
-      known.clear();
       return inner.close();
     },
   };

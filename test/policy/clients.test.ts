@@ -71,7 +71,7 @@ describe('DNS lists', () => {
   it('answer 451 when the list is silent and the configuration wants that', async () => {
     const r = await started({ ...lists, dnsListsOnUnknown: 'tempfail' });
     dns.zone.set('A 7.0.0.127.bl.example', 'servfail');
-    expect(await r.send(message('1'), [USER1], { from: '127.0.0.7' })).toMatch(/^451 4\.7\.1 /);
+    expect(await r.send(message('1'), [USER1], { from: '127.0.0.7' })).toMatch(/^451 4\.4\.3 /);
   });
 
   it('mark as Junk what the configuration wants marked', async () => {

@@ -2,8 +2,10 @@ import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { connect as connectTls } from 'node:tls';
 import { issueCertificate, makeAuthority } from '@postern/infra/pki/authority.ts';
+import { connectSmtp } from '@postern/shared/smtp/client.ts';
+import { replyLine } from '@postern/shared/smtp/reply.ts';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { type BehindRelay, PRIVATE_LEG, RelayProcess, startBehindRelay, USER1 } from './relay-process.ts';
+import { type BehindRelay, PRIVATE_LEG, PUBLIC_LEG, RelayProcess, startBehindRelay, USER1 } from './relay-process.ts';
 import { run, Typist } from './support.ts';
 
 /** The relay as a process of its own: its legs, its signals, its services and its workers. */
@@ -127,7 +129,7 @@ describe('one process', () => {
     expect(ready.status).toBe(200);
     expect(JSON.parse(ready.text)).toEqual({ ready: true, workers: 1, queued: 0, store: 'up' });
     const { text } = await get('/metrics');
-    expect(text).toMatch(/^postern_mail_events_total\{event="accepted",stage="",code=""\} 27$/m);
+    expect(text).toMatch(/^postern_mail_events_total\{event="accepted",stage="",code="250"\} 27$/m);
     expect(text).toMatch(/^postern_mail_events_total\{event="refused",stage="rcpt",code="550"\} \d+$/m);
     expect(text).toMatch(/^postern_smtp_sessions \d+$/m);
     expect(text).toMatch(/^postern_store_up 1$/m);
@@ -283,7 +285,7 @@ describe('several workers', () => {
       expect(pids).not.toContain(relay.pid);
       const metrics = async (): Promise<string> =>
         await (await fetch(`http://${PRIVATE_LEG}:${relay.ports.metrics}/metrics`)).text();
-      expect(await metrics()).toMatch(/^postern_mail_events_total\{event="accepted",stage="",code=""\} 6$/m);
+      expect(await metrics()).toMatch(/^postern_mail_events_total\{event="accepted",stage="",code="250"\} 6$/m);
 
       process.kill(pids[0] ?? 0, 'SIGKILL');
       await vi.waitFor(
@@ -308,6 +310,81 @@ describe('several workers', () => {
       relay.signal('SIGTERM');
       expect(await relay.ended()).toBe(0);
       for (const pid of pids) expect(() => process.kill(pid, 0)).toThrow();
+    } finally {
+      await relay.stop();
+    }
+  });
+
+  it('count as one: rates, guesses, the greylist, and addresses that are known while the directory is away', {
+    timeout: 60_000,
+  }, async () => {
+    const relay = new RelayProcess();
+    const base = behind.settings(relay.folder);
+    const settings = {
+      ...base,
+      workers: 2,
+      directory: { ...(base.directory as object), timeoutMs: 500, foundTtlMs: 0, notFoundTtlMs: 0 },
+      recipients: { tarpitAfter: 1_000, refuseAfter: 4, forgetMs: 600_000 },
+      policy: { trustedNetworks: [], helo: { enabled: false }, rates: { address: { count: 6, perMs: 3_600_000 } } },
+      authentication: { enabled: false },
+    };
+    /** One session for each question, in turn with one worker and the other. */
+    const rcpt = async (from: string, to: string): Promise<string> => {
+      const peer = await connectSmtp({
+        ...{ host: PUBLIC_LEG, port: relay.ports.smtp[0] ?? 0, localAddress: from },
+        ...{ protocol: 'smtp', heloName: 'mail.sender.example', tls: { mode: 'none' } },
+      });
+      const [outcome] = await peer.probe('a@sender.example', [to]);
+      await peer.quit();
+      return outcome === undefined ? '' : replyLine(outcome.reply).slice(0, 9);
+    };
+    const inTurn = async (times: number, ask: (n: number) => Promise<string>): Promise<string[]> => {
+      const answers: string[] = [];
+      for (let n = 0; n < times; n++) answers.push(await ask(n));
+      return answers;
+    };
+    relay.configure(settings);
+    expect(await relay.start()).toBeUndefined();
+    try {
+      // Nine messages of one address where six are allowed: exactly six, though neither worker met as many.
+      expect(await inTurn(9, () => rcpt('127.0.3.1', USER1))).toEqual([
+        ...new Array(6).fill('250 2.1.5'),
+        ...new Array(3).fill('450 4.7.1'),
+      ]);
+      // Four guesses are looked up, whichever worker hears them.
+      expect(await inTurn(6, (n) => rcpt('127.0.3.2', `guess${n}@domain1.example`))).toEqual([
+        ...new Array(4).fill('550 5.1.1'),
+        ...new Array(2).fill('450 4.7.1'),
+      ]);
+      const reload = async (policy: object): Promise<void> => {
+        const before = relay.logged('worker-reloaded').length;
+        relay.configure({ ...settings, policy: { ...settings.policy, rates: {}, ...policy } });
+        relay.signal('SIGHUP');
+        await vi.waitFor(() => expect(relay.logged('worker-reloaded')).toHaveLength(before + 2), WAIT);
+      };
+      // Who tried at one worker comes back to the other.
+      await reload({ greylisting: { enabled: true, delayMs: 1_000 } });
+      expect(await inTurn(2, () => rcpt('127.0.4.1', USER1))).toEqual(['450 4.7.1', '450 4.7.1']);
+      await vi.waitFor(async () => expect(await rcpt('127.0.4.1', USER1)).toBe('250 2.1.5'), WAIT);
+      expect(await inTurn(3, () => rcpt('127.0.4.1', USER1))).toEqual(new Array(3).fill('250 2.1.5'));
+      // A reload forgives no guess.
+      await reload({});
+      expect(await inTurn(2, () => rcpt('127.0.3.2', USER1))).toEqual(['450 4.7.1', '450 4.7.1']);
+      // One worker alone heard of user2; the directory goes away; both know the address.
+      expect(await rcpt('127.0.5.1', 'user2@domain1.example')).toBe('250 2.1.5');
+      behind.slapd.pause();
+      try {
+        expect(await inTurn(4, (n) => rcpt(`127.0.5.${n + 2}`, 'user2@domain1.example'))).toEqual(
+          new Array(4).fill('250 2.1.5'),
+        );
+        expect(await inTurn(2, (n) => rcpt(`127.0.5.${n + 20}`, 'user3@domain1.example'))).toEqual(
+          new Array(2).fill('451 4.4.3'),
+        );
+      } finally {
+        behind.slapd.resume();
+      }
+      expect(relay.logged('memory-not-answered')).toEqual([]);
+      expect(new Set(relay.logged('connected').map(({ pid }) => pid)).size).toBe(2);
     } finally {
       await relay.stop();
     }

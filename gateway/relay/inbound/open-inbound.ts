@@ -4,6 +4,7 @@ import type { Log } from '@postern/shared/runtime/log.ts';
 import type { SmtpHandlers } from '@postern/shared/smtp/listener.ts';
 import type { RelayConfig } from '../config.ts';
 import { openResolver } from '../dns/resolver.ts';
+import type { RelayMemory } from '../memory/relay-memory.ts';
 import type { QueueRunner } from '../spool/queue-runner.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { Stores } from '../stores.ts';
@@ -19,6 +20,7 @@ export interface InboundParts {
   readonly spool: Spool;
   readonly stores: Stores;
   readonly queue: Pick<QueueRunner, 'added'>;
+  readonly memory: RelayMemory;
   /** There is a smart host for outside targets of aliases. */
   readonly mailLeaves: boolean;
 }
@@ -73,22 +75,18 @@ function openGeneration(config: RelayConfig, parts: InboundParts, log: Log, onId
   const directorySettings = { localAddress: config.innerAddress, ...config.directory };
   const directory = cachedDirectory(openLdapDirectory(directorySettings, log), {
     ...config.directory,
-    staleMs: config.recipients.staleMs,
+    known: parts.memory.knownAddresses,
     onStale: (address, ageMs, cause) =>
       log.warn({ event: 'directory-stale-answer', address, ageSeconds: Math.round(ageMs / 1000), cause }),
   });
   const recipients = new Recipients(
     directory,
     parts.stores,
+    parts.memory,
     {
       ...limits,
       defaultDomain: config.directory.defaultDomain,
       sitePostmaster: config.recipients.sitePostmaster,
-      guesses: {
-        ...config.recipients,
-        pauseMs: config.recipients.tarpitMs,
-        maxPauseMs: config.recipients.maxTarpitMs,
-      },
       srs: config.outbound?.srs,
     },
     parts.mailLeaves,
@@ -96,12 +94,7 @@ function openGeneration(config: RelayConfig, parts: InboundParts, log: Log, onId
   const { hostname } = config;
   const resolver = openResolver(config.dns);
   const ownNames = [hostname, ...config.smtp.listen.map(({ address }) => address)];
-  const { policy, close: closePolicy } = openPolicy(config.policy, {
-    resolver,
-    ownNames,
-    folder: config.spool.path,
-    log,
-  });
+  const policy = openPolicy(config.policy, { resolver, ownNames, memory: parts.memory });
   const inspector = new Inspector({
     hostname,
     authentication: config.authentication,
@@ -128,7 +121,6 @@ function openGeneration(config: RelayConfig, parts: InboundParts, log: Log, onId
     retired: false,
     async close() {
       inspector.close();
-      await closePolicy();
       resolver.close();
       await directory.close();
     },

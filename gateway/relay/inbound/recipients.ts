@@ -4,10 +4,11 @@ import type { Directory } from '@postern/shared/directory/directory.ts';
 import { type Expansion, expandRecipient } from '@postern/shared/directory/recipients.ts';
 import type { EnvelopeRecipient } from '@postern/shared/smtp/envelope.ts';
 import type { Reply } from '@postern/shared/smtp/reply.ts';
+import type { GuessVerdict } from '../memory/recipient-guesses.ts';
+import type { RelayMemory } from '../memory/relay-memory.ts';
 import { type SrsKeys, srsDecode } from '../outbound/srs.ts';
 import type { StoredRecipient, Stores } from '../stores.ts';
 import { cachedProbe } from './probe-cache.ts';
-import { type GuessLimits, type GuessVerdict, RecipientGuesses } from './recipient-guesses.ts';
 import {
   BOUNCE_ADDRESS_REFUSALS,
   decideByDirectory,
@@ -42,7 +43,6 @@ export interface RecipientLimits {
   readonly probeMs: number;
   /** Who gets the mail of postmaster@ and abuse@ where the directory has neither. */
   readonly sitePostmaster?: string | undefined;
-  readonly guesses: GuessLimits;
   readonly srs?: SrsKeys | undefined;
 }
 
@@ -52,15 +52,21 @@ export class Recipients {
   readonly #stores: Stores;
   readonly #limits: RecipientLimits;
   readonly #mailLeaves: boolean;
-  readonly #guesses: RecipientGuesses;
+  readonly #memory: Pick<RelayMemory, 'judgeGuesser' | 'noteUnknownRecipient'>;
   readonly #probe: (address: string, sizeBytes: number | undefined, store: string) => Promise<Outcome | undefined>;
 
-  constructor(directory: Directory, stores: Stores, limits: RecipientLimits, mailLeaves: boolean) {
+  constructor(
+    directory: Directory,
+    stores: Stores,
+    memory: Pick<RelayMemory, 'judgeGuesser' | 'noteUnknownRecipient'>,
+    limits: RecipientLimits,
+    mailLeaves: boolean,
+  ) {
     this.#directory = directory;
     this.#stores = stores;
     this.#limits = limits;
     this.#mailLeaves = mailLeaves;
-    this.#guesses = new RecipientGuesses(limits.guesses);
+    this.#memory = memory;
     // Probed with the null reverse-path: the word is about the recipient and is shared by all senders.
     this.#probe = cachedProbe(
       (address, size, store) => this.#stores.probe(store, address, { size, smtpUtf8: /[^\x00-\x7f]/.test(address) }),
@@ -78,7 +84,7 @@ export class Recipients {
     client: string,
     reversePath: string,
   ): Promise<RecipientAnswer> {
-    const verdict = transaction.trusted ? FREE : this.#guesses.judge(client);
+    const verdict = transaction.trusted ? FREE : await this.#memory.judgeGuesser(client);
     if (verdict.kind === 'refuse') {
       return { reply: TOO_MANY_GUESSES, cause: `too many unknown recipients; again in ${verdict.retryMs} ms` };
     }
@@ -99,7 +105,8 @@ export class Recipients {
       if (bouncesOut && isSrs(recipient.address, this.#limits.srs)) {
         return this.#accept({ accounts: [], outside: [target] }, recipient, transaction);
       }
-      if (expansion.why === 'no-such-user' || expansion.why === 'no-such-domain') this.#guesses.noteUnknown(client);
+      if (expansion.why === 'no-such-user' || expansion.why === 'no-such-domain')
+        this.#memory.noteUnknownRecipient(client);
     }
     const decision = decideByDirectory(expansion, this.#mailLeaves);
     if (decision.kind === 'refuse') return decision;

@@ -1,9 +1,7 @@
 import { reply } from '@postern/shared/smtp/reply.ts';
 import { networkOf } from '../../dns/client-address.ts';
+import type { RateOf, RelayMemory } from '../../memory/relay-memory.ts';
 import { ACCEPT, type Rule, type Subject, type Verdict } from './rule.ts';
-import { type Rate, TokenBuckets } from './token-buckets.ts';
-
-export type RateOf = 'address' | 'network' | 'sender' | 'recipient';
 
 const KEY: Readonly<Record<RateOf, (subject: Subject) => string>> = {
   address: ({ client }) => client,
@@ -21,12 +19,11 @@ const WHAT: Readonly<Record<RateOf, string>> = {
 };
 
 /** Limits how many messages come from one address, network (/24, /64) or sender, or go to one recipient. */
-export function rateRule(of: RateOf, rate: Rate, maxKeys: number, nowMs: () => number): Rule {
-  const buckets = new TokenBuckets(rate, maxKeys);
+export function rateRule(of: RateOf, memory: RelayMemory): Rule {
   return {
     name: `rate-${of}`,
     stage: of === 'recipient' ? 'rcpt' : 'mail',
-    judge: (subject) => decideRate(of, buckets.take(KEY[of](subject), nowMs())),
+    judge: async (subject) => decideRate(of, await memory.takeRate(of, KEY[of](subject))),
   };
 }
 

@@ -3,15 +3,15 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { networkOf, plainAddress, pointerName, reversedLabels, sameAddress } from '../../dns/client-address.ts';
 import type { DnsAnswer } from '../../dns/resolver.ts';
+import { Greylist } from '../../memory/greylist.ts';
+import { TokenBuckets } from '../../memory/token-buckets.ts';
 import { decideAllow, decideBlock } from './dns-list.ts';
-import { Greylist } from './greylist.ts';
 import { decideGreylisting } from './greylisting.ts';
 import { decideHeloForm, decideHeloName } from './helo.ts';
 import { Policy } from './policy.ts';
 import { decideRate } from './rates.ts';
 import { decideReverseName } from './reverse-name.ts';
 import type { Rule, Verdict } from './rule.ts';
-import { TokenBuckets } from './token-buckets.ts';
 
 const listed = (...records: string[]): DnsAnswer => ({ kind: 'found', records });
 const NONE: DnsAnswer = { kind: 'none', nameExists: false };
@@ -104,7 +104,7 @@ describe('HELO', () => {
   it('is looked up', () => {
     expect(short(decideHeloName(listed('192.0.2.1'), settings))).toBe('accept');
     expect(short(decideHeloName(NONE, settings))).toBe('550 5.7.1');
-    expect(short(decideHeloName(UNKNOWN, settings))).toBe('450 4.7.1');
+    expect(short(decideHeloName(UNKNOWN, settings))).toBe('450 4.4.3');
     expect(short(decideHeloName(UNKNOWN, { ...settings, onUnknown: 'accept' }))).toBe('accept');
   });
 });

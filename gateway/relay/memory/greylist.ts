@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { BoundedMap } from '../../bounded-map.ts';
+import { BoundedMap } from '../bounded-map.ts';
 
 export interface GreylistTimes {
   /** A first try is answered 450 until so much time has passed. */
@@ -18,14 +18,15 @@ type Seconds = number;
  * addresses in clear text, and each entry has the same size.
  */
 export class Greylist {
-  readonly #times: GreylistTimes;
+  /** May be changed. */
+  times: GreylistTimes;
   readonly #waiting: BoundedMap<string, Seconds>;
   readonly #passed: BoundedMap<string, Seconds>;
   /** Changed since it was last encoded. */
   dirty = false;
 
   constructor(times: GreylistTimes, maxEntries: number) {
-    this.#times = times;
+    this.times = times;
     this.#waiting = new BoundedMap(maxEntries);
     this.#passed = new BoundedMap(maxEntries);
   }
@@ -36,7 +37,7 @@ export class Greylist {
 
   /** Milliseconds to wait; 0 when this try passes. */
   try(network: string, sender: string, recipient: string, nowMs: number): number {
-    const { delayMs, retryWindowMs, rememberMs } = this.#times;
+    const { delayMs, retryWindowMs, rememberMs } = this.times;
     const now = Math.floor(nowMs / 1000);
     const client = hash(network);
     const lastSeen = this.#passed.get(client);
@@ -66,10 +67,10 @@ export class Greylist {
     const now = Math.floor(nowMs / 1000);
     const lines = ['POSTERN-GREYLIST 1'];
     for (const [key, at] of this.#waiting.entries()) {
-      if ((now - at) * 1000 <= this.#times.retryWindowMs) lines.push(`w ${key} ${at}`);
+      if ((now - at) * 1000 <= this.times.retryWindowMs) lines.push(`w ${key} ${at}`);
     }
     for (const [key, at] of this.#passed.entries()) {
-      if ((now - at) * 1000 <= this.#times.rememberMs) lines.push(`p ${key} ${at}`);
+      if ((now - at) * 1000 <= this.times.rememberMs) lines.push(`p ${key} ${at}`);
     }
     this.dirty = false;
     return `${lines.join('\n')}\n`;

@@ -1,4 +1,4 @@
-import { BoundedMap } from '../../bounded-map.ts';
+import { BoundedMap } from '../bounded-map.ts';
 
 /** So many in so much time; `burst` at once after a silence. */
 export interface Rate {
@@ -14,11 +14,12 @@ interface Bucket {
 
 /** A token bucket for each key; keys that have been silent longest are forgotten, full, when there are too many. */
 export class TokenBuckets {
-  readonly #rate: Rate;
+  /** May be changed; buckets keep what is in them. */
+  rate: Rate;
   readonly #buckets: BoundedMap<string, Bucket>;
 
   constructor(rate: Rate, maxKeys: number) {
-    this.#rate = rate;
+    this.rate = rate;
     this.#buckets = new BoundedMap(maxKeys);
   }
 
@@ -28,7 +29,7 @@ export class TokenBuckets {
 
   /** Takes one token; 0, or the milliseconds until there is one again. */
   take(key: string, nowMs: number): number {
-    const { count, perMs, burst } = this.#rate;
+    const { count, perMs, burst } = this.rate;
     const known = this.#buckets.get(key) ?? { tokens: burst, at: nowMs };
     const tokens = Math.min(burst, known.tokens + ((nowMs - known.at) * count) / perMs);
     const allowed = tokens >= 1;

@@ -31,18 +31,19 @@ const MAX_CLIENTS = 50_000;
  * the directory no more look-ups than are forgotten meanwhile. An IPv6 client is its /64, which is one host's to use.
  */
 export class RecipientGuesses {
-  readonly #limits: GuessLimits;
+  /** May be changed; what was counted stays. */
+  limits: GuessLimits;
   readonly #now: () => number;
   readonly #scores = new BoundedMap<string, Score>(MAX_CLIENTS);
 
   /** @param now a clock in ms that never goes back */
   constructor(limits: GuessLimits, now: () => number = () => performance.now()) {
-    this.#limits = limits;
+    this.limits = limits;
     this.#now = now;
   }
 
   judge(client: string): GuessVerdict {
-    const { tarpitAfter, refuseAfter, forgetMs, pauseMs, maxPauseMs } = this.#limits;
+    const { tarpitAfter, refuseAfter, forgetMs, pauseMs, maxPauseMs } = this.limits;
     const score = this.#score(guesserOf(client));
     // One that is half forgiven still counts.
     const unknown = Math.ceil(score);
@@ -62,7 +63,7 @@ export class RecipientGuesses {
   #score(key: string): number {
     const known = this.#scores.get(key);
     if (known === undefined) return 0;
-    return Math.max(0, known.unknown - (this.#now() - known.at) / this.#limits.forgetMs);
+    return Math.max(0, known.unknown - (this.#now() - known.at) / this.limits.forgetMs);
   }
 }
 
