@@ -1,6 +1,7 @@
+import { compileScript } from './compiler.ts';
+import { supportedCapabilities } from './language.ts';
 import { DEFAULT_LIMITS, type SieveLimits } from './limits.ts';
-import { parseScript } from './parser.ts';
-import { type ScriptError, SyntaxFault } from './script-error.ts';
+import type { ScriptError } from './script-error.ts';
 
 /** What a script may ask for beyond the defaults. */
 export interface CheckOptions {
@@ -16,11 +17,14 @@ export type CheckedScript =
 
 /** Whether a text is a Sieve script that this store runs; never throws. */
 export function checkScript(text: string, options: CheckOptions = {}): CheckedScript {
-  try {
-    parseScript(text, options.limits ?? DEFAULT_LIMITS);
-    return { ok: true, warnings: [] };
-  } catch (fault) {
-    if (!(fault instanceof SyntaxFault)) throw fault;
-    return { ok: false, errors: [{ ...fault.at, message: fault.message }] };
-  }
+  const compiled = compileScript(text, options.limits ?? DEFAULT_LIMITS, options.enabled ?? []);
+  return compiled.ok ? { ok: true, warnings: compiled.warnings } : { ok: false, errors: compiled.errors };
 }
+
+/** What `require` takes, in alphabetical order: the SIEVE capability of ManageSieve (RFC 5804 §1.7). */
+export function sieveCapabilities(options: Pick<CheckOptions, 'enabled'> = {}): string[] {
+  return [...supportedCapabilities(options.enabled ?? [])];
+}
+
+/** RFC 5804 §1.7 NOTIFY: methods of `notify`. */
+export const NOTIFY_METHODS: readonly string[] = ['mailto'];

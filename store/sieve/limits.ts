@@ -10,6 +10,8 @@ export interface SieveLimits {
   readonly maxErrors: number;
   /** Commands and tests that one run may evaluate. */
   readonly maxSteps: number;
+  /** Work of comparing texts in one run, roughly in characters looked at: a bound of its time. */
+  readonly maxWork: number;
   /** Actions of one run, redirects among them. */
   readonly maxActions: number;
   readonly maxRedirects: number;
@@ -35,6 +37,7 @@ export const DEFAULT_LIMITS: SieveLimits = {
   maxNodes: 20_000,
   maxErrors: 20,
   maxSteps: 100_000,
+  maxWork: 100_000_000,
   maxActions: 50,
   maxRedirects: 5,
   maxNotifications: 5,
