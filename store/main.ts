@@ -14,6 +14,7 @@ import { startImapServer } from './imap/server.ts';
 import { lmtpTls, startLmtpServer } from './lmtp/server.ts';
 import type { Mailstore } from './mailstore/mailstore.ts';
 import { openMailstore } from './mailstore/mailstore.ts';
+import { startManageSieveServer } from './managesieve/server.ts';
 import { startStoreMetrics } from './metrics.ts';
 import { startPop3Server } from './pop3/server.ts';
 import { LoginThrottle } from './sign-in/login-throttle.ts';
@@ -77,7 +78,10 @@ async function start(config: StoreConfig, log: Log, lifecycle: Lifecycle): Promi
   const pop3 = await startPop3Server({ config, mailstore, directory, log, throttle });
   if (pop3 !== undefined) lifecycle.add({ name: 'pop3', close: () => pop3.close() });
 
-  const observed = { mailstore, directory, imap, pop3 };
+  const managesieve = await startManageSieveServer({ config, mailstore, directory, log, throttle });
+  if (managesieve !== undefined) lifecycle.add({ name: 'managesieve', close: () => managesieve.close() });
+
+  const observed = { mailstore, directory, imap, pop3, managesieve };
   const metricsServer = await startStoreMetrics(metricsListen(config), metrics, observed, log);
   if (metricsServer !== undefined) lifecycle.add({ name: 'metrics', close: () => metricsServer.close() });
 
@@ -92,6 +96,7 @@ async function start(config: StoreConfig, log: Log, lifecycle: Lifecycle): Promi
       lmtp.updateTls(lmtpTls(config));
       imap.reloadTls();
       pop3?.reloadTls();
+      managesieve?.reloadTls();
       log.info({ event: 'certificates-reloaded' });
     } catch (error) {
       log.error({ event: 'certificates-not-reloaded', err: error });
@@ -104,6 +109,7 @@ async function start(config: StoreConfig, log: Log, lifecycle: Lifecycle): Promi
     imaps: imap.listening.imaps?.port,
     pop3: pop3?.listening.plain?.port,
     pop3s: pop3?.listening.tls?.port,
+    managesieve: managesieve?.listening.plain?.port,
     metrics: metricsServer?.port,
   });
 }

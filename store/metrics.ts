@@ -12,6 +12,7 @@ export interface Observed {
   readonly directory: Directory;
   readonly imap: ImapServer;
   readonly pop3: SessionServer | undefined;
+  readonly managesieve: SessionServer | undefined;
 }
 
 /**
@@ -21,12 +22,18 @@ export interface Observed {
 export async function startStoreMetrics(
   listen: { readonly address: string; readonly port: number } | undefined,
   metrics: Metrics,
-  { mailstore, directory, imap, pop3 }: Observed,
+  { mailstore, directory, imap, pop3, managesieve }: Observed,
   log: Log,
 ): Promise<AdminServer | undefined> {
   metrics.gauge({ name: 'postern_imap_sessions', help: 'IMAP sessions open now.', read: () => imap.sessions });
-  if (pop3 !== undefined) {
-    metrics.gauge({ name: 'postern_pop3_sessions', help: 'POP3 sessions open now.', read: () => pop3.sessions });
+  const clients = {
+    pop3: { server: pop3, called: 'POP3' },
+    managesieve: { server: managesieve, called: 'ManageSieve' },
+  };
+  for (const [name, { server, called }] of Object.entries(clients)) {
+    if (server === undefined) continue;
+    const help = `${called} sessions open now.`;
+    metrics.gauge({ name: `postern_${name}_sessions`, help, read: () => server.sessions });
   }
   metrics.gauge({
     name: 'postern_database_up',

@@ -57,7 +57,7 @@ export function relaySettings(layout: Layout): RelaySettings {
 
 /** store.yaml of a stack. */
 export function storeSettings(layout: Layout): StoreSettings {
-  const { lmtp, imap, imaps, pop3, pop3s } = layout.endpoints;
+  const { lmtp, imap, imaps, pop3, pop3s, managesieve } = layout.endpoints;
   return {
     hostname: NAMES.store,
     tls: identity(layout, 'store'),
@@ -71,6 +71,10 @@ export function storeSettings(layout: Layout): StoreSettings {
     pop3: {
       listen: { address: pop3.host, port: pop3.port },
       listenTls: { address: pop3s.host, port: pop3s.port },
+      allowPlaintextLoopback: true,
+    },
+    managesieve: {
+      listen: { address: managesieve.host, port: managesieve.port },
       allowPlaintextLoopback: true,
     },
     database: { url: { file: layout.at('secrets', 'database-url') } },

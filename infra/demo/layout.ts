@@ -16,6 +16,7 @@ const SERVICES = [
   { name: 'database', address: '127.0.0.1', port: 2306 },
   { name: 'pop3', address: LEGS.corporate, port: 2110 },
   { name: 'pop3s', address: LEGS.corporate, port: 2995 },
+  { name: 'managesieve', address: LEGS.corporate, port: 4190 },
 ] as const;
 
 export type ServiceName = (typeof SERVICES)[number]['name'];

@@ -10,6 +10,7 @@ export interface StackFile {
   readonly imaps: Endpoint;
   readonly pop3: Endpoint;
   readonly pop3s: Endpoint;
+  readonly managesieve: Endpoint;
   readonly ldap: {
     readonly url: string;
     readonly baseDn: string;

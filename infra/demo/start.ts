@@ -76,7 +76,7 @@ async function main(): Promise<number> {
 async function bringUp(layout: Layout, supervisor: Supervisor): Promise<void> {
   const start = performance.now();
   const given = process.env.DATABASE_URL || undefined;
-  const services: ServiceName[] = ['smtp', 'lmtp', 'imap', 'imaps', 'pop3', 'pop3s', 'ldap'];
+  const services: ServiceName[] = ['smtp', 'lmtp', 'imap', 'imaps', 'pop3', 'pop3s', 'managesieve', 'ldap'];
   await checkPorts(layout, given === undefined ? [...services, 'database'] : services);
 
   say(`• ${certificateLine(await keepDemoCertificates(layout))}`);
@@ -88,7 +88,7 @@ async function bringUp(layout: Layout, supervisor: Supervisor): Promise<void> {
     say(`• database of DATABASE_URL (${version})`);
   }
   await step('directory with the sample tree (LDAP)', supervisor, directoryPart(layout));
-  await step('store (LMTP, IMAP, POP3)', supervisor, storePart(layout));
+  await step('store (LMTP, IMAP, POP3, ManageSieve)', supervisor, storePart(layout));
   await step('gateway (SMTP)', supervisor, relayPart(layout));
 
   const [account] = DEMO_ACCOUNTS;
@@ -114,7 +114,7 @@ async function step(what: string, supervisor: Supervisor, part: Part): Promise<v
 }
 
 function describeStack(layout: Layout, supervisor: Supervisor, databaseUrl: string | undefined): StackFile {
-  const { smtp, lmtp, imap, imaps, pop3, pop3s, ldap, database } = layout.endpoints;
+  const { smtp, lmtp, imap, imaps, pop3, pop3s, managesieve, ldap, database } = layout.endpoints;
   const password = keepSecret(layout, 'database');
   return {
     smtp,
@@ -123,6 +123,7 @@ function describeStack(layout: Layout, supervisor: Supervisor, databaseUrl: stri
     imaps,
     pop3,
     pop3s,
+    managesieve,
     ldap: {
       url: `ldap://${ldap.host}:${ldap.port}`,
       baseDn: BASE_DN,

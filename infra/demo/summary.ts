@@ -21,6 +21,7 @@ export function summary(layout: Layout, stack: StackFile): string {
       ['IMAPS', at('imaps'), 'corporate', 'TLS'],
       ['POP3', at('pop3'), 'corporate', 'STLS, or plain on loopback (demo alone)'],
       ['POP3S', at('pop3s'), 'corporate', 'TLS'],
+      ['ManageSieve', at('managesieve'), 'corporate', 'STARTTLS, or plain on loopback (demo alone)'],
       ['LDAP', at('ldap'), 'corporate', `StartTLS; base ${stack.ldap.baseDn}`],
     ],
   );

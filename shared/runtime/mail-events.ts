@@ -156,3 +156,8 @@ export function messagesRemoved(
 ): void {
   write(log, 'info', 'messages-removed', e);
 }
+
+/** A user changed the Sieve scripts of an account. */
+export function scriptChanged(log: Log, e: { session: string; user: string; script: string; how: string }): void {
+  write(log, 'info', 'script-changed', e);
+}

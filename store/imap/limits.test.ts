@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { LiteralBudget } from '../connection/literal-budget.ts';
 import { LoginThrottle } from '../sign-in/login-throttle.ts';
-import { LiteralBudget } from './literal-budget.ts';
 
 describe('the throttle of sign-in', () => {
   test('three failures are free, then the pause doubles up to its bound, and is forgotten', () => {

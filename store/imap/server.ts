@@ -2,6 +2,7 @@ import { openCredentialWriter } from '@postern/shared/directory/credential-write
 import type { Directory } from '@postern/shared/directory/directory.ts';
 import type { Log } from '@postern/shared/runtime/log.ts';
 import type { StoreConfig } from '../config.ts';
+import { LiteralBudget } from '../connection/literal-budget.ts';
 import { startSessionServer } from '../connection/session-server.ts';
 import { ServerTls } from '../connection/tls-identity.ts';
 import type { Mailstore } from '../mailstore/mailstore.ts';
@@ -9,7 +10,6 @@ import { AccountSessions } from '../sign-in/account-sessions.ts';
 import { LoginThrottle } from '../sign-in/login-throttle.ts';
 import { TrustedClients } from '../sign-in/trusted-clients.ts';
 import { Connection } from './connection.ts';
-import { LiteralBudget } from './literal-budget.ts';
 import { Session, type SessionServices, UNAUTHENTICATED_LIMITS } from './session.ts';
 import { TokenSessions } from './token-sessions.ts';
 

@@ -14,6 +14,7 @@ export const services: Readonly<
   lmtp: (settings) => listener('lmtp', settings),
   imap,
   pop3,
+  managesieve,
 };
 
 let imapBackends: Promise<ImapBackends> | undefined;
@@ -37,6 +38,13 @@ async function pop3(settings: Readonly<Record<string, unknown>>): Promise<Dialog
   imapBackends ??= startImapBackends();
   const { ports, stop } = await startClientService(await imapBackends, { pop3: settings });
   return { open: (n) => openSocket(n === 9 ? ports.imap : ports.pop3), close: stop };
+}
+
+/** ManageSieve on an empty database; settings are those of `managesieve`. */
+async function managesieve(settings: Readonly<Record<string, unknown>>): Promise<DialogueService> {
+  imapBackends ??= startImapBackends();
+  const { ports, stop } = await startClientService(await imapBackends, { managesieve: settings });
+  return { open: () => openSocket(ports.managesieve), close: stop };
 }
 
 /** Ends what dialogues share. */

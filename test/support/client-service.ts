@@ -7,15 +7,16 @@ import { type StoreConfig, storeConfigSchema } from '@postern/store/config.ts';
 import type { SessionServer } from '@postern/store/connection/session-server.ts';
 import { startImapServer } from '@postern/store/imap/server.ts';
 import { type Mailstore, openMailstore, type StoredAccount } from '@postern/store/mailstore/mailstore.ts';
+import { startManageSieveServer } from '@postern/store/managesieve/server.ts';
 import { startPop3Server } from '@postern/store/pop3/server.ts';
 import { LoginThrottle } from '@postern/store/sign-in/login-throttle.ts';
 import type { ImapBackends } from './imap-store.ts';
 import { NO_QUOTA } from './mailstore.ts';
 
-/** POP3 with IMAP beside it, over one mailstore, in the process of the test. */
+/** POP3 and ManageSieve with IMAP beside them, over one mailstore, in the process of the test. */
 export interface ClientService {
   readonly mailstore: Mailstore;
-  readonly ports: Readonly<Record<'pop3' | 'pop3s' | 'imap', number>>;
+  readonly ports: Readonly<Record<'pop3' | 'pop3s' | 'managesieve' | 'imap', number>>;
   /** The account of an address of the sample tree. */
   account(address: string): Promise<StoredAccount>;
   /** Puts messages into an INBOX, as they are. */
@@ -28,7 +29,7 @@ const LISTEN = { address: '127.0.0.1', port: 0 };
 /** Starts the services on an empty database. */
 export async function startClientService(
   backends: ImapBackends,
-  settings: { readonly pop3?: object } = {},
+  settings: { readonly pop3?: object; readonly managesieve?: object } = {},
 ): Promise<ClientService> {
   const { pki, slapd } = backends;
   const databaseUrl = await backends.database.createDatabase();
@@ -40,6 +41,7 @@ export async function startClientService(
     lmtp: { listen: LISTEN },
     imap: { listen: LISTEN, ...clear },
     pop3: { listen: LISTEN, listenTls: LISTEN, ...clear, ...settings.pop3 },
+    managesieve: { listen: LISTEN, ...clear, ...settings.managesieve },
     database: { url: databaseUrl },
     directory: {
       urls: [slapd.url],
@@ -56,6 +58,7 @@ export async function startClientService(
   const parts = { config, mailstore, directory, log, throttle: new LoginThrottle() };
   const imap = await startImapServer(parts);
   const pop3 = (await startPop3Server(parts)) as SessionServer;
+  const managesieve = (await startManageSieveServer(parts)) as SessionServer;
   const account = async (address: string): Promise<StoredAccount> => {
     const answer = await directory.lookUp(address);
     if (answer.kind !== 'account') throw new Error(`${address}: ${answer.kind}`);
@@ -68,6 +71,7 @@ export async function startClientService(
     ports: {
       pop3: pop3.listening.plain?.port ?? 0,
       pop3s: pop3.listening.tls?.port ?? 0,
+      managesieve: managesieve.listening.plain?.port ?? 0,
       imap: imap.listening.imap?.port ?? 0,
     },
     account,
@@ -90,7 +94,7 @@ export async function startClientService(
       }
     },
     async stop() {
-      await Promise.all([imap.close(), pop3.close()]);
+      await Promise.all([imap.close(), pop3.close(), managesieve.close()]);
       await directory.close();
       await mailstore.close();
     },

@@ -1,0 +1,55 @@
+import type { Directory } from '@postern/shared/directory/directory.ts';
+import type { Log } from '@postern/shared/runtime/log.ts';
+import type { StoreConfig } from '../config.ts';
+import { LiteralBudget } from '../connection/literal-budget.ts';
+import { type SessionServer, startSessionServer } from '../connection/session-server.ts';
+import { ServerTls } from '../connection/tls-identity.ts';
+import type { Mailstore } from '../mailstore/mailstore.ts';
+import { AccountSessions } from '../sign-in/account-sessions.ts';
+import type { LoginThrottle } from '../sign-in/login-throttle.ts';
+import { type ManageSieveServices, ManageSieveSession } from './session.ts';
+
+/** Memory for scripts on their way in, of all sessions together; beyond it clients wait. */
+const LITERAL_MEMORY_BYTES = 67_108_864;
+
+export interface ManageSieveServerOptions {
+  readonly config: StoreConfig;
+  readonly mailstore: Mailstore;
+  readonly directory: Directory;
+  readonly log: Log;
+  /** The one that all services of the process share. */
+  readonly throttle: LoginThrottle;
+}
+
+/** Starts ManageSieve (RFC 5804) on the configured leg; undefined when it is off. Rejects when it cannot be listened on or the certificate cannot be read. */
+export async function startManageSieveServer(options: ManageSieveServerOptions): Promise<SessionServer | undefined> {
+  const { config, mailstore, directory, log, throttle } = options;
+  const { managesieve } = config;
+  if (managesieve === undefined) return undefined;
+  const tls = new ServerTls(config.tls, config.ca);
+  const services: ManageSieveServices = {
+    ...managesieve,
+    service: 'sieve',
+    config: managesieve,
+    mailstore,
+    directory,
+    throttle,
+    accountSessions: new AccountSessions(managesieve.maxSessionsPerAccount),
+    tls,
+    log,
+    sieveExtensions: [],
+    literals: new LiteralBudget(LITERAL_MEMORY_BYTES),
+  };
+  return startSessionServer({
+    service: 'sieve',
+    listen: managesieve.listen,
+    listenTls: undefined,
+    tls,
+    requestCert: false,
+    maxSessions: managesieve.maxSessions,
+    tooMany: 'BYE (TRYLATER) "Too many sessions"\r\n',
+    stopGraceMs: managesieve.stopGraceMs,
+    log,
+    open: (socket, peer) => new ManageSieveSession(socket, peer, services),
+  });
+}
