@@ -50,7 +50,7 @@ export async function assembleMessages(
   if (grows && !(await accounts.fits(holder.accountId, Math.max(1, more), holder.quota))) return refused(overQuota());
   const messages: AppendMessage[] = [];
   for (const [index, { flags, internalDateMs }] of items.entries()) {
-    const content = await contents.put(bodies[index] ?? Buffer.alloc(0));
+    const content = await contents.arrived(bodies[index] ?? Buffer.alloc(0));
     messages.push({ content, flags: flags ?? NO_FLAGS, internalDate: new Date(internalDateMs ?? Date.now()) });
   }
   return { kind: 'assembled', messages };

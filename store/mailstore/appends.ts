@@ -1,17 +1,43 @@
 import { withinQuota } from './accounts.ts';
+import { hashKey, idsByHash, type NewBody } from './body-rows.ts';
+import type { SqlContents } from './content.ts';
 import type { Row } from './database.ts';
 import { type KeywordBits, type Keywords, NO_KEYWORDS } from './keywords.ts';
-import type { AppendMessage, AppendResult, QuotaLimits, QuotaUsage } from './mailstore.ts';
+import type {
+  AppendMessage,
+  AppendResult,
+  ArrivedContent,
+  QuotaLimits,
+  QuotaUsage,
+  StoredContent,
+} from './mailstore.ts';
 import { MessageInserts, threadsOf } from './message-rows.ts';
 import { Abandon, CommitOutcomeUnknown, type SqlQuery } from './transaction.ts';
 import type { LockedMailbox, WriteScope } from './write-scope.ts';
 
-/** Runs work with a mailbox locked by the write rule. */
-type Locked = <T>(
+/** What a transaction of APPENDs reads when its mailbox is locked. */
+export interface AppendReads {
+  /** Rows of hash and id, of the bodies that it writes. */
+  readonly contents: readonly Row[];
+  readonly threads: readonly Row[];
+}
+
+/** Somebody else holds the account, and bodies of this transaction may not wait for it. */
+export const ACCOUNT_HELD = { kind: 'account-held' } as const;
+
+/**
+ * Runs work with a mailbox locked by the write rule, and bodies written before that in the same transaction: then the
+ * account is not waited for, as others may be bringing the same bodies.
+ */
+export type LockedAppend = <T>(
   mailboxId: number,
-  work: (scope: WriteScope, mailbox: LockedMailbox, threads: Row[]) => Promise<T | Abandon<T>>,
+  bodies: readonly NewBody[],
   ask: (ownerId: number) => SqlQuery,
-) => Promise<T | { readonly kind: 'no-such-mailbox' }>;
+  work: (scope: WriteScope, mailbox: LockedMailbox, reads: AppendReads) => Promise<T | Abandon<T>>,
+) => Promise<T | { readonly kind: 'no-such-mailbox' } | typeof ACCOUNT_HELD>;
+
+/** A message whose body is written, or is by the end of the transaction. */
+export type StoredMessage = Omit<AppendMessage, 'content'> & { readonly content: StoredContent };
 
 interface Waiting {
   readonly messages: readonly AppendMessage[];
@@ -29,12 +55,14 @@ const MAX_BATCH_MESSAGES = 100;
  */
 export class Appends {
   readonly #keywords: Keywords;
-  readonly #locked: Locked;
+  readonly #contents: Pick<SqlContents, 'keep'>;
+  readonly #locked: LockedAppend;
   /** By mailbox; there as long as one of them is under way. */
   readonly #lanes = new Map<number, Waiting[]>();
 
-  constructor(keywords: Keywords, locked: Locked) {
+  constructor(keywords: Keywords, contents: Pick<SqlContents, 'keep'>, locked: LockedAppend) {
     this.#keywords = keywords;
+    this.#contents = contents;
     this.#locked = locked;
   }
 
@@ -69,12 +97,7 @@ export class Appends {
   /** All together; if that fails, each alone, so that a poisoned one fails alone. */
   async #serve(mailboxId: number, batch: readonly Waiting[]): Promise<void> {
     try {
-      const all = batch.flatMap(({ messages }) => messages);
-      const results = await this.#locked(
-        mailboxId,
-        (scope, mailbox, threads) => this.#commit(scope, mailbox, batch, threads),
-        (accountId) => threadsOf(all.map(({ content }) => ({ accountId, content }))),
-      );
+      const results = await this.#together(mailboxId, batch);
       for (const [i, { settle }] of batch.entries()) {
         settle(Array.isArray(results) ? (results[i] as AppendResult) : { kind: 'no-such-mailbox' });
       }
@@ -87,24 +110,61 @@ export class Appends {
     }
   }
 
+  async #together(
+    mailboxId: number,
+    batch: readonly Waiting[],
+  ): Promise<AppendResult[] | { readonly kind: 'no-such-mailbox' }> {
+    const all = batch.flatMap(({ messages }) => messages);
+    const ask = (accountId: number): SqlQuery => threadsOf(all.map(({ content }) => ({ accountId, content })));
+    const results = await this.#locked(mailboxId, bodiesOf(all), ask, (scope, mailbox, reads) =>
+      this.#commit(scope, mailbox, batch, reads),
+    );
+    if (Array.isArray(results) || results.kind === 'no-such-mailbox') return results;
+    const kept = await Promise.all(
+      batch.map(async (waiting) => ({ ...waiting, messages: await this.#withBodiesKept(waiting.messages) })),
+    );
+    return this.#together(mailboxId, kept);
+  }
+
+  #withBodiesKept(messages: readonly AppendMessage[]): Promise<AppendMessage[]> {
+    return Promise.all(messages.map(async (m) => ({ ...m, content: await this.#contents.keep(m.content) })));
+  }
+
   async #commit(
     scope: WriteScope,
     mailbox: LockedMailbox,
     batch: readonly Waiting[],
-    threads: readonly Row[],
+    { contents, threads }: AppendReads,
   ): Promise<AppendResult[] | Abandon<AppendResult[]>> {
     const inserts = new MessageInserts(scope, threads);
+    const ids = idsByHash(contents);
     const results: AppendResult[] = [];
     for (const { messages, quota } of batch) {
       const bytes = messages.reduce((sum, m) => sum + m.content.sizeBytes, 0);
       const more = { bytes, messages: messages.length };
-      results.push(await addMessages(inserts, scope, this.#keywords, mailbox, messages, more, quota));
+      const stored = messages.map((m) => ({ ...m, content: storedContent(m.content, ids) }));
+      results.push(await addMessages(inserts, scope, this.#keywords, mailbox, stored, more, quota));
     }
     if (results.every(({ kind }) => kind !== 'appended')) return new Abandon(results);
     await inserts.flush();
     await scope.save();
     return results;
   }
+}
+
+/** The bodies that are not written yet, each once. */
+function bodiesOf(messages: readonly AppendMessage[]): NewBody[] {
+  const distinct = new Map<string, NewBody>();
+  for (const { content } of messages) if ('body' in content) distinct.set(hashKey(content.sha256), content.body);
+  return [...distinct.values()];
+}
+
+function storedContent(content: ArrivedContent, ids: ReadonlyMap<string, Buffer>): StoredContent {
+  if (!('body' in content)) return content;
+  const id = ids.get(hashKey(content.sha256));
+  if (id === undefined) throw new Error('a body of this transaction was not written');
+  const { sha256, sizeBytes, prepared } = content;
+  return { id, sha256, sizeBytes, prepared };
 }
 
 /**
@@ -118,7 +178,7 @@ export async function addMessages(
   scope: WriteScope,
   keywords: Keywords,
   mailbox: LockedMailbox,
-  messages: readonly AppendMessage[],
+  messages: readonly StoredMessage[],
   more: QuotaUsage,
   quota: QuotaLimits,
 ): Promise<AppendResult> {

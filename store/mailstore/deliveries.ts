@@ -26,7 +26,7 @@ import { insertRowsLater } from './queued-transaction.ts';
 import { replyColumn, replyOfColumn } from './reply-column.ts';
 import { writeSieveError } from './scripts.ts';
 import { Abandon, CommitOutcomeUnknown, DatabaseUnavailable, inTransaction, type SqlQuery } from './transaction.ts';
-import { type LockedAccount, type LockedMailbox, WriteScope } from './write-scope.ts';
+import { isLockedByOthers, type LockedAccount, type LockedMailbox, WriteScope } from './write-scope.ts';
 
 /** A recorded delivery with the hash that tells a repetition from a conflict. */
 interface KnownDelivery extends RecordedDelivery {
@@ -318,12 +318,6 @@ class BatchDelivery {
 const asksForUse = ({ into }: Delivery): boolean => into.some(({ specialUse }) => specialUse !== undefined);
 const asksMemory = ({ rules, outgoing = [] }: Delivery): boolean =>
   rules !== undefined && (rules.remember.length > 0 || rules.notice !== undefined || outgoing.some((m) => m.once));
-
-/** NOWAIT on a locked row: 1205 on MariaDB, 3572 on MySQL. The transaction goes on. */
-function isLockedByOthers(fault: unknown): boolean {
-  const { errno } = fault as { errno?: number };
-  return errno === 1205 || errno === 3572;
-}
 
 function keyText(key: DeliveryKey): string {
   return `${key.peer}\n${key.deliveryId}\n${key.recipient}`;

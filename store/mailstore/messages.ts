@@ -1,5 +1,6 @@
 import { withinQuota } from './accounts.ts';
-import { Appends, addMessages } from './appends.ts';
+import { ACCOUNT_HELD, type AppendReads, Appends, addMessages } from './appends.ts';
+import { type NewBody, writeBodyRows } from './body-rows.ts';
 import type { ChangeNotices } from './changes.ts';
 import type { SqlContents } from './content.ts';
 import { type Database, integerList, type Row } from './database.ts';
@@ -35,7 +36,7 @@ import { storeFlags } from './store-flags.ts';
 import { Abandon, inTransaction, type SqlQuery } from './transaction.ts';
 import { copyMessages, readCounted, removeMessages } from './transfer.ts';
 import { slicesOf, uidRuns } from './uid-ranges.ts';
-import { type LockedMailbox, WriteScope } from './write-scope.ts';
+import { isLockedByOthers, type LockedMailbox, WriteScope } from './write-scope.ts';
 
 /**
  * Messages of one transaction of STORE, COPY, MOVE and EXPUNGE: the account is locked for some ten milliseconds at a time, and
@@ -59,8 +60,8 @@ export class SqlMessages implements Messages {
     this.#keywords = keywords;
     this.#contents = contents;
     this.#dates = new SentDates(database);
-    this.#appends = new Appends(keywords, (mailboxId, work, ask) =>
-      this.#locked([mailboxId], (scope, mailbox, _, rows) => work(scope, mailbox, rows), ask),
+    this.#appends = new Appends(keywords, contents, (mailboxId, bodies, ask, work) =>
+      this.#lockedWithBodies(mailboxId, bodies, ask, work),
     );
   }
 
@@ -80,13 +81,14 @@ export class SqlMessages implements Messages {
     return this.#appends.append(mailboxId, messages, quota);
   }
 
-  replace(
+  async replace(
     mailboxId: number,
     uid: number,
     toMailboxId: number,
-    message: AppendMessage,
+    given: AppendMessage,
     quota: QuotaLimits,
   ): Promise<AppendResult | { readonly kind: 'replaced-is-gone' }> {
+    const message = { ...given, content: await this.#contents.keep(given.content) };
     return this.#locked<AppendResult | { readonly kind: 'replaced-is-gone' }>(
       [mailboxId, toMailboxId],
       async (scope, from, to) => {
@@ -316,26 +318,50 @@ export class SqlMessages implements Messages {
     return row[0] as number;
   }
 
-  /**
-   * Runs `work` with the mailboxes, and their owners' accounts, locked by the write rule.
-   *
-   * @param ask what else to read under the locks, in the same round trip, of the account of the first mailbox
-   */
+  /** The same for one mailbox, where bodies are written in the transaction before the locks; see {@link LockedAppend}. */
+  async #lockedWithBodies<T>(
+    mailboxId: number,
+    bodies: readonly NewBody[],
+    ask: (ownerId: number) => SqlQuery,
+    work: (scope: WriteScope, mailbox: LockedMailbox, reads: AppendReads) => Promise<T | Abandon<T>>,
+  ): Promise<T | { readonly kind: 'no-such-mailbox' } | typeof ACCOUNT_HELD> {
+    const ownerId = await this.#ownerOf(mailboxId);
+    if (ownerId === undefined) return { kind: 'no-such-mailbox' };
+    return inTransaction<T | { readonly kind: 'no-such-mailbox' } | typeof ACCOUNT_HELD>(
+      this.#database,
+      async (transaction) => {
+        const scope = new WriteScope(transaction, this.#notices);
+        const written = bodies.length === 0 ? undefined : await writeBodyRows(transaction, bodies);
+        let sets: Row[][];
+        try {
+          const then = written === undefined ? [ask(ownerId)] : [ask(ownerId), written];
+          sets = await scope.lock([ownerId], [mailboxId], then, written === undefined ? 'wait' : 'no-wait');
+        } catch (fault) {
+          if (written === undefined || !isLockedByOthers(fault)) throw fault;
+          return new Abandon(ACCOUNT_HELD);
+        }
+        const mailbox = scope.mailbox(mailboxId);
+        if (mailbox === undefined) return new Abandon({ kind: 'no-such-mailbox' });
+        return work(scope, mailbox, { threads: sets[0] ?? [], contents: sets[1] ?? [] });
+      },
+    );
+  }
+
+  /** Runs `work` with the mailboxes, and their owners' accounts, locked by the write rule. */
   async #locked<T>(
     mailboxIds: readonly [number] | readonly [number, number],
-    work: (scope: WriteScope, first: LockedMailbox, second: LockedMailbox, rows: Row[]) => Promise<T | Abandon<T>>,
-    ask?: (ownerId: number) => SqlQuery,
+    work: (scope: WriteScope, first: LockedMailbox, second: LockedMailbox) => Promise<T | Abandon<T>>,
   ): Promise<T | { readonly kind: 'no-such-mailbox' }> {
     integerList(mailboxIds);
     const owners = await Promise.all(mailboxIds.map((id) => this.#ownerOf(id)));
     if (owners.includes(undefined)) return { kind: 'no-such-mailbox' };
     return inTransaction<T | { readonly kind: 'no-such-mailbox' }>(this.#database, async (transaction) => {
       const scope = new WriteScope(transaction, this.#notices);
-      const rows = await scope.lock(owners as number[], mailboxIds, ask?.(owners[0] as number));
+      await scope.lock(owners as number[], mailboxIds);
       const first = scope.mailbox(mailboxIds[0]);
       const second = scope.mailbox(mailboxIds[1] ?? mailboxIds[0]);
       if (first === undefined || second === undefined) return new Abandon({ kind: 'no-such-mailbox' });
-      return work(scope, first, second, rows);
+      return work(scope, first, second);
     });
   }
 }

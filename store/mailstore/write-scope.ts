@@ -79,19 +79,24 @@ export class WriteScope {
   }
 
   /**
-   * Locks accounts, then mailboxes of theirs, in one round trip; waits for whoever has them.
+   * Locks accounts, then mailboxes of theirs, in one round trip.
    *
-   * @param then a query that travels with them and is answered under the locks; its rows are returned
+   * @param then queries that travel with them and are answered under the locks; the rows of each are returned
    */
-  async lock(accountIds: readonly number[], mailboxIds: readonly number[], then?: SqlQuery): Promise<Row[]> {
-    const [accounts, mailboxes, rows] = await this.transaction.rowSets([
-      this.accountsById(accountIds, 'wait'),
+  async lock(
+    accountIds: readonly number[],
+    mailboxIds: readonly number[],
+    then: readonly SqlQuery[] = [],
+    mode: 'wait' | 'no-wait' = 'wait',
+  ): Promise<Row[][]> {
+    const [accounts, mailboxes, ...sets] = await this.transaction.rowSets([
+      this.accountsById(accountIds, mode),
       mailboxesById(mailboxIds),
-      ...(then === undefined ? [] : [then]),
+      ...then,
     ]);
     this.keepAccounts(accounts as Row[]);
     this.keepMailboxes(mailboxes as Row[]);
-    return rows ?? [];
+    return sets;
   }
 
   keepAccounts(rows: readonly Row[]): void {
@@ -247,6 +252,12 @@ export class WriteScope {
     const ids = integerList(rows.map((row) => row[0] as number));
     await this.transaction.later(`UPDATE ${table} SET ${set.join(', ')} WHERE id IN (${ids})`);
   }
+}
+
+/** NOWAIT on a locked row: 1205 on MariaDB, 3572 on MySQL. The transaction goes on. */
+export function isLockedByOthers(fault: unknown): boolean {
+  const { errno } = fault as { errno?: number };
+  return errno === 1205 || errno === 3572;
 }
 
 function mailboxesById(ids: readonly number[]): SqlQuery {

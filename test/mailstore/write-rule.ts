@@ -99,6 +99,29 @@ export const WRITE_RULE: readonly WriteRuleCase[] = [
         expect((await delivering).map((r) => r.kind)).toEqual(['delivered', 'delivered']);
       }),
   },
+  {
+    name: 'an APPEND waits for a locked account without holding the body that others bring',
+    run: (urls) =>
+      withStores(urls, async (store) => {
+        const [locked, free] = [await somebody(store), await somebody(store)];
+        const mailboxes = [await mailboxOf(store, locked), await mailboxOf(store, free)] as const;
+        const holder = await createConnection(urls[0] as string);
+        await holder.query('START TRANSACTION');
+        await holder.query(`SELECT id FROM account WHERE id = ${locked.id} FOR UPDATE`);
+        const append = async (mailbox: number): Promise<string> => {
+          const content = await store.contents.arrived(letter('the same for both'));
+          const message = { content, flags: NO_FLAGS, internalDate: new Date() };
+          return (await store.messages.append(mailbox, [message], NO_QUOTA)).kind;
+        };
+        const waiting = append(mailboxes[0]);
+        expect(await append(mailboxes[1])).toBe('appended');
+        expect(await messagesOf(store, [locked, free])).toEqual([0, 1]);
+        await holder.query('COMMIT');
+        await holder.end();
+        expect(await waiting).toBe('appended');
+        expect(await messagesOf(store, [locked, free])).toEqual([1, 1]);
+      }),
+  },
   ...(['before', 'after'] as const).map(
     (how): WriteRuleCase => ({
       name: `a COMMIT whose answer is lost (cut ${how} the server had it) delivers once and is unknown to IMAP`,
@@ -115,7 +138,7 @@ export const WRITE_RULE: readonly WriteRuleCase[] = [
             expect(new Set(kinds)).toEqual(new Set([how === 'before' ? 'delivered' : 'repeated']));
             expect(await messagesOf(direct, accounts)).toEqual([1, 1]);
             const inbox = await mailboxOf(direct, accounts[0] as StoredAccount);
-            const content = await direct.contents.put(letter('appended'));
+            const content = await store.contents.arrived(letter('appended'));
             const message = { content, flags: NO_FLAGS, internalDate: new Date() };
             wire.cutNext(how);
             const appending = store.messages.append(inbox, [message], NO_QUOTA);

@@ -28,7 +28,7 @@ for (let round = 0; round < Number(rounds); round++) {
     else if (result.kind === 'repeated') recorded++;
     else faults.push(result.kind === 'fault' ? String(result.cause) : result.kind);
   }
-  const content = await store.contents.put(letter(`appended in round ${round}`));
+  const content = await store.contents.arrived(letter(`appended in round ${round}`));
   const message = { content, flags: NO_FLAGS, internalDate: new Date() };
   const appended = await orOpen(store.messages.append(inbox, [message], NO_QUOTA));
   if (appended === undefined) open++;

@@ -1,7 +1,7 @@
 import type { FlagSet } from '../flags.ts';
 import type { FlagActor } from './access.ts';
 import type { QuotaLimits } from './accounts.ts';
-import type { StoredContent } from './contents.ts';
+import type { ArrivedContent } from './contents.ts';
 import type { FetchedMessage, FetchWants, StoredStructure } from './fetched-messages.ts';
 import type { KeyWants, MessageKeys } from './message-keys.ts';
 
@@ -72,7 +72,7 @@ export interface Messages {
 }
 
 export interface AppendMessage {
-  readonly content: StoredContent;
+  readonly content: ArrivedContent;
   readonly flags: FlagSet;
   readonly internalDate: Date;
 }
