@@ -30,7 +30,7 @@ describe.each(folders.map(({ name }) => name))('%s', (protocol) => {
         socket.on('data', (chunk: Buffer) => heard.push(chunk.toString()));
         return socket;
       });
-      if (protocol === 'smtp' || protocol === 'lmtp') expectOneStatusEach(heard.join('').split('\r\n'));
+      if (['smtp', 'lmtp', 'relay'].includes(protocol)) expectOneStatusEach(heard.join('').split('\r\n'));
     } finally {
       await service.close();
     }

@@ -1,9 +1,11 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { ListenerLimits } from '@postern/shared/smtp/listener.ts';
+import { type Surroundings, startRelayUnderTest, startSurroundings } from '../policy/relay-under-test.ts';
 import { startTestListener } from '../smtp/support.ts';
 import { openSocket, startClientService } from '../support/client-service.ts';
 import { type ImapBackends, startImapBackends, startImapStore } from '../support/imap-store.ts';
+import { type Scanner, startClamd } from '../support/scanners.ts';
 import type { DialogueService } from './dialogue.ts';
 
 /** How the service of each folder beside this file is started. A new protocol adds its folder here. */
@@ -13,6 +15,7 @@ export const services: Readonly<
   smtp: (settings) => listener('smtp', settings),
   lmtp: (settings) => listener('lmtp', settings),
   imap,
+  relay,
   pop3,
   managesieve,
 };
@@ -47,9 +50,32 @@ async function managesieve(settings: Readonly<Record<string, unknown>>): Promise
   return { open: () => openSocket(ports.managesieve), close: stop };
 }
 
+let surroundings: Promise<Surroundings> | undefined;
+let clamd: Promise<Scanner> | undefined;
+
+/** The whole relay before real slapd and an LMTP service that takes everything; settings are those of gateway.yaml, and `scanner`. */
+async function relay(settings: Readonly<Record<string, unknown>>): Promise<DialogueService> {
+  const { scanner, content, ...own } = settings;
+  surroundings ??= startSurroundings();
+  if (scanner === 'clamd') clamd ??= startClamd();
+  const clamav = scanner === 'clamd' ? { clamav: { socketPath: (await clamd)?.socketPath } } : {};
+  const started = await startRelayUnderTest(await surroundings, {
+    hostname: 'gateway.test',
+    authentication: { enabled: false },
+    content: { ...(content as object | undefined), ...clamav },
+    ...own,
+  });
+  return {
+    open: () => openSocket(started.relay.ports[0] ?? 0),
+    close: () => started.stop(),
+  };
+}
+
 /** Ends what dialogues share. */
 export async function stopSharedServices(): Promise<void> {
   await (await imapBackends)?.stop();
+  await (await clamd)?.stop();
+  await (await surroundings)?.stop();
 }
 
 /** The listener with handlers that take everything but recipients that begin with `no`; settings are its limits, and `proxies`. */
