@@ -59,7 +59,7 @@ it('lists, shows, holds, releases, retries and deletes', async () => {
   expect(queue('release', ID).status).toBe(0);
   expect(await spool.list('active')).toEqual([ID]);
   expect(queue('retry', ID).status).toBe(0);
-  expect(await spool.takeRequests()).toEqual([ID]);
+  expect((await spool.takeRequests()).ids).toEqual([ID]);
   expect(queue('delete', ID).status).toBe(0);
   expect(await spool.list('active')).toEqual([]);
   expect(JSON.parse(queue('list', '--json').out)).toEqual({ messages: [], damaged: [] });
@@ -74,7 +74,7 @@ it('requeues and expires', async () => {
   ]);
   const before = Date.now();
   expect(queue('requeue', id)).toMatchObject({ status: 0, out: `${id} begins anew\n` });
-  expect(await spool.takeRequests()).toEqual([id]);
+  expect((await spool.takeRequests()).ids).toEqual([id]);
   const [shown] = JSON.parse(queue('show', id, '--json').out) as [{ requeuedAt: number }];
   expect(shown).toMatchObject({ folder: 'active', attempts: 0, recipients: [{ status: 'pending' }] });
   expect(shown.requeuedAt).toBeGreaterThanOrEqual(before);

@@ -1,5 +1,5 @@
 import { directorySettings } from '@postern/shared/directory/settings.ts';
-import { legAddress, port, secret } from '@postern/shared/runtime/config.ts';
+import { legAddress, port } from '@postern/shared/runtime/config.ts';
 import { tlsIdentity } from '@postern/shared/runtime/tls.ts';
 import { z } from 'zod';
 import { dnsSettings } from './dns/settings.ts';
@@ -8,6 +8,7 @@ import { authenticationSettings } from './inbound/policy/authentication-settings
 import { policySettings } from './inbound/policy/settings.ts';
 import { recipientSettings } from './inbound/recipient-settings.ts';
 import { legFaults } from './legs.ts';
+import { outboundSettings } from './outbound/settings.ts';
 
 const logSettings = z
   .strictObject({
@@ -98,37 +99,7 @@ const relaySettings = z.strictObject({
     maxRetryMs: z.int().min(100).default(300_000).describe('Longest pause between two tries.'),
     lifetimeMs: z.int().default(432_000_000).describe('After this time a spooled message is given up (five days).'),
   }),
-  outbound: z
-    .strictObject({
-      localAddress: legAddress().describe('Address of the public leg: mail to the outside leaves from it.'),
-      smartHost: z
-        .strictObject({
-          host: z.string().describe('Server that takes mail for outside addresses; it must not stand inside.'),
-          port: port().default(25).describe('Port of it.'),
-          tls: z
-            .enum(['starttls', 'implicit', 'none'])
-            .default('starttls')
-            .describe('How the connection is protected; `starttls` demands it.'),
-          ca: z.string().optional().describe('PEM file of the CA of its certificate; the system’s CAs when unset.'),
-          serverName: z.string().optional().describe('Name that its certificate must carry, if not the host.'),
-        })
-        .optional()
-        .describe('Where copies for outside targets of aliases go; without it such aliases are refused.'),
-      srs: z
-        .strictObject({
-          domain: z.string().describe('Domain of the rewritten senders; its MX is this gateway.'),
-          secrets: z
-            .array(secret())
-            .min(1)
-            .describe('The first signs; the others are old ones whose bounces are still taken.'),
-        })
-        .optional()
-        .describe(
-          'Forwarded mail leaves with a sender of ours (SRS0=…@domain), so that the next host’s SPF check passes and bounces come back; without it the sender stays as it is.',
-        ),
-    })
-    .optional()
-    .describe('Mail out of the house; without it nothing leaves.'),
+  outbound: outboundSettings().optional().describe('Mail out of the house; without it nothing leaves.'),
   limits: z
     .strictObject({
       maxMessageBytes: z.int().default(52_428_800).describe('Largest message, announced by SIZE (RFC 1870).'),

@@ -8,7 +8,6 @@ import type { StoreRoute } from './stores.ts';
 /** TCP, TLS and greeting of the store together: it is near, and a message is waiting in its transaction. */
 const STORE_CONNECT_MS = 5_000;
 const STORE_COMMAND_MS = 30_000;
-const SMART_HOST_CONNECTIONS = 4;
 
 /** The ways inwards: the default store (named '') and those that entries of the directory name. */
 export function storeRoutes(config: RelayConfig): StoreRoute[] {
@@ -41,26 +40,5 @@ function storePool(config: RelayConfig, lmtp: RelayConfig['store']['lmtp']): Cli
       },
     },
     maxConnections: connections,
-  });
-}
-
-/** The way out, from the public leg; undefined when mail does not leave. */
-export function smartHostPool(config: RelayConfig): ClientPool | undefined {
-  const smartHost = config.outbound?.smartHost;
-  if (config.outbound === undefined || smartHost === undefined) return undefined;
-  return createClientPool({
-    client: {
-      host: smartHost.host,
-      port: smartHost.port,
-      localAddress: config.outbound.localAddress,
-      protocol: 'smtp',
-      heloName: config.hostname,
-      tls: {
-        mode: smartHost.tls,
-        ca: smartHost.ca === undefined ? undefined : readFileSync(smartHost.ca, 'utf8'),
-        serverName: smartHost.serverName,
-      },
-    },
-    maxConnections: SMART_HOST_CONNECTIONS,
   });
 }

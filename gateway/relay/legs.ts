@@ -7,7 +7,9 @@ export interface LegSettings {
   readonly directory: { readonly localAddress?: string | undefined };
   readonly metrics?: { readonly listen: { readonly address: string } } | undefined;
   readonly admin?: { readonly listen: { readonly address: string } } | undefined;
-  readonly outbound?: { readonly localAddress: string } | undefined;
+  readonly outbound?:
+    | { readonly localAddress: string; readonly listen?: { readonly address: string } | undefined }
+    | undefined;
 }
 
 export interface LegFault {
@@ -20,6 +22,7 @@ export interface LegFault {
 const PRIVATE_SERVICES = {
   metrics: 'strangers could read the metrics',
   admin: 'strangers could reach the administration',
+  outbound: 'strangers could hand over mail for the world',
 } as const;
 
 /**
@@ -34,7 +37,7 @@ export function legFaults(settings: LegSettings): LegFault[] {
   const listened = settings.smtp.listen.map(({ address }) => canonical(address));
   const publicLeg = new Set(outbound === undefined ? listened : [...listened, canonical(outbound.localAddress)]);
   for (const name of Object.keys(PRIVATE_SERVICES) as (keyof typeof PRIVATE_SERVICES)[]) {
-    const address = settings[name]?.listen.address;
+    const address = settings[name]?.listen?.address;
     if (address === undefined) continue;
     const path = [name, 'listen', 'address'];
     if (publicLeg.has(canonical(address))) {

@@ -3,11 +3,14 @@ import type { Log } from '@postern/shared/runtime/log.ts';
 import { readTlsIdentity } from '@postern/shared/runtime/tls.ts';
 import { type Listener, type ListenerLimits, startListener } from '@postern/shared/smtp/listener.ts';
 import type { RelayConfig } from './config.ts';
-import { smartHostPool, storeRoutes } from './hops.ts';
+import { storeRoutes } from './hops.ts';
 import { type InboundParts, openInbound } from './inbound/open-inbound.ts';
 import { OwnMemory } from './memory/own-memory.ts';
 import type { RelayMemory } from './memory/relay-memory.ts';
-import { QueueRunner } from './spool/queue-runner.ts';
+import { onwardTls, startOnward } from './outbound/onward-listener.ts';
+import { mailLeaves } from './outbound/open-outbound.ts';
+import { openQueue, type Queue } from './queue.ts';
+import type { ReturnRoutes } from './spool/notices.ts';
 import { Spool } from './spool/spool.ts';
 import { lockSpool } from './spool/spool-lock.ts';
 import type { StoreHealth } from './store-link.ts';
@@ -28,6 +31,10 @@ const FIXED = ['hostname', 'smtp', 'workers', 'innerAddress', 'spool', 'outbound
 /** A relay that answers. */
 export interface Relay {
   readonly ports: readonly number[];
+  /** Where the hub hands mail over; undefined when it is not configured, and in a worker. */
+  readonly onwardPort: number | undefined;
+  /** Undefined in a worker. */
+  readonly queue: Queue | undefined;
   readonly spool: Spool;
   readonly memory: RelayMemory;
   /** Sessions open now. */
@@ -72,36 +79,41 @@ export async function startRelay(
     const memory = shared ?? new OwnMemory(config, log);
     const own = memory instanceof OwnMemory ? memory : undefined;
     if (own !== undefined) closings.push(() => own.close());
+    const { outbound } = config;
     const stores = new Stores(storeRoutes(config), config.spool.storeTestMs);
     closings.push(() => stores.close());
-    const smartHost = smartHostPool(config);
-    if (smartHost !== undefined) closings.push(() => smartHost.close());
     const refusedLater = ({ hostname, content }: RelayConfig) => ({
       hostname,
       quarantineAddress: content.quarantineAddress,
-      mailLeaves: smartHost !== undefined,
+      mailLeaves: mailLeaves(outbound),
     });
-    let queue: QueueRunner | undefined;
+    let queue: Queue | undefined;
+    // The directory, by which a sender's way is found, comes with the settings for sessions.
+    let returnRoutes: ReturnRoutes = async () => undefined;
     if (role !== 'worker') {
-      const runner = new QueueRunner(spool, stores, smartHost, log, {
-        ...config.spool,
+      queue = await openQueue({
+        config,
+        spool,
+        stores,
+        log,
         refusedLater: refusedLater(config),
-        srs: config.outbound?.srs,
+        returnRoutes: (address) => returnRoutes(address),
       });
-      closings.push(() => runner.close());
-      await runner.start();
-      queue = runner;
     }
     // The process that keeps the spool looks into its folder each second, and finds there what a worker put.
     const parts: InboundParts = {
       spool,
       stores,
-      queue: queue ?? { added: () => undefined },
       memory,
-      mailLeaves: smartHost !== undefined,
+      queue: queue?.runner ?? { added: () => undefined },
+      mailLeaves: mailLeaves(outbound),
     };
     const inbound = openInbound(config, parts, log);
     closings.push(() => inbound.close());
+    returnRoutes = inbound.returnRoutes;
+    // Before the directory is closed: a notice may be under way.
+    if (queue !== undefined) closings.push(queue.close);
+    await queue?.runner.start();
     const listeners: Listener[] = [];
     closings.push(async () => {
       await Promise.all(listeners.map((listener) => listener.close(CLOSE_GRACE_MS)));
@@ -121,15 +133,24 @@ export async function startRelay(
       });
       listeners.push(listener);
     }
+    const ports = listeners.map((listener) => listener.port);
+    // One process alone remembers the ids of the hub's deliveries.
+    let onward: Listener | undefined;
+    if (role !== 'worker' && outbound?.listen !== undefined && inbound.onwardHandlers !== undefined) {
+      onward = await startOnward(config, outbound.listen, inbound.onwardHandlers, log);
+      listeners.push(onward);
+    }
     return {
-      ports: listeners.map((listener) => listener.port),
+      ports,
+      onwardPort: onward?.port,
+      queue,
       spool,
       memory,
       get sessions() {
         return listeners.reduce((sum, { connections }) => sum + connections, 0);
       },
       get queued() {
-        return queue?.size ?? 0;
+        return queue?.runner.size ?? 0;
       },
       get storeHealth() {
         return stores.health;
@@ -138,13 +159,19 @@ export async function startRelay(
         const next = { ...wanted, ...pick(config, FIXED) };
         const identity = readTlsIdentity(next.smtp.tls);
         const routes = storeRoutes(next);
-        for (const listener of listeners) listener.checkTls(identity);
+        const onwardFiles = next.outbound?.listen === undefined ? undefined : onwardTls(next.outbound.listen);
+        if (onwardFiles !== undefined) onward?.checkTls(onwardFiles);
+        const inward = listeners.filter((listener) => listener !== onward);
+        for (const listener of inward) listener.checkTls(identity);
         inbound.replace(next);
-        for (const listener of listeners) {
+        for (const listener of inward) {
           listener.update({ tls: identity, handlers: inbound.handlers, limits: listenerLimits(next) });
         }
         own?.update(next);
-        queue?.update(refusedLater(next));
+        if (onwardFiles !== undefined && inbound.onwardHandlers !== undefined) {
+          onward?.update({ tls: onwardFiles, handlers: inbound.onwardHandlers, limits: {} });
+        }
+        queue?.settlement.update(refusedLater(next));
         await stores.replace(routes);
         return FIXED.filter((name) => JSON.stringify(wanted[name]) !== JSON.stringify(config[name]));
       },

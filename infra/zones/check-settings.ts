@@ -14,7 +14,7 @@ export type GatewayAddresses = Pick<RelayConfig, 'innerAddress' | 'store'> & {
     readonly clamav?: { readonly address?: string | undefined; readonly port: number } | undefined;
     readonly rspamd?: { readonly url: string } | undefined;
   };
-  readonly outbound?: Pick<NonNullable<RelayConfig['outbound']>, 'localAddress' | 'smartHost'> | undefined;
+  readonly outbound?: Pick<NonNullable<RelayConfig['outbound']>, 'localAddress' | 'smartHost' | 'routes'> | undefined;
 };
 
 /** The part of store.yaml that speaks of addresses; whatever else is called `listen…` is looked at as well. */
@@ -54,11 +54,16 @@ export function checkGatewaySettings(policy: Policy, settings: GatewayAddresses)
     const where = 'gateway.yaml: outbound.localAddress';
     if (legOf(policy, host, outbound.localAddress) === undefined) {
       findings.push(finding(where, `${outbound.localAddress} is no leg of ${host}`));
-    } else if (outbound.smartHost !== undefined) {
-      const { host: to, port } = outbound.smartHost;
-      // A name that the policy does not know is somewhere on the Internet.
-      const outside = isIP(to) === 0 && targetsOf(policy, to).length === 0 ? externalEnds(policy) : undefined;
-      findings.push(...connects(place, 'outbound.smartHost', [outbound.localAddress], { to, port, targets: outside }));
+    } else {
+      const hops = { smartHost: outbound.smartHost, ...outbound.routes };
+      for (const [name, hop] of Object.entries(hops)) {
+        if (hop === undefined) continue;
+        const { host: to, port } = hop;
+        const setting = hop === outbound.smartHost ? 'outbound.smartHost' : `outbound.routes.${name}`;
+        // A name that the policy does not know is somewhere on the Internet.
+        const outside = isIP(to) === 0 && targetsOf(policy, to).length === 0 ? externalEnds(policy) : undefined;
+        findings.push(...connects(place, setting, [outbound.localAddress], { to, port, targets: outside }));
+      }
     }
   }
   return findings;

@@ -98,6 +98,8 @@ export function delivered(
     bytes?: number | undefined;
     tookMs?: number | undefined;
     duplicate?: boolean | undefined;
+    /** How the hop was protected, e.g. `TLSv1.3 dane`. */
+    tls?: string | undefined;
   },
 ): void {
   write(log, 'info', 'delivered', e);
@@ -106,7 +108,14 @@ export function delivered(
 /** One recipient's copy has to wait. */
 export function deferred(
   log: Log,
-  e: MailIds & { from: string; to: string; reply: string; cause?: string | undefined; nextTryAt?: string | undefined },
+  e: MailIds & {
+    from: string;
+    to: string;
+    reply: string;
+    cause?: string | undefined;
+    next?: string | undefined;
+    nextTryAt?: string | undefined;
+  },
 ): void {
   write(log, 'warn', 'deferred', e);
 }
@@ -142,6 +151,19 @@ export function refusalHandled(
   e: MailIds & { from: string; to: readonly string[]; by: 'dsn' | 'quarantine'; as: string },
 ): void {
   write(log, 'warn', 'refusal-handled', e);
+}
+
+/** A sender is told that its message waits, or was passed on to a server that confirms nothing. */
+export function noticeMade(
+  log: Log,
+  e: MailIds & { from: string; to: readonly string[]; action: 'delayed' | 'relayed'; as: string },
+): void {
+  write(log, 'info', 'notice-made', e);
+}
+
+/** A message ends undelivered, and nobody is told: its sender is null, or asked for silence. */
+export function dropped(log: Log, e: MailIds & { from: string; to: readonly string[]; cause: string }): void {
+  write(log, 'warn', 'dropped', e);
 }
 
 /** A copy is kept in the spool's held folder until an administrator decides about it. */

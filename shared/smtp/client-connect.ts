@@ -1,13 +1,38 @@
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
-import { type ConnectionOptions, connect as connectTls } from 'node:tls';
+import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
 import { MIN_TLS_VERSION } from '../runtime/tls.ts';
 import type { ClientOptions, ClientTimeouts } from './client-options.ts';
 import { Wire, type WireReply } from './client-wire.ts';
-import { isPositive, replyLine } from './reply.ts';
+import { isPositive, type Reply, replyLine } from './reply.ts';
 
 /** The server could not be reached, or refused to talk to us: `message` says where and why. */
 export class ConnectFailure extends Error {
   override readonly name = 'ConnectFailure';
+  /** What was going on: the network, TLS, or the server's own refusal in `reply`. */
+  readonly stage: ConnectStage;
+  /** The server's words, when it was it that refused. */
+  readonly reply: Reply | undefined;
+
+  constructor(message: string, stage: ConnectStage, reply?: Reply, options?: ErrorOptions) {
+    super(message, options);
+    this.stage = stage;
+    this.reply = reply;
+  }
+}
+
+/** `no-tls`: the server does not offer what is demanded. `certificate`: TLS stands, and the certificate is not right. */
+export type ConnectStage = 'network' | 'greeting' | 'no-tls' | 'handshake' | 'certificate';
+
+/** A step of connecting that did not succeed. */
+class StepFailure extends Error {
+  readonly stage: ConnectStage;
+  readonly reply: Reply | undefined;
+
+  constructor(message: string, stage: ConnectStage, reply?: Reply) {
+    super(message);
+    this.stage = stage;
+    this.reply = reply;
+  }
 }
 
 const DEFAULT_TIMEOUTS: ClientTimeouts = {
@@ -37,19 +62,24 @@ export async function openWire(options: ClientOptions): Promise<OpenWire> {
     wire = new Wire(options.tls.mode === 'implicit' ? await secured(tcp, options, left()) : tcp);
     expectPositive(await wire.reply(left()), 'greeting');
     let capabilities = await hello(wire, options, left());
-    if (options.tls.mode === 'starttls') {
-      if (!capabilities.has('STARTTLS')) throw new Error('STARTTLS is demanded and not offered');
+    const { mode } = options.tls;
+    if (mode === 'starttls' && !capabilities.has('STARTTLS')) {
+      throw new StepFailure('STARTTLS is demanded and not offered', 'no-tls');
+    }
+    if (mode === 'starttls' || (mode === 'offered' && capabilities.has('STARTTLS'))) {
       await wire.write('STARTTLS\r\n', left());
-      expectPositive(await wire.reply(left()), 'STARTTLS');
+      expectPositive(await wire.reply(left()), 'STARTTLS', 'no-tls');
       // RFC 3207 §4.2 and its errata: replies that came in plain text before the handshake count for nothing.
-      if (!wire.idle) throw new Error('the server talks between STARTTLS and the handshake');
+      if (!wire.idle) throw new StepFailure('the server talks between STARTTLS and the handshake', 'handshake');
       wire = new Wire(await secured(wire.release(), options, left()));
       capabilities = await hello(wire, options, left());
     }
     return { wire, capabilities };
   } catch (error) {
     wire?.socket.destroy();
-    throw new ConnectFailure(`${options.host}:${options.port}: ${describe(error as Error)}`, { cause: error });
+    const failed = error instanceof StepFailure ? error : undefined;
+    const message = `${options.host}:${options.port}: ${describe(error as Error)}`;
+    throw new ConnectFailure(message, failed?.stage ?? 'network', failed?.reply, { cause: error });
   }
 }
 
@@ -63,14 +93,15 @@ function tcpSocket(options: ClientOptions): Socket {
   return connectTcp({ host, port, noDelay: true, ...(localAddress === undefined ? {} : { localAddress }) });
 }
 
-function secured(tcp: Socket, options: ClientOptions, timeoutMs: number): Promise<Socket> {
-  const { ca, cert, key, serverName } = options.tls;
+async function secured(tcp: Socket, options: ClientOptions, timeoutMs: number): Promise<Socket> {
+  const { ca, cert, key, serverName, judge, mode } = options.tls;
+  const own = judge ?? (mode === 'offered' ? anyCertificate : undefined);
   const name = serverName ?? options.host;
   const settings: ConnectionOptions = {
     socket: tcp,
     host: name,
     minVersion: MIN_TLS_VERSION,
-    rejectUnauthorized: true,
+    rejectUnauthorized: own === undefined,
     ...(isIP(name) === 0 ? { servername: name } : {}),
     ...(ca === undefined ? {} : { ca }),
     ...(cert === undefined ? {} : { cert }),
@@ -78,7 +109,25 @@ function secured(tcp: Socket, options: ClientOptions, timeoutMs: number): Promis
   };
   const tls = connectTls(settings);
   tcp.on('error', (error) => tls.destroy(error));
-  return established(tls, 'secureConnect', timeoutMs);
+  try {
+    await established(tls, 'secureConnect', timeoutMs);
+  } catch (error) {
+    throw new StepFailure(describe(error as Error), isAboutCertificate(error) ? 'certificate' : 'handshake');
+  }
+  const fault = own?.(tls);
+  if (fault === undefined) return tls;
+  tls.destroy();
+  throw new StepFailure(fault, 'certificate');
+}
+
+function anyCertificate(_socket: TLSSocket): undefined {
+  return undefined;
+}
+
+/** Codes of node and OpenSSL for a certificate that does not verify. */
+function isAboutCertificate(error: unknown): boolean {
+  const code = (error as NodeJS.ErrnoException).code ?? '';
+  return /^(?:CERT_|UNABLE_TO_|ERR_TLS_CERT|SELF_SIGNED|DEPTH_ZERO|INVALID_CA|HOSTNAME_MISMATCH)/.test(code);
 }
 
 function established(socket: Socket, event: 'connect' | 'secureConnect', timeoutMs: number): Promise<Socket> {
@@ -120,6 +169,6 @@ async function hello(wire: Wire, options: ClientOptions, timeoutMs: number): Pro
   );
 }
 
-function expectPositive(answer: WireReply, what: string): void {
-  if (!isPositive(answer)) throw new Error(`${what} refused: ${replyLine(answer)}`);
+function expectPositive(answer: WireReply, what: string, stage: ConnectStage = 'greeting'): void {
+  if (!isPositive(answer)) throw new StepFailure(`${what} refused: ${replyLine(answer)}`, stage, answer);
 }

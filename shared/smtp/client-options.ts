@@ -1,8 +1,18 @@
+import type { TLSSocket } from 'node:tls';
 import type { Placement } from '../delivery/placement.ts';
+
 /** How the client protects a connection. `ca`, `cert` and `key` are PEM texts. */
 export interface ClientTls {
-  /** `starttls` demands it: a server that does not offer it is not used. */
-  readonly mode: 'implicit' | 'starttls' | 'none';
+  /**
+   * `starttls` demands it: a server that does not offer it is not used. `offered` takes it where it is offered, with any
+   * certificate unless `judge` says otherwise (RFC 7435).
+   */
+  readonly mode: 'implicit' | 'starttls' | 'offered' | 'none';
+  /**
+   * Judges the server's certificate in the place of the check against `ca` and the name: undefined is good, else why not.
+   * For DANE (RFC 7672), and for TLS without authentication.
+   */
+  readonly judge?: ((socket: TLSSocket) => string | undefined) | undefined;
   /** CA that must have signed the server's certificate; the system's CAs when undefined. */
   readonly ca?: string | undefined;
   /** Our client certificate and its key. */

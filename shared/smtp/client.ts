@@ -1,3 +1,4 @@
+import { TLSSocket } from 'node:tls';
 import { DELIVERY_ID_KEYWORD } from '../delivery/delivery-id.ts';
 import { type Outcome, outcomeOfReply } from '../delivery/outcome.ts';
 import { openWire, timeoutsOf } from './client-connect.ts';
@@ -8,13 +9,15 @@ import type { Envelope } from './envelope.ts';
 import { type MailExtras, mailCommand, recipientCommand } from './envelope-commands.ts';
 import { isPositive, type Reply, reply } from './reply.ts';
 
-export { ConnectFailure } from './client-connect.ts';
+export { ConnectFailure, type ConnectStage } from './client-connect.ts';
 export type * from './client-options.ts';
 
 /** An open SMTP or LMTP connection, past EHLO. One transaction at a time. */
 export interface SmtpConnection {
   /** Keywords of the EHLO reply in upper case, with their arguments (`''` when none). */
   readonly capabilities: ReadonlyMap<string, string>;
+  /** The TLS session below it; undefined in plain text. */
+  readonly tls: { readonly protocol: string; readonly cipher: string } | undefined;
   /** Whether another transaction may begin: open, in step, not told 421. */
   readonly usable: boolean;
   /**
@@ -48,6 +51,7 @@ const NO_REPLY = reply(451, '4.4.2', 'The connection to the next hop was lost');
 
 class Connection implements SmtpConnection {
   readonly capabilities: ReadonlyMap<string, string>;
+  readonly tls: SmtpConnection['tls'];
   readonly #wire: Wire;
   readonly #lmtp: boolean;
   readonly #timeouts: ClientTimeouts;
@@ -63,6 +67,7 @@ class Connection implements SmtpConnection {
     this.#lmtp = options.protocol === 'lmtp';
     this.#timeouts = timeoutsOf(options);
     this.capabilities = capabilities;
+    this.tls = wire.socket instanceof TLSSocket ? describeTls(wire.socket) : undefined;
   }
 
   get usable(): boolean {
@@ -285,6 +290,10 @@ class Connection implements SmtpConnection {
     if (answer.code === 421) this.#closing = true;
     return answer;
   }
+}
+
+function describeTls(socket: TLSSocket): SmtpConnection['tls'] {
+  return { protocol: socket.getProtocol() ?? 'unknown', cipher: socket.getCipher().name };
 }
 
 function refusedAtData(answer: Reply): Outcome {

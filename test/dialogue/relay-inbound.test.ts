@@ -247,7 +247,7 @@ describe('a message', () => {
     atData = (address) => (address === USER1 ? OK : reply(550, '5.7.1', 'refused by a filter'));
     const answer = await send(USER1, USER2);
     expect(answer).toMatch(/^250 /);
-    expect(await inSpool('held')).toEqual([queueId(answer)]);
+    await vi.waitFor(async () => expect(await inSpool('held')).toEqual([queueId(answer)]), { timeout: 10_000 });
     expect(await inSpool('active')).toEqual([]);
   });
 
@@ -306,6 +306,7 @@ describe('an alias that names an outside address', () => {
         outbound: {
           localAddress: '127.0.0.1',
           smartHost: { host: '127.0.0.1', port: smartHost.port, tls: 'none' },
+          queue: { retryMs: 100 },
         },
       }),
       silentLog(),

@@ -1,17 +1,34 @@
 import { Resolver as DnsClient } from 'node:dns/promises';
 import { BoundedMap } from '../bounded-map.ts';
 import type { DnsSettings } from './settings.ts';
+import { validatingClient } from './validating-client.ts';
 
-export type RecordType = 'A' | 'AAAA' | 'MX' | 'TXT' | 'PTR' | 'CNAME';
+export type RecordType = 'A' | 'AAAA' | 'MX' | 'TXT' | 'PTR' | 'CNAME' | 'TLSA';
 
-/** A record as node:dns gives it: text (A, AAAA, PTR, CNAME), strings of one TXT record, or an MX. */
-export type DnsRecord = string | readonly string[] | { readonly exchange: string; readonly priority: number };
+/** RFC 6698 §2.1. */
+export interface TlsaRecord {
+  readonly usage: number;
+  readonly selector: number;
+  readonly matchingType: number;
+  readonly data: Buffer;
+}
+
+export interface MxRecord {
+  readonly exchange: string;
+  readonly priority: number;
+}
+
+/** A record as node:dns gives it: text (A, AAAA, PTR, CNAME), strings of one TXT record, an MX or a TLSA. */
+export type DnsRecord = string | readonly string[] | MxRecord | TlsaRecord;
 
 /** What the DNS says. `unknown` is no answer at all, and never counts as "there is none" (invariant 4). */
 export type DnsAnswer =
-  | { readonly kind: 'found'; readonly records: readonly DnsRecord[] }
-  /** `nameExists`: the name is there without such a record (RFC 2308 §2.2), else there is no such name. */
-  | { readonly kind: 'none'; readonly nameExists: boolean }
+  | { readonly kind: 'found'; readonly records: readonly DnsRecord[]; readonly authenticated?: boolean | undefined }
+  /**
+   * `nameExists`: the name is there without such a record (RFC 2308 §2.2), else there is no such name. `authenticated`: DNSSEC
+   * proves it, by the word of a resolver that is trusted.
+   */
+  | { readonly kind: 'none'; readonly nameExists: boolean; readonly authenticated?: boolean | undefined }
   | { readonly kind: 'unknown'; readonly cause: string };
 
 export interface Resolver {
@@ -31,13 +48,12 @@ interface Cached {
 
 /** Asks name servers with deadlines; the same question at the same time is asked once, and answers are kept for a while. */
 export function openResolver(settings: DnsSettings): Resolver {
-  const client = new DnsClient({ timeout: settings.timeoutMs, tries: settings.tries });
-  if (settings.servers.length > 0) client.setServers(settings.servers);
+  const { askOnce, close } = settings.validates ? validatingClient(settings) : systemClient(settings);
   const cache = new BoundedMap<string, Cached>(settings.cacheEntries);
   const pending = new Map<string, Promise<DnsAnswer>>();
 
   const ask = async (key: string, name: string, type: RecordType): Promise<DnsAnswer> => {
-    const answer = await askWithin(client, name, type, 3 * settings.timeoutMs);
+    const answer = await askWithin(askOnce, name, type, 3 * settings.timeoutMs);
     const keepMs = { found: settings.cacheMs, none: settings.cacheMs / 2, unknown: UNKNOWN_CACHE_MS }[answer.kind];
     cache.set(key, { answer, until: performance.now() + Math.min(keepMs, settings.cacheMs) });
     pending.delete(key);
@@ -60,23 +76,42 @@ export function openResolver(settings: DnsSettings): Resolver {
       pending.set(key, asking);
       return asking;
     },
-    close: () => client.cancel(),
+    close,
   };
 }
 
-async function askWithin(client: DnsClient, name: string, type: RecordType, deadlineMs: number): Promise<DnsAnswer> {
+/** One way to ask. */
+export interface DnsAsker {
+  readonly askOnce: (name: string, type: RecordType) => Promise<DnsAnswer>;
+  readonly close: () => void;
+}
+
+async function askWithin(
+  askOnce: DnsAsker['askOnce'],
+  name: string,
+  type: RecordType,
+  deadlineMs: number,
+): Promise<DnsAnswer> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<DnsAnswer>((resolve) => {
     timer = setTimeout(() => resolve({ kind: 'unknown', cause: `${type} ${name}: late` }), deadlineMs);
   });
   try {
-    return await Promise.race([askOnce(client, name, type), late]);
+    return await Promise.race([askOnce(name, type), late]);
   } finally {
     clearTimeout(timer);
   }
 }
 
-async function askOnce(client: DnsClient, name: string, type: RecordType): Promise<DnsAnswer> {
+/** By node's own client, which tells nothing of DNSSEC. */
+function systemClient(settings: DnsSettings): DnsAsker {
+  const client = new DnsClient({ timeout: settings.timeoutMs, tries: settings.tries });
+  if (settings.servers.length > 0) client.setServers(settings.servers);
+  return { askOnce: (name, type) => askSystem(client, name, type), close: () => client.cancel() };
+}
+
+async function askSystem(client: DnsClient, name: string, type: RecordType): Promise<DnsAnswer> {
+  if (type === 'TLSA') return { kind: 'none', nameExists: false };
   try {
     const records = (await client.resolve(name, type)) as DnsRecord[];
     return records.length > 0 ? { kind: 'found', records } : { kind: 'none', nameExists: true };
@@ -102,11 +137,22 @@ export function texts(answer: DnsAnswer): string[] {
   return answer.kind === 'found' ? answer.records.filter((r): r is string => typeof r === 'string') : [];
 }
 
+/** Mail exchangers, in the order of the answer. */
+export function exchangers(answer: DnsAnswer): MxRecord[] {
+  return answer.kind === 'found' ? answer.records.filter((r): r is MxRecord => 'exchange' in Object(r)) : [];
+}
+
+/** The text of each TXT record, its strings joined. */
+export function textRecords(answer: DnsAnswer): string[] {
+  return answer.kind === 'found' ? answer.records.flatMap((r) => (Array.isArray(r) ? [r.join('')] : [])) : [];
+}
+
 /** Addresses of a name, of both families; unknown as long as one of the two is not known and the other has none. */
 export async function addressesOf(resolver: Resolver, name: string): Promise<DnsAnswer> {
   const answers = await Promise.all([resolver.query(name, 'A'), resolver.query(name, 'AAAA')]);
   const records = answers.flatMap(texts);
-  if (records.length > 0) return { kind: 'found', records };
+  const authenticated = answers.every((a) => a.kind !== 'unknown' && a.authenticated === true);
+  if (records.length > 0) return { kind: 'found', records, authenticated };
   const unknown = answers.find((a) => a.kind === 'unknown');
   return unknown ?? { kind: 'none', nameExists: answers.some((a) => a.kind === 'none' && a.nameExists) };
 }

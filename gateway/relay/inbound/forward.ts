@@ -6,15 +6,17 @@ import type { Log } from '@postern/shared/runtime/log.ts';
 import * as events from '@postern/shared/runtime/mail-events.ts';
 import type { ReceivedEnvelope, ReceivedMessage, SmtpSession } from '@postern/shared/smtp/listener.ts';
 import { type Reply, reply, replyLine } from '@postern/shared/smtp/reply.ts';
+import { withRedactedReceived } from '../outbound/received-redaction.ts';
+import type { Signer } from '../outbound/signing.ts';
 import type { QueueRunner } from '../spool/queue-runner.ts';
-import { quarantineHeader, type RefusedLaterOptions, remedyFor } from '../spool/refused-later.ts';
+import { quarantineHeader } from '../spool/refused-later.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { SpoolEnvelope, SpoolRecipient } from '../spool/spool-file.ts';
 import type { StoredRecipient, Stores } from '../stores.ts';
 import { scanHeader } from './header-scan.ts';
 import type { Inspection, Inspector } from './inspection.ts';
 import type { PolicyNote } from './policy/rule.ts';
-import type { Transaction } from './transaction.ts';
+import type { Origin, Transaction } from './transaction.ts';
 import { combineVerdicts } from './verdict.ts';
 
 export interface ForwardOptions {
@@ -22,7 +24,9 @@ export interface ForwardOptions {
   /** From the final dot to our answer. */
   readonly finalReplyMs: number;
   readonly maxHops: number;
-  readonly refusedLater: RefusedLaterOptions;
+  readonly quarantineAddress: string | undefined;
+  /** Patterns of names of hosts inside, of whom Received fields are silent when mail leaves; undefined: they stay. */
+  readonly internalDomains: readonly string[] | undefined;
 }
 
 /** RFC 5321 §6.3. */
@@ -47,6 +51,8 @@ interface InHand {
   readonly senderAuthenticated: boolean;
   /** A copy for the administrator's mailbox, instead of the recipients'. */
   readonly purpose: 'quarantine' | undefined;
+  readonly origin: Origin | undefined;
+  readonly authentication: SpoolEnvelope['authentication'];
 }
 
 /** The answer to the final dot; undefined: 250. */
@@ -66,6 +72,7 @@ export class Forward {
   readonly #spool: Spool;
   readonly #queue: Pick<QueueRunner, 'added'>;
   readonly #inspector: Inspector;
+  readonly #signer: Signer;
   readonly #log: Log;
   readonly #options: ForwardOptions;
 
@@ -74,6 +81,7 @@ export class Forward {
     spool: Spool,
     queue: Pick<QueueRunner, 'added'>,
     inspector: Inspector,
+    signer: Signer,
     log: Log,
     options: ForwardOptions,
   ) {
@@ -81,6 +89,7 @@ export class Forward {
     this.#spool = spool;
     this.#queue = queue;
     this.#inspector = inspector;
+    this.#signer = signer;
     this.#log = log;
     this.#options = options;
   }
@@ -93,7 +102,9 @@ export class Forward {
     transaction: Transaction,
   ): Promise<Reply> {
     const startedAt = performance.now();
-    const id = newDeliveryId();
+    const { origin } = transaction;
+    const id = origin?.delivery?.id ?? newDeliveryId();
+    const service = serviceOf(origin);
     const { messageId, hops } = scanHeader(message.content, message.headerBytes);
     const judged: Answer =
       hops >= this.#options.maxHops
@@ -110,13 +121,13 @@ export class Forward {
       const bytes = message.content.length;
       const { placement } = judged;
       const ok = reply(250, '2.0.0', `Ok, queued as ${id}`);
-      const about = { ...ids, service: 'smtp', client, from, to, bytes, tookMs };
+      const about = { ...ids, service, client, from, to, bytes, tookMs };
       events.accepted(this.#log, { ...about, reply: replyLine(ok), policy, placement });
       return ok;
     }
     const line = replyLine(judged.refusal);
     const cause = judged.notes.find((note) => note.verdict === 'reject' || note.verdict === 'tempfail')?.reason;
-    const about = { ...ids, service: 'smtp', client, stage: 'data', from, to: to.join(' ') };
+    const about = { ...ids, service, client, stage: 'data', from, to: to.join(' ') };
     events.refused(this.#log, { ...about, reply: line, cause, policy });
     return judged.refusal;
   }
@@ -145,10 +156,11 @@ export class Forward {
     const { notes } = inspection;
     if (inspection.kind === 'refused') return { refusal: inspection.reply, notes };
     const placement = transaction.junk && inspection.placement === 'inbox' ? 'junk' : inspection.placement;
-    const quarantine = placement === 'quarantine' ? this.#options.refusedLater.quarantineAddress : undefined;
+    const quarantine = placement === 'quarantine' ? this.#options.quarantineAddress : undefined;
     const received = this.#receivedHeader(session, envelope, id);
     const why = quarantine === undefined ? '' : this.#quarantineHeader(inspection, envelope);
-    const content = [Buffer.from(inspection.header + received + why), ...inspection.content];
+    const own = transaction.origin === undefined ? inspection.content : await this.#ownContent(message);
+    const content = [Buffer.from(inspection.header + received + why), ...own];
     const inHand: InHand = {
       id,
       session,
@@ -157,12 +169,25 @@ export class Forward {
       content,
       bytes: content.reduce((sum, piece) => sum + piece.length, 0),
       placement: placement === 'junk' ? 'junk' : undefined,
-      senderAuthenticated: inspection.senderAuthenticated,
+      senderAuthenticated: transaction.origin?.senderIsOurs ?? inspection.senderAuthenticated,
+      origin: transaction.origin,
+      authentication: inspection.authentication,
       purpose: quarantine === undefined ? undefined : 'quarantine',
     };
     const to = quarantine === undefined ? transaction : quarantineOf(quarantine);
     const refusal = await this.#passOn(inHand, to, startedAt);
     return { refusal, notes, placement: placement === 'inbox' ? undefined : placement };
+  }
+
+  /** Mail of the house: silent about hosts inside, and signed. */
+  async #ownContent(message: ReceivedMessage): Promise<readonly Buffer[]> {
+    const { internalDomains } = this.#options;
+    const content =
+      internalDomains === undefined
+        ? [message.content]
+        : withRedactedReceived(message.content, message.headerBytes, internalDomains);
+    const signatures = await this.#signer.sign(content);
+    return signatures === '' ? content : [Buffer.from(signatures), ...content];
   }
 
   #quarantineHeader({ notes }: Inspection, envelope: ReceivedEnvelope): string {
@@ -183,7 +208,7 @@ export class Forward {
     const accounts = [...transaction.accounts.values()];
     if (transaction.outside.size > 0) {
       // A copy goes outside by the queue. The spool comes first then: what is delivered cannot be taken back, should it be full.
-      const outside = [...transaction.outside.values()].map((r) => spoolRecipient(r, 'smart-host', undefined));
+      const outside = [...transaction.outside.values()].map((r) => spoolRecipient(r, 'outside', undefined));
       const inside = accounts.map((r) => spoolRecipient(r, 'store', undefined));
       return await this.#keep(inHand, [...inside, ...outside], 'a copy goes outside');
     }
@@ -226,6 +251,8 @@ export class Forward {
     const ids = { session: session.id, deliveryId: id, messageId };
     const from = envelope.reversePath;
     const failed = recipients.filter((r) => r.status === 'failed');
+    const { origin } = inHand;
+    const leaves = recipients.some((r) => r.route === 'outside');
     const now = Date.now();
     const spooled: SpoolEnvelope = {
       deliveryId: id,
@@ -242,14 +269,14 @@ export class Forward {
       placement: inHand.placement,
       senderAuthenticated: inHand.senderAuthenticated,
       purpose: inHand.purpose,
+      origin: origin?.kind,
+      receivedSha256: origin?.delivery?.sha256,
+      forwarded: leaves && origin?.senderIsOurs !== true ? true : undefined,
+      authentication: leaves ? inHand.authentication : undefined,
       state: { recipients: [...recipients], attempts: 0, nextTryAt: now },
     };
-    const nothingLeft = failed.length === recipients.length;
-    const remedy = nothingLeft ? remedyFor(spooled, content, failed, this.#options.refusedLater, now) : undefined;
     try {
-      if (remedy === undefined) await this.#spool.add('active', spooled, content);
-      else if (remedy.kind !== 'hold') await this.#spool.add('active', remedy.envelope, remedy.content);
-      else await this.#spool.add('held', withHold(spooled, remedy.cause), content);
+      await this.#spool.add('active', spooled, content);
     } catch (error) {
       this.#log.error({ event: 'spool-failed', ...ids, err: error });
       return CANNOT_KEEP;
@@ -259,15 +286,10 @@ export class Forward {
       events.bounced(this.#log, { ...ids, from, to: address, reply: line, dsn: false });
     }
     const to = recipients.map((r) => r.address);
-    if (remedy?.kind === 'hold') {
-      events.held(this.#log, { ...ids, from, to, cause: remedy.cause });
-    } else if (remedy !== undefined) {
-      events.refusalHandled(this.#log, { ...ids, from, to, by: remedy.kind, as: remedy.envelope.deliveryId });
-      this.#queue.added(remedy.envelope, 'now');
-    } else {
-      events.spooled(this.#log, { ...ids, from, to, bytes, cause });
-      this.#queue.added(spooled, recipients.some((r) => r.route === 'smart-host') ? 'now' : 'later');
-    }
+    events.spooled(this.#log, { ...ids, from, to, bytes, cause });
+    // What failed is the queue's to see to, and can be at once.
+    const isUrgent = recipients.some((r) => r.route === 'outside' || r.status === 'failed');
+    this.#queue.added(spooled, isUrgent ? 'now' : 'later', bytes);
     return undefined;
   }
 
@@ -310,8 +332,10 @@ function causeOf(outcome: Outcome | undefined): string {
   return cause ?? replyLine(outcome.reply);
 }
 
-function withHold(envelope: SpoolEnvelope, heldBecause: string): SpoolEnvelope {
-  return { ...envelope, state: { ...envelope.state, heldBecause } };
+/** The service's name in the log. */
+function serviceOf(origin: Origin | undefined): string {
+  if (origin === undefined) return 'smtp';
+  return origin.kind === 'submission' ? 'submission' : 'outbound';
 }
 
 /** The recipients of what is quarantined: the administrator's mailbox alone, and no notices about it. */

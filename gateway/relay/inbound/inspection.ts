@@ -35,6 +35,8 @@ export type Inspection =
       readonly content: readonly Buffer[];
       /** Its reverse-path may be sent a DSN (invariant 3). */
       readonly senderAuthenticated: boolean;
+      /** What was found out about the sender, for a seal: results with our name before them, and the chain of seals so far. */
+      readonly authentication: { readonly results: string; readonly chain: 'none' | 'pass' | 'fail' } | undefined;
     };
 
 /** One look at the content: ClamAV, rspamd, rules about attachments. Each is a file in content/. */
@@ -91,6 +93,10 @@ export class Inspector {
       header: results + findings.map(({ header }) => header ?? '').join(''),
       content: withoutForgedResults(message.content, message.headerBytes, hostname),
       senderAuthenticated: sender?.reversePathAuthenticated ?? false,
+      authentication:
+        sender === undefined
+          ? undefined
+          : { results: [hostname, ...sender.results].join(';\r\n '), chain: sender.arcChain },
     };
   }
 

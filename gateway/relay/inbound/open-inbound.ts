@@ -5,6 +5,9 @@ import type { SmtpHandlers } from '@postern/shared/smtp/listener.ts';
 import type { RelayConfig } from '../config.ts';
 import { openResolver } from '../dns/resolver.ts';
 import type { RelayMemory } from '../memory/relay-memory.ts';
+import { onwardHandlers } from '../outbound/onward-session.ts';
+import { openSigner } from '../outbound/signing.ts';
+import type { ReturnRoutes } from '../spool/notices.ts';
 import type { QueueRunner } from '../spool/queue-runner.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { Stores } from '../stores.ts';
@@ -21,7 +24,7 @@ export interface InboundParts {
   readonly stores: Stores;
   readonly queue: Pick<QueueRunner, 'added'>;
   readonly memory: RelayMemory;
-  /** There is a smart host for outside targets of aliases. */
+  /** There is a way out for outside targets of aliases. */
   readonly mailLeaves: boolean;
 }
 
@@ -29,6 +32,9 @@ export interface InboundParts {
 export interface Inbound {
   /** For sessions to come; a session keeps those that it began with. */
   readonly handlers: SmtpHandlers;
+  /** For sessions of the hub and of hosts in the DMZ; undefined where `outbound.listen` is not set. */
+  readonly onwardHandlers: SmtpHandlers | undefined;
+  readonly returnRoutes: ReturnRoutes;
   /** New settings for sessions to come. What the old ones opened is closed with the last session that has them. */
   replace(config: RelayConfig): void;
   close(): Promise<void>;
@@ -37,6 +43,8 @@ export interface Inbound {
 /** One set of settings, and the sessions that live by it. */
 interface Generation {
   readonly handlers: SmtpHandlers;
+  readonly onwardHandlers: SmtpHandlers | undefined;
+  readonly returnRoutes: ReturnRoutes;
   sessions: number;
   retired: boolean;
   readonly close: () => Promise<void>;
@@ -58,6 +66,10 @@ export function openInbound(config: RelayConfig, parts: InboundParts, log: Log):
     get handlers() {
       return current.handlers;
     },
+    get onwardHandlers() {
+      return current.onwardHandlers;
+    },
+    returnRoutes: (address) => current.returnRoutes(address),
     replace(settings) {
       const old = current;
       current = open(settings);
@@ -101,22 +113,31 @@ function openGeneration(config: RelayConfig, parts: InboundParts, log: Log, onId
     resolver,
     contentRules: contentRules(config.content),
   });
-  const { spool, stores, queue, mailLeaves } = parts;
-  const refusedLater = { hostname, quarantineAddress: config.content.quarantineAddress, mailLeaves };
-  const forward = new Forward(stores, spool, queue, inspector, log, { ...limits, hostname, refusedLater });
-  const handlers = inboundHandlers(recipients, forward, policy, log);
-  const generation: Generation = {
-    handlers: {
-      ...handlers,
-      onOpen() {
-        generation.sessions++;
-      },
-      onClose(session) {
-        generation.sessions--;
-        handlers.onClose?.(session);
-        onIdle();
-      },
+  const { spool, stores, queue } = parts;
+  const { outbound, content } = config;
+  const forward = new Forward(stores, spool, queue, inspector, openSigner(outbound?.dkim ?? {}), log, {
+    ...limits,
+    hostname,
+    quarantineAddress: content.quarantineAddress,
+    internalDomains: outbound?.redactReceived === true ? outbound.internalDomains : undefined,
+  });
+  const counted = (handlers: SmtpHandlers): SmtpHandlers => ({
+    ...handlers,
+    onOpen() {
+      generation.sessions++;
     },
+    onClose(session) {
+      generation.sessions--;
+      handlers.onClose?.(session);
+      onIdle();
+    },
+  });
+  const listen = config.outbound?.listen;
+  const generation: Generation = {
+    handlers: counted(inboundHandlers(recipients, forward, policy, log)),
+    onwardHandlers:
+      listen === undefined ? undefined : counted(onwardHandlers({ recipients, forward, spool, log, ...listen })),
+    returnRoutes: (address) => recipients.returnRoutes(address),
     sessions: 0,
     retired: false,
     async close() {

@@ -7,6 +7,7 @@ import type { Reply } from '@postern/shared/smtp/reply.ts';
 import type { GuessVerdict } from '../memory/recipient-guesses.ts';
 import type { RelayMemory } from '../memory/relay-memory.ts';
 import { type SrsKeys, srsDecode } from '../outbound/srs.ts';
+import type { SpoolRecipient } from '../spool/spool-file.ts';
 import type { StoredRecipient, Stores } from '../stores.ts';
 import { cachedProbe } from './probe-cache.ts';
 import {
@@ -101,6 +102,9 @@ export class Recipients {
     });
     if (expansion.kind === 'refused') {
       const bouncesOut = target !== recipient.address && expansion.why === 'no-such-domain' && this.#mailLeaves;
+      if (expansion.why === 'no-such-domain' && transaction.origin !== undefined) {
+        return this.#accept({ accounts: [], outside: [target] }, recipient, transaction);
+      }
       // The sender of mail that we forwarded lives elsewhere: its bounce goes out again.
       if (bouncesOut && isSrs(recipient.address, this.#limits.srs)) {
         return this.#accept({ accounts: [], outside: [target] }, recipient, transaction);
@@ -131,6 +135,44 @@ export class Recipients {
     }
     if (decoded.why === 'no-srs') return address;
     return { reply: BOUNCE_ADDRESS_REFUSALS[decoded.why], cause: `rewritten sender: ${decoded.why}` };
+  }
+
+  /** Where mail to a sender goes: see {@link ReturnRoutes}. */
+  async returnRoutes(address: string): Promise<readonly SpoolRecipient[] | undefined> {
+    const pending = { status: 'pending' } as const;
+    // RFC 3464 §2: nobody is told about a notice, so NOTIFY=NEVER.
+    const outside = (target: string): SpoolRecipient => ({
+      address: target,
+      route: 'outside',
+      notify: ['NEVER'],
+      ...pending,
+    });
+    const { defaultDomain, sitePostmaster, maxAliasDepth, maxAliasTargets } = this.#limits;
+    const expansion = await expandRecipient(this.#directory, address, {
+      ...{ defaultDomain, sitePostmaster, followForwards: true },
+      ...{ maxDepth: maxAliasDepth, maxTargets: maxAliasTargets },
+    });
+    if (expansion.kind === 'unknown') return undefined;
+    if (expansion.kind === 'refused' && expansion.why === 'no-such-domain') return [outside(address)];
+    if (expansion.kind !== 'resolved') return [];
+    const inside = expansion.accounts.map(({ account }): SpoolRecipient => {
+      const store = this.#stores.nameOf(account.mailHost);
+      return {
+        address: account.address,
+        route: 'store',
+        store: store === '' ? undefined : store,
+        notify: ['NEVER'],
+        ...pending,
+      };
+    });
+    return [...inside, ...expansion.outside.map(outside)];
+  }
+
+  /** Whether an address is of a domain hosted here; undefined when the directory does not tell. */
+  async isOurs(address: string): Promise<boolean | undefined> {
+    const answer = await this.#directory.lookUp(address);
+    if (answer.kind === 'unknown') return undefined;
+    return !(answer.kind === 'refused' && answer.why === 'no-such-domain');
   }
 
   async #accept(

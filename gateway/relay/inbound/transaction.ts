@@ -16,14 +16,25 @@ export interface Transaction {
   readonly sizeBytes: number | undefined;
   /** What policy said of the accepted recipients, each once, for the log. */
   readonly notes: PolicyNote[];
+  /** The message is of the house: it may go anywhere, and its sender is not judged by the rules for strangers. */
+  readonly origin: Origin | undefined;
   /** The client is in a trusted network: its mail is not authenticated. */
   readonly trusted: boolean;
   /** A rule wants the message in Junk. */
   junk: boolean;
 }
 
-export function newTransaction(sizeBytes?: number, trusted = false): Transaction {
-  return { accounts: new Map(), outside: new Map(), sizeBytes, notes: [], trusted, junk: false };
+/** Who of the house hands a message over. */
+export interface Origin {
+  readonly kind: 'hub' | 'host' | 'submission';
+  /** The reverse-path is of a domain that is hosted here; else the message is sent on for somebody outside. */
+  readonly senderIsOurs: boolean;
+  /** The id that the hub gave, and the hash of what it sent under it. */
+  readonly delivery?: { readonly id: string; readonly sha256: string } | undefined;
+}
+
+export function newTransaction(sizeBytes?: number, trusted = false, origin?: Origin): Transaction {
+  return { accounts: new Map(), outside: new Map(), sizeBytes, notes: [], trusted, origin, junk: false };
 }
 
 /** Keeps what policy said when it accepted a recipient. The message is one, so Junk for one is Junk for all. */

@@ -1,132 +1,140 @@
-import { DestinationPace } from '@postern/shared/delivery/destination-pace.ts';
-import type { Outcome } from '@postern/shared/delivery/outcome.ts';
 import { retryPauseMs } from '@postern/shared/delivery/retry-schedule.ts';
 import type { Log } from '@postern/shared/runtime/log.ts';
-import * as events from '@postern/shared/runtime/mail-events.ts';
-import type { ClientPool } from '@postern/shared/smtp/client-pool.ts';
-import { reply, replyLine } from '@postern/shared/smtp/reply.ts';
-import { type SrsKeys, srsEncode } from '../outbound/srs.ts';
-import { healthOfOutcome } from '../store-link.ts';
-import type { Stores } from '../stores.ts';
-import { applyOutcomes, expire, recipientsOf } from './attempt.ts';
-import { type RefusedLaterOptions, remedyFor } from './refused-later.ts';
-import type { Spool, SpooledMessage } from './spool.ts';
-import { envelopeFor, type SpoolEnvelope, type SpoolRecipient, type SpoolState } from './spool-file.ts';
+import type { Carrier, Job } from './carrier.ts';
+import { Destination } from './destination.ts';
+import { isUnhandled, type Settlement } from './settlement.ts';
+import type { Spool, SpoolEntry, SpooledMessage } from './spool.ts';
+import type { SpoolEnvelope, SpoolRecipient } from './spool-file.ts';
+import { isSilence } from './store-carrier.ts';
 
 export interface QueueOptions {
-  readonly retryMs: number;
-  readonly maxRetryMs: number;
+  /** Most jobs under way to stores, and to the outside. */
+  readonly storeConcurrency: number;
+  readonly outsideConcurrency: number;
+  /** Octets of messages that are being sent outside. */
+  readonly memoryBytes: number;
+  /** Pause between two tests of a store that is away. */
   readonly storeTestMs: number;
-  readonly lifetimeMs: number;
-  readonly concurrency: number;
-  readonly refusedLater: RefusedLaterOptions;
-  /** Rewrites the sender of mail that leaves; it stays as it is without. */
-  readonly srs?: SrsKeys | undefined;
+  /** How long ids that peers gave are remembered. */
+  readonly finishedMs: number;
 }
 
-/** What is kept in memory of a waiting message; the rest is read when its turn comes. */
-interface Waiting {
-  readonly id: string;
-  nextTryAt: number;
-  attempts: number;
-  /** Stores that did not take it, and not because of the message: it is due as soon as one of them is back. */
-  waitsFor: readonly string[];
-  /** The store whose pace it goes at: the first one that it has a recipient in. */
-  store: string;
-}
-
-/** When a store that is away or ailing may be tested again. */
-interface Test {
-  nextAt: number;
-  pauseMs: number;
-}
-
-type Outcomes = ReadonlyMap<SpoolRecipient, Outcome>;
-
-/** How often the folder is looked at for what an administrator did. */
+/** How often the folder is looked at for what an administrator or a worker did. */
 const WATCH_MS = 1_000;
-/** A message that the store did not take so often while it took others waits for its own turn. */
+/** A message that a destination did not take so often while it took others waits for its own turn. */
 const PROMPT_ATTEMPTS = 3;
-/** Longest pause between two tests of a store that answers 4.3.z. */
-const MAX_AILING_TEST_MS = 15_000;
-const NO_SMART_HOST = reply(451, '4.4.1', 'No smart host is configured');
+const FORGET_EVERY_MS = 3_600_000;
+/** Destinations that have not answered lately have at most this part of the places. */
+const UNPROVEN_SHARE = 0.75;
 
 /**
- * Drains the spool: each message when it is due, all that wait for the store as soon as it is back. While the store is
- * away or ailing one message at a time tests it, in turn, so that no single message can block the others.
+ * Drains the spool. A message is a job for each destination (a store, a domain outside) that it has recipients in; jobs of
+ * one destination go at its pace, and destinations take turns, so that none waits for another.
  */
 export class QueueRunner {
   readonly #spool: Spool;
-  readonly #stores: Stores;
-  readonly #smartHost: ClientPool | undefined;
+  readonly #carrierOf: (key: string) => Carrier;
+  readonly #settlement: Settlement;
   readonly #log: Log;
-  #options: QueueOptions;
-  readonly #waiting = new Map<string, Waiting>();
-  readonly #inFlight = new Map<string, Promise<void>>();
+  readonly #options: QueueOptions;
+  readonly #destinations = new Map<string, Destination>();
+  /** Destinations of each message in memory. */
+  readonly #messages = new Map<string, Set<string>>();
+  readonly #work = new Set<Promise<void>>();
+  readonly #inFlight = { store: 0, outside: 0, unproven: 0, bytes: 0 };
   #timer: NodeJS.Timeout | undefined;
   #plannedAt = Number.POSITIVE_INFINITY;
   #closed = false;
-  readonly #tests = new Map<string, Test>();
-  readonly #paces = new Map<string, DestinationPace>();
   #nextWatchAt = 0;
+  #nextForgetAt = 0;
   #marks = '';
 
-  constructor(spool: Spool, stores: Stores, smartHost: ClientPool | undefined, log: Log, options: QueueOptions) {
+  /** @param carrierOf makes the carrier of a destination, by its key (see {@link destinationOf}) */
+  constructor(
+    spool: Spool,
+    carrierOf: (key: string) => Carrier,
+    settlement: Settlement,
+    log: Log,
+    options: QueueOptions,
+  ) {
     this.#spool = spool;
-    this.#stores = stores;
-    this.#smartHost = smartHost;
+    this.#carrierOf = carrierOf;
+    this.#settlement = settlement;
     this.#log = log;
     this.#options = options;
-    stores.onUp = (store) => this.#storeIsUp(store);
+    settlement.onNew = (envelope, contentBytes) => this.added(envelope, 'now', contentBytes);
   }
 
   /** Messages that wait, those in hand included. */
   get size(): number {
-    return this.#waiting.size;
+    return this.#messages.size;
   }
 
-  /** New settings: what becomes of refusals from now on. */
-  update(refusedLater: RefusedLaterOptions): void {
-    this.#options = { ...this.#options, refusedLater };
+  /** Messages that wait, by destination. */
+  get waiting(): ReadonlyMap<string, number> {
+    return new Map([...this.#destinations].map(([key, destination]) => [key, destination.size]));
   }
 
-  /** Takes up what an earlier process left; all of it is due at once. */
+  /** Takes up what an earlier process left. */
   async start(): Promise<void> {
     await this.#watch();
-    if (this.#waiting.size > 0) this.#log.info({ event: 'spool-found', messages: this.#waiting.size });
+    if (this.#messages.size > 0) this.#log.info({ event: 'spool-found', messages: this.#messages.size });
     this.#plan(0);
   }
 
-  /** A message has just been made durable in the active folder; `later` when the store did not take it a moment ago. */
-  added(envelope: SpoolEnvelope, due: 'now' | 'later'): void {
-    const { attempts, nextTryAt } = envelope.state;
-    const stores = storesOf(envelope.state.recipients);
-    const first = due === 'now' ? 0 : this.#options.storeTestMs;
-    this.#waiting.set(envelope.deliveryId, {
-      id: envelope.deliveryId,
-      nextTryAt: nextTryAt + first,
-      attempts,
-      waitsFor: stores,
-      store: stores[0] ?? '',
-    });
-    this.#plan(first);
+  /** A message has just been made durable in the active folder; `later` when its store did not take it a moment ago. */
+  added(envelope: SpoolEnvelope, due: 'now' | 'later', contentBytes = 0): void {
+    const pauseMs = due === 'now' ? 0 : this.#options.storeTestMs;
+    this.#enqueue({ envelope, state: envelope.state, contentBytes }, Date.now() + pauseMs);
+    this.#plan(pauseMs);
+  }
+
+  /** A store answers again. */
+  storeIsUp(key: string): void {
+    this.#destinations.get(key)?.wake(Date.now(), PROMPT_ATTEMPTS);
+    this.#plan(0);
   }
 
   /** Ends: no new try begins, those in hand are waited for. */
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
-    await Promise.allSettled(this.#inFlight.values());
+    await Promise.allSettled(this.#work);
   }
 
-  #storeIsUp(store: string): void {
-    const now = Date.now();
-    this.#tests.delete(store);
-    for (const entry of this.#waiting.values()) {
-      if (entry.waitsFor.includes(store) && entry.attempts <= PROMPT_ATTEMPTS)
-        entry.nextTryAt = Math.min(entry.nextTryAt, now);
+  #enqueue({ envelope, state, contentBytes }: SpoolEntry, storeDueAt: number): void {
+    const id = envelope.deliveryId;
+    const keys = this.#messages.get(id) ?? new Set<string>();
+    this.#messages.set(id, keys);
+    const groups = new Map<string, SpoolRecipient[]>();
+    for (const recipient of state.recipients.filter(isOpen)) {
+      const key = destinationOf(recipient);
+      groups.set(key, [...(groups.get(key) ?? []), recipient]);
     }
-    this.#plan(0);
+    for (const [key, recipients] of groups) {
+      if (keys.has(key)) continue;
+      keys.add(key);
+      const destination = this.#destinationOf(key);
+      const tries = recipients.map(({ attempts = 0 }) => attempts);
+      const dueAt = isStore(key) ? storeDueAt : Math.min(...recipients.map((r) => r.nextTryAt ?? 0));
+      destination.add({
+        id,
+        contentBytes,
+        nextTryAt: dueAt,
+        attempts: isStore(key) ? 0 : Math.min(...tries),
+        waits: isStore(key),
+        ageAt: this.#settlement.ageAt(envelope, state, recipients, destination.carrier.schedule),
+      });
+    }
+  }
+
+  #destinationOf(key: string): Destination {
+    let destination = this.#destinations.get(key);
+    if (destination === undefined) {
+      destination = new Destination(key, this.#carrierOf(key));
+      this.#destinations.set(key, destination);
+    }
+    return destination;
   }
 
   #plan(pauseMs: number): void {
@@ -152,203 +160,160 @@ export class QueueRunner {
 
   #startDue(): void {
     const now = Date.now();
-    for (const entry of this.#waiting.values()) {
-      if (this.#closed || this.#inFlight.size >= this.#options.concurrency) return;
-      if (this.#inFlight.has(entry.id)) continue;
-      const silent = this.#silentStore(entry);
-      const testing = silent !== undefined;
-      if (testing) {
-        if (!this.#mayTest(silent, now)) continue;
-        // The next test is another message's turn.
-        this.#waiting.delete(entry.id);
-        this.#waiting.set(entry.id, entry);
-      } else if (entry.nextTryAt > now || !this.#paceOf(entry.store).isFree) {
+    // Once round: each destination takes as many as its pace allows, and goes to the end of the row.
+    for (const destination of [...this.#destinations.values()]) {
+      if (this.#closed) return;
+      if (destination.size === 0) {
+        if (!isStore(destination.key) && !destination.carrier.proven) this.#destinations.delete(destination.key);
         continue;
       }
-      const work = this.#try(entry, !testing).finally(() => {
-        this.#inFlight.delete(entry.id);
-        this.#plan(0);
-      });
-      this.#inFlight.set(entry.id, work);
-    }
-  }
-
-  /** The store that it waits for, when none of those can take it now. */
-  #silentStore(entry: Waiting): string | undefined {
-    const [first] = entry.waitsFor;
-    return entry.waitsFor.some((store) => this.#stores.linkOf(store)?.health === 'up') ? undefined : first;
-  }
-
-  /** Whether it is time to test a store with one message; longer pauses for one that answers and cannot. */
-  #mayTest(store: string, now: number): boolean {
-    const test = this.#tests.get(store) ?? { nextAt: 0, pauseMs: this.#options.storeTestMs };
-    if (now < test.nextAt) return false;
-    test.nextAt = now + test.pauseMs;
-    if (this.#stores.linkOf(store)?.health === 'ailing') {
-      test.pauseMs = Math.min(test.pauseMs * 1.5, Math.max(MAX_AILING_TEST_MS, test.pauseMs));
-    }
-    this.#tests.set(store, test);
-    return true;
-  }
-
-  #paceOf(store: string): DestinationPace {
-    let pace = this.#paces.get(store);
-    if (pace === undefined) {
-      pace = new DestinationPace(this.#options.concurrency);
-      this.#paces.set(store, pace);
-    }
-    return pace;
-  }
-
-  async #try(entry: Waiting, counts: boolean): Promise<void> {
-    try {
-      const read = await this.#spool.read('active', entry.id);
-      if (read === undefined) {
-        this.#waiting.delete(entry.id);
-      } else if (!read.ok) {
-        await this.#spool.setAside('active', entry.id);
-        this.#waiting.delete(entry.id);
-        this.#log.error({ event: 'spool-file-damaged', deliveryId: entry.id, cause: read.why });
-      } else {
-        await this.#deliver(entry, read.value, counts);
+      let started = false;
+      while (this.#hasPlace(destination)) {
+        const taken = destination.take(now);
+        if (taken === undefined) break;
+        started = true;
+        this.#begin(destination, taken.job, taken.kind);
       }
+      if (started) {
+        this.#destinations.delete(destination.key);
+        this.#destinations.set(destination.key, destination);
+      }
+    }
+  }
+
+  #hasPlace({ key, carrier }: Destination): boolean {
+    const { store, outside, unproven, bytes } = this.#inFlight;
+    if (isStore(key)) return store < this.#options.storeConcurrency;
+    if (outside >= this.#options.outsideConcurrency || bytes > this.#options.memoryBytes) return false;
+    return carrier.proven || unproven < Math.max(1, this.#options.outsideConcurrency * UNPROVEN_SHARE);
+  }
+
+  #begin(destination: Destination, job: Job, kind: 'open' | 'test' | 'age'): void {
+    const { carrier, key } = destination;
+    const inFlight = this.#inFlight;
+    const isUnproven = !isStore(key) && !carrier.proven;
+    const place = isStore(key) ? 'store' : 'outside';
+    inFlight[place]++;
+    if (isUnproven) inFlight.unproven++;
+    if (place === 'outside') inFlight.bytes += job.contentBytes;
+    const work = this.#try(destination, job, kind).then((done) => {
+      inFlight[place]--;
+      if (isUnproven) inFlight.unproven--;
+      if (place === 'outside') inFlight.bytes -= job.contentBytes;
+      destination.end(job, done);
+      if (done) this.#forget(job.id, key);
+      this.#work.delete(work);
+      this.#plan(0);
+    });
+    this.#work.add(work);
+  }
+
+  #forget(id: string, key: string): void {
+    const keys = this.#messages.get(id);
+    keys?.delete(key);
+    if (keys?.size === 0) this.#messages.delete(id);
+  }
+
+  /** True when the destination has nothing more to do for the message. Never rejects. */
+  async #try(destination: Destination, job: Job, kind: 'open' | 'test' | 'age'): Promise<boolean> {
+    try {
+      const read = await this.#spool.read('active', job.id);
+      if (read === undefined) return true;
+      if (read.ok) return await this.#deliver(destination, job, read.value, kind);
+      await this.#spool.setAside('active', job.id);
+      this.#log.error({ event: 'spool-file-damaged', deliveryId: job.id, cause: read.why });
+      return true;
     } catch (error) {
-      entry.attempts++;
-      entry.nextTryAt = Date.now() + this.#pause(entry.attempts);
-      this.#log.error({ event: 'queue-fault', deliveryId: entry.id, err: error });
+      job.attempts++;
+      job.nextTryAt = Date.now() + this.#pause(destination, job.attempts);
+      this.#log.error({ event: 'queue-fault', deliveryId: job.id, err: error });
+      return false;
     }
   }
 
-  async #deliver(entry: Waiting, message: SpooledMessage, counts: boolean): Promise<void> {
-    const { envelope } = message;
-    const pending = recipientsOf(message.state, 'pending');
+  async #deliver(
+    destination: Destination,
+    job: Job,
+    message: SpooledMessage,
+    kind: 'open' | 'test' | 'age',
+  ): Promise<boolean> {
+    const { carrier, key } = destination;
+    const recipients = message.state.recipients.filter((r) => isOpen(r) && destinationOf(r) === key);
+    const pending = recipients.filter((r) => r.status === 'pending');
+    if (recipients.length === 0) return true;
+    const sends = kind !== 'age' && pending.length > 0;
     const triedAt = Date.now();
-    const [stored, sent] = await Promise.all([this.#toStores(message, pending), this.#toOutside(message, pending)]);
-    const outcomes = new Map([...stored, ...sent]);
-    const silent = [...stored].filter(([, outcome]) => isSilence(outcome)).map(([recipient]) => recipient);
-    // A try that found nobody there is no try of the message; one whose connection died may be.
-    const nobodyThere = sent.size === 0 && [...stored.values()].every((o) => o.reply.enhanced === '4.4.1');
-    const counted = counts && !nobodyThere;
-    const nextTryAt = Date.now() + this.#pause(entry.attempts + 1);
-    let state = applyOutcomes(message.state, outcomes, { triedAt, nextTryAt, counts: counted });
-    if (triedAt - (state.requeuedAt ?? envelope.receivedAt) > this.#options.lifetimeMs) state = expire(state);
-    this.#tell(envelope, message.state, state, nextTryAt);
-    await this.#settle(message, state);
-    entry.attempts = state.attempts;
-    entry.nextTryAt = nextTryAt;
-    entry.waitsFor = storesOf(silent);
-    entry.store = storesOf(recipientsOf(state, 'pending'))[0] ?? entry.store;
+    const carried = sends ? await carrier.send(message, pending) : undefined;
+    const nextTryAt = kind === 'age' ? job.nextTryAt : Date.now() + this.#pause(destination, job.attempts + 1);
+    const counts = kind === 'open' && carried?.nobodyThere === false;
+    const settled = await this.#settlement.settle(message, recipients, {
+      carried,
+      triedAt,
+      nextTryAt,
+      counts,
+      schedule: carrier.schedule,
+    });
+    job.attempts += counts ? 1 : 0;
+    job.nextTryAt = nextTryAt;
+    job.ageAt = settled.ageAt;
+    if (carried !== undefined) job.waits = isStore(key) && [...carried.outcomes.values()].some(isSilence);
+    return settled.done;
   }
 
-  /** Sends to the pending recipients who live here, at the pace of their store. */
-  async #toStores(message: SpooledMessage, pending: readonly SpoolRecipient[]): Promise<Outcomes> {
-    const recipients = pending.filter((r) => r.route === 'store');
-    if (recipients.length === 0) return new Map();
-    const pace = this.#paceOf(storesOf(recipients)[0] ?? '');
-    const { deliveryId, placement } = message.envelope;
-    const options = { deliveryId, placement, size: message.content.length };
-    let result: 'well' | 'overloaded' | 'neither' = 'neither';
-    pace.begin();
-    try {
-      const outcomes = await this.#stores.send(envelopeFor(message.envelope, recipients), message.content, options);
-      if (outcomes.some((outcome) => outcome.kind === 'deferred' && isOverload(outcome))) result = 'overloaded';
-      else if (outcomes.some((outcome) => outcome.kind === 'delivered')) result = 'well';
-      return new Map(recipients.map((r, i) => [r, outcomes[i]!]));
-    } finally {
-      pace.end(result);
-    }
+  #pause({ carrier: { schedule } }: Destination, attempts: number): number {
+    return retryPauseMs({ firstMs: schedule.retryMs, maxMs: schedule.maxRetryMs }, attempts, Math.random());
   }
 
-  /** Sends to the pending recipients outside, from an address of ours when SRS is set up. */
-  async #toOutside(message: SpooledMessage, pending: readonly SpoolRecipient[]): Promise<Outcomes> {
-    const recipients = pending.filter((r) => r.route === 'smart-host');
-    if (recipients.length === 0) return new Map();
-    const { srs } = this.#options;
-    const envelope = envelopeFor(message.envelope, recipients);
-    const reversePath = srs === undefined ? envelope.reversePath : srsEncode(envelope.reversePath, srs, Date.now());
-    const options = { deliveryId: message.envelope.deliveryId, size: message.content.length };
-    const outcomes = (await this.#smartHost?.send({ ...envelope, reversePath }, message.content, options)) ?? [];
-    return new Map(recipients.map((r, i) => [r, outcomes[i] ?? { kind: 'deferred', reply: NO_SMART_HOST }]));
-  }
-
-  /** Writes the new state down, or ends the message. */
-  async #settle({ envelope, content }: SpooledMessage, state: SpoolState): Promise<void> {
-    const id = envelope.deliveryId;
-    if (recipientsOf(state, 'pending').length > 0) {
-      await this.#spool.update('active', id, state);
-      return;
-    }
-    const failed = recipientsOf(state, 'failed');
-    if (failed.length === 0) {
-      await this.#spool.remove('active', id);
-    } else {
-      const remedy = remedyFor(envelope, [content], failed, this.#options.refusedLater, Date.now());
-      const ids = { deliveryId: id, messageId: envelope.messageId };
-      const about = { ...ids, from: envelope.reversePath, to: failed.map((r) => r.address) };
-      if (remedy.kind === 'hold') {
-        await this.#spool.move('active', 'held', id, { ...state, heldBecause: remedy.cause });
-        events.held(this.#log, { ...about, cause: remedy.cause });
-      } else {
-        // First the new one: a crash in between writes it once more, under the same id.
-        await this.#spool.add('active', remedy.envelope, remedy.content);
-        events.refusalHandled(this.#log, { ...about, by: remedy.kind, as: remedy.envelope.deliveryId });
-        this.added(remedy.envelope, 'now');
-        await this.#spool.remove('active', id);
-      }
-    }
-    this.#waiting.delete(id);
-  }
-
-  #tell(envelope: SpoolEnvelope, before: SpoolState, after: SpoolState, nextTryAt: number): void {
-    const ids = { deliveryId: envelope.deliveryId, messageId: envelope.messageId };
-    for (const [index, recipient] of after.recipients.entries()) {
-      if (before.recipients[index]?.status !== 'pending') continue;
-      const line = recipient.reply === undefined ? '' : replyLine(recipient.reply);
-      const e = { ...ids, from: envelope.reversePath, to: recipient.address, reply: line };
-      if (recipient.status === 'delivered') events.delivered(this.#log, { ...e, next: recipient.route });
-      else if (recipient.status === 'failed') events.bounced(this.#log, { ...e, dsn: false });
-      else events.deferred(this.#log, { ...e, nextTryAt: new Date(nextTryAt).toISOString() });
-    }
-  }
-
-  #pause(attempts: number): number {
-    return retryPauseMs({ firstMs: this.#options.retryMs, maxMs: this.#options.maxRetryMs }, attempts, Math.random());
-  }
-
-  /** Sees what came into the folder or left it (postern-gateway queue), and what shall be tried now. */
+  /** Sees what came into the folder or left it (postern-gateway queue, workers), and what shall be tried now. */
   async #watch(): Promise<void> {
-    this.#nextWatchAt = Date.now() + WATCH_MS;
+    const now = Date.now();
+    this.#nextWatchAt = now + WATCH_MS;
+    if (now >= this.#nextForgetAt) {
+      this.#nextForgetAt = now + FORGET_EVERY_MS;
+      await this.#spool.forgetFinished(now - this.#options.finishedMs);
+    }
     const marks = `${await this.#spool.changeMark('active')} ${await this.#spool.changeMark('requests')}`;
     if (marks === this.#marks) return;
     this.#marks = marks;
     // What is made durable while the folder is read is not in the list and yet there.
-    const known = [...this.#waiting.keys()];
+    const known = [...this.#messages.keys()];
     const present = new Set(await this.#spool.list('active'));
     for (const id of known) {
-      if (!present.has(id) && !this.#inFlight.has(id)) this.#waiting.delete(id);
+      if (present.has(id)) continue;
+      for (const key of this.#messages.get(id) ?? []) this.#destinations.get(key)?.remove(id);
+      if (![...this.#destinations.values()].some((destination) => destination.isBusyWith(id)))
+        this.#messages.delete(id);
     }
-    const now = Date.now();
-    for (const id of present) {
-      if (!this.#waiting.has(id)) this.#waiting.set(id, { id, nextTryAt: now, attempts: 0, waitsFor: [''], store: '' });
-    }
-    for (const id of await this.#spool.takeRequests()) {
-      const entry = this.#waiting.get(id);
-      if (entry !== undefined) entry.nextTryAt = now;
+    for (const id of present) if (!this.#messages.has(id)) await this.#takeUp(id, now);
+    const { ids, domains } = await this.#spool.takeRequests();
+    for (const id of ids) for (const key of this.#messages.get(id) ?? []) this.#destinations.get(key)?.hurry(id, now);
+    if (domains) for (const destination of this.#destinations.values()) destination.lookAgain();
+    if (domains) this.onDomains?.(await this.#spool.heldDomains());
+  }
+
+  /** Called with the held domains when an administrator changed them. */
+  onDomains: ((held: readonly string[]) => void) | undefined;
+
+  async #takeUp(id: string, now: number): Promise<void> {
+    const entry = await this.#spool.peek('active', id);
+    if (entry?.ok) this.#enqueue(entry.value, now);
+    else if (entry !== undefined) {
+      await this.#spool.setAside('active', id);
+      this.#log.error({ event: 'spool-file-damaged', deliveryId: id, cause: entry.why });
     }
   }
 }
 
-function storesOf(recipients: readonly SpoolRecipient[]): readonly string[] {
-  return [...new Set(recipients.filter((r) => r.route === 'store').map((r) => r.store ?? ''))];
+/** The destination of a recipient: its store, or the domain of its address outside. */
+export function destinationOf({ route, store = '', address }: SpoolRecipient): string {
+  return route === 'store' ? `store:${store}` : address.slice(address.lastIndexOf('@') + 1).toLowerCase();
 }
 
-/** Nobody there, or nobody who can: no word on the recipient. */
-function isSilence(outcome: Outcome): boolean {
-  const health = healthOfOutcome(outcome);
-  return health === 'away' || health === 'ailing';
+/** Not yet delivered or refused, or nobody was told of it. */
+function isOpen(recipient: SpoolRecipient): boolean {
+  return recipient.status === 'pending' || isUnhandled(recipient);
 }
 
-/** RFC 3463 §3.4, §3.5: busy, congested, or too ill to take it. */
-function isOverload(outcome: Outcome): boolean {
-  return isSilence(outcome) || outcome.reply.enhanced === '4.3.2' || outcome.reply.enhanced === '4.4.5';
+function isStore(key: string): boolean {
+  return key.startsWith('store:');
 }

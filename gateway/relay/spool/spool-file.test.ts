@@ -12,7 +12,7 @@ import {
 const recipient = fc.record(
   {
     address: fc.string({ unit: 'grapheme', minLength: 1 }),
-    route: fc.constantFrom('store' as const, 'smart-host' as const),
+    route: fc.constantFrom('store' as const, 'outside' as const),
     notify: fc.array(fc.constantFrom('FAILURE' as const, 'DELAY' as const)),
     orcpt: fc.string(),
     status: fc.constantFrom('pending' as const, 'delivered' as const, 'failed' as const),

@@ -19,13 +19,22 @@ const replySchema = z.object({ code: z.int(), enhanced: z.string(), text: z.stri
 const recipientSchema = z.object({
   /** As expanded when the message was accepted: the account's own address, or an outside one. Never expanded anew. */
   address: z.string(),
-  route: z.enum(['store', 'smart-host']),
+  route: z.enum(['store', 'outside']),
   /** Name of the store that the account lives in; the default one when there is none. */
   store: z.string().optional(),
   notify: z.array(z.enum(['NEVER', 'SUCCESS', 'FAILURE', 'DELAY'])).optional(),
   orcpt: z.string().optional(),
   status: z.enum(['pending', 'delivered', 'failed']),
   reply: replySchema.optional(),
+  /** Tries so far, and when the next one is due (milliseconds since 1970). */
+  attempts: z.int().optional(),
+  nextTryAt: z.number().optional(),
+  /** Host that gave the reply, when another server did. */
+  remoteMta: z.string().optional(),
+  /** Its sender was told that it waits. */
+  delayTold: z.boolean().optional(),
+  /** Its refusal was seen to: told, quarantined, or nobody's concern. */
+  handled: z.boolean().optional(),
 });
 
 const stateSchema = z.object({
@@ -57,6 +66,14 @@ const envelopeSchema = z.object({
   placement: z.literal('junk').optional(),
   /** The reverse-path was authenticated by SPF or DKIM when the message came, so that a DSN may go there (invariant 3). */
   senderAuthenticated: z.boolean().optional(),
+  /** Where it came from, when that is not the Internet. */
+  origin: z.enum(['hub', 'host', 'submission']).optional(),
+  /** SHA-256 of the octets as they came, of a message whose id was given by a verified peer. */
+  receivedSha256: z.string().optional(),
+  /** Mail of somebody else that an alias or a filter sends on: it leaves with a sender of ours, and sealed. */
+  forwarded: z.boolean().optional(),
+  /** For the seal: what was found out about its sender, and whether its chain of seals was good (RFC 8617 §5.1). */
+  authentication: z.object({ results: z.string(), chain: z.enum(['none', 'pass', 'fail']) }).optional(),
   /** A message of our own about another one: see refused-later.ts. */
   purpose: z.enum(['dsn', 'quarantine']).optional(),
   state: stateSchema,
@@ -102,6 +119,12 @@ export function decodeSpoolFile(file: Buffer): Decoded<{ envelope: SpoolEnvelope
 /** Reads the envelope from the beginning of a message file, for lists; the checksum is not looked at. */
 export function decodeSpoolHead(start: Buffer): Decoded<{ envelope: SpoolEnvelope; contentBytes: number }> {
   return decodeHead(start);
+}
+
+/** Where the envelope ends and the content begins; undefined when the start does not hold all of it. */
+export function headEnd(start: Buffer): number | undefined {
+  const head = decodeHead(start);
+  return head.ok ? head.value.contentStart : undefined;
 }
 
 interface Head {

@@ -1,4 +1,4 @@
-import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeliveryId } from '@postern/shared/delivery/delivery-id.ts';
 import {
@@ -8,6 +8,7 @@ import {
   decodeSpoolState,
   encodeSpoolFile,
   encodeSpoolState,
+  headEnd,
   type SpoolEnvelope,
   type SpoolState,
 } from './spool-file.ts';
@@ -16,7 +17,8 @@ import {
 export type SpoolFolder = 'active' | 'held';
 
 /** Octets read from the beginning of a file to see its envelope. */
-const HEAD_BYTES = 262_144;
+const HEAD_BYTES = 16_384;
+const HELD_DOMAINS = 'held-domains';
 
 /**
  * The folder of messages that were answered 250 and are not yet delivered. Each write is a file of its own in `tmp`,
@@ -24,13 +26,14 @@ const HEAD_BYTES = 262_144;
  * leave either the old or the new file, and rests in `tmp` that nobody was promised.
  *
  *     tmp/ | active/ID.message active/ID.state | held/… | damaged/…(moved here, never deleted) | requests/ID (retry now)
+ *     finished/ID (whose id a verified peer gave, and may give again) | held-domains (one a line)
  */
 export class Spool {
   readonly path: string;
-  readonly #folders: Record<SpoolFolder, FileHandle>;
+  readonly #folders: Record<SpoolFolder | 'finished', FileHandle>;
   #writes = 0;
 
-  private constructor(path: string, folders: Record<SpoolFolder, FileHandle>) {
+  private constructor(path: string, folders: Record<SpoolFolder | 'finished', FileHandle>) {
     this.path = path;
     this.#folders = folders;
   }
@@ -41,10 +44,14 @@ export class Spool {
    * @param clean removes what a process that died left unfinished; only for the one process that owns the spool
    */
   static async open(path: string, clean: boolean): Promise<Spool> {
-    for (const folder of ['tmp', 'active', 'held', 'damaged', 'requests']) {
+    for (const folder of ['tmp', 'active', 'held', 'damaged', 'requests', 'finished']) {
       await mkdir(join(path, folder), { recursive: true, mode: 0o700 });
     }
-    const folders = { active: await open(join(path, 'active')), held: await open(join(path, 'held')) };
+    const folders = {
+      active: await open(join(path, 'active')),
+      held: await open(join(path, 'held')),
+      finished: await open(join(path, 'finished')),
+    };
     const spool = new Spool(path, folders);
     const top = await open(path);
     await top.sync();
@@ -126,6 +133,59 @@ export class Spool {
     await this.#folders[folder].sync();
   }
 
+  /**
+   * Forgets a finished message but for its envelope, which answers the peer that sends it once more (see {@link findTaken}).
+   * What remains is shortened after it is safe, so that a crash loses nothing but some space.
+   */
+  async finish(folder: SpoolFolder, id: string): Promise<void> {
+    const done = join(this.path, 'finished', id);
+    await rename(this.#file(folder, id, 'message'), done);
+    await rm(this.#file(folder, id, 'state'), { force: true });
+    await this.#folders.finished.sync();
+    await this.#folders[folder].sync();
+    const handle = await open(done, 'r+');
+    try {
+      const { buffer, bytesRead } = await handle.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0);
+      const end = headEnd(buffer.subarray(0, bytesRead));
+      if (end !== undefined) await handle.truncate(end);
+    } finally {
+      await handle.close();
+    }
+  }
+
+  /** The envelope of a message that was taken under this id, whether it waits, is held, or is finished. */
+  async findTaken(id: string): Promise<SpoolEnvelope | undefined> {
+    for (const folder of ['active', 'held', 'active'] as const) {
+      const entry = await this.peek(folder, id);
+      if (entry?.ok) return entry.value.envelope;
+    }
+    const file = await readIfThere(join(this.path, 'finished', id));
+    const decoded = file === undefined ? undefined : decodeSpoolHead(file);
+    return decoded?.ok ? decoded.value.envelope : undefined;
+  }
+
+  /** Forgets finished messages that are older. */
+  async forgetFinished(before: number): Promise<void> {
+    for (const name of await readdir(join(this.path, 'finished'))) {
+      const path = join(this.path, 'finished', name);
+      if ((await stat(path)).mtimeMs < before) await rm(path, { force: true });
+    }
+  }
+
+  /** Domains to which nothing is sent until an administrator releases them. */
+  async heldDomains(): Promise<string[]> {
+    const file = await readIfThere(join(this.path, HELD_DOMAINS));
+    return file === undefined ? [] : file.toString().split('\n').filter(Boolean);
+  }
+
+  async holdDomains(domains: readonly string[]): Promise<void> {
+    const temporary = join(this.path, 'tmp', `${process.pid}-${this.#writes++}-${HELD_DOMAINS}`);
+    await writeFile(temporary, [...new Set(domains)].map((domain) => `${domain}\n`).join(''), { mode: 0o600 });
+    await rename(temporary, join(this.path, HELD_DOMAINS));
+    // The running queue looks when this folder changes.
+    await this.request('domains');
+  }
+
   /** Puts a damaged file aside for an administrator: it may be the only copy. */
   async setAside(folder: SpoolFolder, id: string): Promise<void> {
     await rename(this.#file(folder, id, 'message'), join(this.path, 'damaged', `${id}.message`));
@@ -137,11 +197,11 @@ export class Spool {
     await (await open(join(this.path, 'requests', id), 'w')).close();
   }
 
-  /** Ids that were asked for by {@link request}; each is told once. */
-  async takeRequests(): Promise<string[]> {
+  /** What was asked for by {@link request}: ids, and whether the held domains changed; each is told once. */
+  async takeRequests(): Promise<{ readonly ids: readonly string[]; readonly domains: boolean }> {
     const names = await readdir(join(this.path, 'requests'));
     for (const name of names) await rm(join(this.path, 'requests', name), { force: true });
-    return names.filter(isDeliveryId);
+    return { ids: names.filter(isDeliveryId), domains: names.includes('domains') };
   }
 
   /** Changes whenever a file comes into a folder or leaves it. */
@@ -152,6 +212,7 @@ export class Spool {
   async close(): Promise<void> {
     await this.#folders.active.close();
     await this.#folders.held.close();
+    await this.#folders.finished.close();
   }
 
   #file(folder: SpoolFolder, id: string, kind: 'message' | 'state'): string {

@@ -174,7 +174,7 @@ function context(c: HardenedConnection, smtpUtf8: boolean) {
   return {
     extended: c.greetedBy !== 'HELO',
     maxMessageBytes: c.server.limits.maxMessageBytes,
-    extraKeywords: c.server.mailParameters,
+    extraKeywords: c.server.mailParametersFor(c),
     auth: c.server.settings.auth !== undefined,
     smtpUtf8,
   };

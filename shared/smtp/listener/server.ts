@@ -12,6 +12,8 @@ import { MemoryBudget } from './memory-budget.ts';
 import { isListed, networkList, readProxyHeader } from './proxied-socket.ts';
 import type { ListenerLimits, ListenerOptions, ListenerUpdate, TlsFiles } from './session.ts';
 
+const NONE: ReadonlySet<string> = new Set();
+
 /** What the library takes from a PROXY header; the connection has an id of its own. */
 type ProxiedEnds = SMTPConnectionOptions & { id: string };
 
@@ -21,9 +23,8 @@ export class HardenedServer extends SMTPServer {
   limits: ListenerLimits;
   readonly lmtp: boolean;
   readonly memory: MemoryBudget;
-  readonly extraKeywords: ReadonlySet<string>;
-  /** Parameters of MAIL beyond the standard ones. */
-  readonly mailParameters: ReadonlySet<string>;
+  readonly #extraKeywords: ReadonlySet<string>;
+  readonly #parametersOfExtensions: readonly string[];
   readonly offersStartTls: boolean;
   stopping = false;
   #admitted = 0;
@@ -54,9 +55,8 @@ export class HardenedServer extends SMTPServer {
     this.lmtp = settings.protocol === 'lmtp';
     this.memory = new MemoryBudget(limits.messageMemoryBytes);
     if (settings.proxies !== undefined && settings.proxies.length > 0) this.#proxies = networkList(settings.proxies);
-    this.extraKeywords = new Set((settings.extraMailParameters ?? []).map((keyword) => keyword.toUpperCase()));
-    const ofExtensions = (settings.extensions ?? []).flatMap(({ mailParameters }) => mailParameters);
-    this.mailParameters = new Set([...this.extraKeywords, ...ofExtensions]);
+    this.#extraKeywords = new Set((settings.extraMailParameters ?? []).map((keyword) => keyword.toUpperCase()));
+    this.#parametersOfExtensions = (settings.extensions ?? []).flatMap(({ mailParameters }) => mailParameters);
     this.offersStartTls = settings.tls?.mode === 'starttls';
     // Handshakes that fail and sockets that break are the peers' affair.
     this.on('error', (error: Error) => settings.log.debug({ event: 'connection-error', err: error }));
@@ -113,6 +113,16 @@ export class HardenedServer extends SMTPServer {
     else this.#byAddress.delete(remoteAddress);
   }
 
+  /** Parameters of MAIL beyond the standard ones, for this client. */
+  mailParametersFor(connection: HardenedConnection): ReadonlySet<string> {
+    return new Set([...this.#extrasFor(connection), ...this.#parametersOfExtensions]);
+  }
+
+  #extrasFor(connection: HardenedConnection): ReadonlySet<string> {
+    const isKnown = this.settings.tls?.clientCa === undefined || connection.tls?.peer !== undefined;
+    return isKnown ? this.#extraKeywords : NONE;
+  }
+
   /** Keywords of the EHLO reply. */
   keywords(connection: HardenedConnection): string[] {
     const { auth, extensions = [] } = this.settings;
@@ -127,7 +137,7 @@ export class HardenedServer extends SMTPServer {
       ...(this.offersStartTls && !connection.secure ? ['STARTTLS'] : []),
       ...(auth !== undefined && mayAuthenticate(connection) ? [`AUTH ${auth.mechanisms.join(' ')}`] : []),
       ...extensions.map(({ line }) => line()),
-      ...this.extraKeywords,
+      ...this.#extrasFor(connection),
     ];
   }
 
@@ -145,9 +155,9 @@ export class HardenedServer extends SMTPServer {
 }
 
 function tlsSettings(tls: TlsFiles) {
-  const { cert, key, clientCa } = tls;
+  const { cert, key, clientCa, clientCertificate } = tls;
   if (clientCa === undefined) return { cert, key };
-  return { cert, key, ca: clientCa, requestCert: true, rejectUnauthorized: true };
+  return { cert, key, ca: clientCa, requestCert: true, rejectUnauthorized: clientCertificate !== 'asked' };
 }
 
 /** The library would fall back to a key that everybody knows: rather no service than that. */

@@ -141,6 +141,8 @@ export interface ListenerTls {
   readonly key: string;
   /** When given, a client without a certificate signed by this CA is refused in the handshake. */
   readonly clientCa?: string | undefined;
+  /** Only asks for that certificate: who has none is a client that nobody verified. */
+  readonly clientCertificate?: 'asked' | undefined;
 }
 
 /** Bounds of time and memory, each with a default in limits.ts. */
@@ -195,7 +197,10 @@ export interface ListenerOptions {
   readonly handlers: SmtpHandlers;
   readonly log: Log;
   readonly limits?: Partial<ListenerLimits> | undefined;
-  /** Keywords announced in EHLO/LHLO and accepted as parameters of MAIL, e.g. XDELIVERYID. */
+  /**
+   * Keywords announced in EHLO/LHLO and accepted as parameters of MAIL, e.g. XDELIVERYID; where the listener has a `clientCa`,
+   * for clients with a verified certificate alone.
+   */
   readonly extraMailParameters?: readonly string[] | undefined;
   readonly extensions?: readonly ListenerExtension[] | undefined;
   readonly auth?: ListenerAuth | undefined;
@@ -209,7 +214,7 @@ export interface ListenerOptions {
 }
 
 /** What can be exchanged of a certificate while the listener runs. */
-export type TlsFiles = Pick<ListenerTls, 'cert' | 'key' | 'clientCa'>;
+export type TlsFiles = Pick<ListenerTls, 'cert' | 'key' | 'clientCa' | 'clientCertificate'>;
 
 export interface ListenerUpdate {
   readonly tls: TlsFiles;

@@ -9,6 +9,7 @@ const found = (result: string, policy: string, more: Partial<SenderAuthenticatio
   spf: 'none',
   dmarc: { result, policy, domain: 'a.example' },
   arcSealer: undefined,
+  arcChain: 'none',
   reversePathAuthenticated: false,
   results: [],
   ...more,

@@ -26,6 +26,8 @@ export interface SenderAuthentication {
   };
   /** Domain of the newest ARC set when the chain is intact and says that DMARC passed there. */
   readonly arcSealer: string | undefined;
+  /** Whether the chain of ARC sets is good (RFC 8617 §5.2); a chain that cannot be judged now counts as failed. */
+  readonly arcChain: 'none' | 'pass' | 'fail';
   /** The reverse-path is authenticated: SPF passes, or DKIM by its domain (invariant 3). */
   readonly reversePathAuthenticated: boolean;
   /** Results as RFC 8601 §2.2 writes them, one a method. */
@@ -43,6 +45,7 @@ const NOT_KNOWN: SenderAuthentication = {
   spf: 'temperror',
   dmarc: { result: 'temperror', policy: 'none', domain: '' },
   arcSealer: undefined,
+  arcChain: 'fail',
   reversePathAuthenticated: false,
   results: ['spf=temperror', 'dkim=temperror', 'dmarc=temperror'],
 };
@@ -155,6 +158,7 @@ function summary(
       skipped: dmarc === false ? reason : undefined,
     },
     arcSealer: arcSealer(arc),
+    arcChain: arcChain(arc),
     reversePathAuthenticated: reversePath !== '' && (spfStatus === 'pass' || signedByReversePath),
     results: [
       ...(dkim.length === 0 ? ['dkim=none'] : dkim.map(dkimClause)),
@@ -167,6 +171,11 @@ function summary(
 function isWithin(domain: string, signer: string): boolean {
   const wanted = signer.toLowerCase();
   return domain !== '' && (domain === wanted || domain.endsWith(`.${wanted}`));
+}
+
+function arcChain(arc: AuthenticateResult['arc']): SenderAuthentication['arcChain'] {
+  const result = arc === false ? 'none' : arc.status.result;
+  return result === 'none' || result === 'pass' ? result : 'fail';
 }
 
 function arcSealer(arc: AuthenticateResult['arc']): string | undefined {
