@@ -16,7 +16,11 @@ import { NO_QUOTA } from './mailstore.ts';
 /** POP3 and ManageSieve with IMAP beside them, over one mailstore, in the process of the test. */
 export interface ClientService {
   readonly mailstore: Mailstore;
+  readonly throttle: LoginThrottle;
+  readonly databaseUrl: string;
   readonly ports: Readonly<Record<'pop3' | 'pop3s' | 'managesieve' | 'imap', number>>;
+  /** How many are open now. */
+  readonly sessions: { readonly pop3: number };
   /** The account of an address of the sample tree. */
   account(address: string): Promise<StoredAccount>;
   /** Puts messages into an INBOX, as they are. */
@@ -24,15 +28,22 @@ export interface ClientService {
   stop(): Promise<void>;
 }
 
+export interface ClientSettings {
+  readonly pop3?: object;
+  readonly managesieve?: object;
+  /** A database that has been used before. */
+  readonly databaseUrl?: string;
+}
+
 const LISTEN = { address: '127.0.0.1', port: 0 };
 
 /** Starts the services on an empty database. */
 export async function startClientService(
   backends: ImapBackends,
-  settings: { readonly pop3?: object; readonly managesieve?: object } = {},
+  settings: ClientSettings = {},
 ): Promise<ClientService> {
   const { pki, slapd } = backends;
-  const databaseUrl = await backends.database.createDatabase();
+  const databaseUrl = settings.databaseUrl ?? (await backends.database.createDatabase());
   const clear = { allowPlaintextLoopback: true };
   const config: StoreConfig = storeConfigSchema.parse({
     hostname: 'store.example',
@@ -68,11 +79,18 @@ export async function startClientService(
   };
   return {
     mailstore,
+    throttle: parts.throttle,
+    databaseUrl,
     ports: {
       pop3: pop3.listening.plain?.port ?? 0,
       pop3s: pop3.listening.tls?.port ?? 0,
       managesieve: managesieve.listening.plain?.port ?? 0,
       imap: imap.listening.imap?.port ?? 0,
+    },
+    sessions: {
+      get pop3() {
+        return pop3.sessions;
+      },
     },
     account,
     async append(address, messages) {

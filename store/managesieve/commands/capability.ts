@@ -1,3 +1,4 @@
+import { NOTIFY_METHODS } from '../../sieve/check.ts';
 import { DEFAULT_LIMITS } from '../../sieve/limits.ts';
 import { formatString, ok } from '../codec/response.ts';
 import type { ManageSieveSession } from '../session.ts';
@@ -11,7 +12,7 @@ export function writeCapabilities(session: ManageSieveSession, text: string): vo
     ['VERSION', '1.0'],
     ['SASL', passwordsAllowed ? 'PLAIN' : ''],
     ['SIEVE', services.sieveExtensions.join(' ')],
-    ['NOTIFY', 'mailto'],
+    ['NOTIFY', NOTIFY_METHODS.join(' ')],
     ['MAXREDIRECTS', String(DEFAULT_LIMITS.maxRedirects)],
     ['LANGUAGE', 'en'],
     ['UNAUTHENTICATE'],
