@@ -6,6 +6,7 @@ import { type Layout, LEGS } from './layout.ts';
 export const NAMES = {
   public: 'mx.postern.example',
   relay: 'relay.dmz.postern.example',
+  webmail: 'webmail.dmz.postern.example',
   store: 'store.corp.postern.example',
   directory: 'directory.corp.postern.example',
 } as const;
@@ -15,6 +16,7 @@ export function keepDemoCertificates(layout: Layout): Promise<CertificateReport[
   return keepCertificates(layout.at('pki'), {
     public: { commonName: NAMES.public, names: [NAMES.public, 'localhost', LEGS.internet], uses: ['server'] },
     relay: { commonName: NAMES.relay, names: [NAMES.relay, LEGS.dmz], uses: ['client'] },
+    webmail: { commonName: NAMES.webmail, names: [NAMES.webmail, LEGS.dmz], uses: ['client'] },
     store: { commonName: NAMES.store, names: [NAMES.store, 'localhost', LEGS.corporate], uses: ['server'] },
     directory: { commonName: NAMES.directory, names: [NAMES.directory, LEGS.corporate], uses: ['server'] },
   });

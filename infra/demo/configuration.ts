@@ -1,5 +1,6 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import type { relayConfigSchema } from '@postern/gateway/relay/config.ts';
+import type { webmailConfigSchema } from '@postern/gateway/webmail/config.ts';
 import type { storeConfigSchema } from '@postern/store/config.ts';
 import { stringify } from 'yaml';
 import type { z } from 'zod';
@@ -8,6 +9,7 @@ import { type Layout, LEGS } from './layout.ts';
 import { BASE_DN, serviceDn } from './sample-tree.ts';
 
 export type RelaySettings = z.input<typeof relayConfigSchema>;
+export type WebmailSettings = z.input<typeof webmailConfigSchema>;
 export type StoreSettings = z.input<typeof storeConfigSchema>;
 
 /** Settings of the embedded directory. */
@@ -55,6 +57,26 @@ export function relaySettings(layout: Layout): RelaySettings {
   };
 }
 
+/** webmail.yaml of a stack: a client certificate for the store's IMAP, and a key of its own. */
+export function webmailSettings(layout: Layout): WebmailSettings {
+  const { webmail, imaps } = layout.endpoints;
+  return {
+    publicUrl: `https://${webmail.host}:${webmail.port}`,
+    listen: [{ address: webmail.host, port: webmail.port }],
+    tls: identity(layout, 'public'),
+    innerAddress: LEGS.dmz,
+    store: {
+      host: imaps.host,
+      port: imaps.port,
+      serverName: NAMES.store,
+      tls: identity(layout, 'webmail'),
+      ca: layout.at('pki', 'ca.pem'),
+    },
+    sessionKeyFile: layout.at('secrets', 'webmail-session-keys'),
+    uploads: { path: layout.at('uploads') },
+  };
+}
+
 /** store.yaml of a stack. */
 export function storeSettings(layout: Layout): StoreSettings {
   const { lmtp, imap, imaps, pop3, pop3s, managesieve } = layout.endpoints;
@@ -67,6 +89,7 @@ export function storeSettings(layout: Layout): StoreSettings {
       listen: { address: imap.host, port: imap.port },
       listenTls: { address: imaps.host, port: imaps.port },
       allowPlaintextLoopback: true,
+      trustedPeers: [NAMES.webmail],
     },
     pop3: {
       listen: { address: pop3.host, port: pop3.port },

@@ -17,6 +17,7 @@ const SERVICES = [
   { name: 'pop3', address: LEGS.corporate, port: 2110 },
   { name: 'pop3s', address: LEGS.corporate, port: 2995 },
   { name: 'managesieve', address: LEGS.corporate, port: 4190 },
+  { name: 'webmail', address: LEGS.internet, port: 2443 },
 ] as const;
 
 export type ServiceName = (typeof SERVICES)[number]['name'];

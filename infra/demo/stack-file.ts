@@ -11,6 +11,7 @@ export interface StackFile {
   readonly pop3: Endpoint;
   readonly pop3s: Endpoint;
   readonly managesieve: Endpoint;
+  readonly webmail: { readonly url: string };
   readonly ldap: {
     readonly url: string;
     readonly baseDn: string;

@@ -5,6 +5,8 @@ import {
   relaySettings,
   type StoreSettings,
   storeSettings,
+  type WebmailSettings,
+  webmailSettings,
   writeSettings,
 } from './configuration.ts';
 import type { Layout } from './layout.ts';
@@ -18,6 +20,7 @@ import type { Part } from './supervisor.ts';
 export interface SettingsChanges {
   readonly relay?: (settings: RelaySettings) => RelaySettings;
   readonly store?: (settings: StoreSettings) => StoreSettings;
+  readonly webmail?: (settings: WebmailSettings) => WebmailSettings;
 }
 
 /** The private database. Its URL is written where store.yaml finds it; the gateway never sees it. */
@@ -86,6 +89,24 @@ export function relayPart(layout: Layout, changes: SettingsChanges = {}): Part {
         script: join('gateway', 'relay', 'main.ts'),
         args: ['--config', config],
         logFile: layout.at('log', 'relay.log'),
+        stopping,
+      });
+    },
+  };
+}
+
+export function webmailPart(layout: Layout, changes: SettingsChanges = {}): Part {
+  const config = layout.at('etc', 'webmail.yaml');
+  return {
+    name: 'webmail',
+    start(stopping) {
+      const settings = webmailSettings(layout);
+      writeSettings(config, changes.webmail?.(settings) ?? settings);
+      return startNodeProcess({
+        name: 'Webmail',
+        script: join('gateway', 'webmail', 'main.ts'),
+        args: ['--config', config],
+        logFile: layout.at('log', 'webmail.log'),
         stopping,
       });
     },

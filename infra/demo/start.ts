@@ -14,7 +14,7 @@ import { ADMIN_DN, BASE_DN } from './sample-tree.ts';
 import { keepSecret, writeSecret } from './secrets.ts';
 import { messageOf, Sentence } from './sentence.ts';
 import { readStackFile, removeStackFile, type StackFile, writeStackFile } from './stack-file.ts';
-import { databasePart, directoryPart, relayPart, storePart } from './stack-parts.ts';
+import { databasePart, directoryPart, relayPart, storePart, webmailPart } from './stack-parts.ts';
 import { summary } from './summary.ts';
 import { type Part, Supervisor } from './supervisor.ts';
 
@@ -76,7 +76,7 @@ async function main(): Promise<number> {
 async function bringUp(layout: Layout, supervisor: Supervisor): Promise<void> {
   const start = performance.now();
   const given = process.env.DATABASE_URL || undefined;
-  const services: ServiceName[] = ['smtp', 'lmtp', 'imap', 'imaps', 'pop3', 'pop3s', 'managesieve', 'ldap'];
+  const services: ServiceName[] = ['smtp', 'lmtp', 'imap', 'imaps', 'pop3', 'pop3s', 'managesieve', 'webmail', 'ldap'];
   await checkPorts(layout, given === undefined ? [...services, 'database'] : services);
 
   say(`• ${certificateLine(await keepDemoCertificates(layout))}`);
@@ -90,6 +90,7 @@ async function bringUp(layout: Layout, supervisor: Supervisor): Promise<void> {
   await step('directory with the sample tree (LDAP)', supervisor, directoryPart(layout));
   await step('store (LMTP, IMAP, POP3, ManageSieve)', supervisor, storePart(layout));
   await step('gateway (SMTP)', supervisor, relayPart(layout));
+  await step('webmail (HTTPS)', supervisor, webmailPart(layout));
 
   const [account] = DEMO_ACCOUNTS;
   if (account === undefined) throw new Error('the sample tree has no account');
@@ -114,7 +115,7 @@ async function step(what: string, supervisor: Supervisor, part: Part): Promise<v
 }
 
 function describeStack(layout: Layout, supervisor: Supervisor, databaseUrl: string | undefined): StackFile {
-  const { smtp, lmtp, imap, imaps, pop3, pop3s, managesieve, ldap, database } = layout.endpoints;
+  const { smtp, lmtp, imap, imaps, pop3, pop3s, managesieve, webmail, ldap, database } = layout.endpoints;
   const password = keepSecret(layout, 'database');
   return {
     smtp,
@@ -124,6 +125,7 @@ function describeStack(layout: Layout, supervisor: Supervisor, databaseUrl: stri
     pop3,
     pop3s,
     managesieve,
+    webmail: { url: `https://${webmail.host}:${webmail.port}` },
     ldap: {
       url: `ldap://${ldap.host}:${ldap.port}`,
       baseDn: BASE_DN,

@@ -22,6 +22,7 @@ export function summary(layout: Layout, stack: StackFile): string {
       ['POP3', at('pop3'), 'corporate', 'STLS, or plain on loopback (demo alone)'],
       ['POP3S', at('pop3s'), 'corporate', 'TLS'],
       ['ManageSieve', at('managesieve'), 'corporate', 'STARTTLS, or plain on loopback (demo alone)'],
+      ['Webmail', stack.webmail.url, 'Internet', 'HTTPS and JMAP; the CA below signs its certificate'],
       ['LDAP', at('ldap'), 'corporate', `StartTLS; base ${stack.ldap.baseDn}`],
     ],
   );

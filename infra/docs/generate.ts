@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { relayConfigSchema } from '@postern/gateway/relay/config.ts';
+import { webmailConfigSchema } from '@postern/gateway/webmail/config.ts';
 import { describeSettings, type SettingDescription } from '@postern/shared/runtime/config.ts';
 import { storeConfigSchema } from '@postern/store/config.ts';
 
@@ -15,6 +16,7 @@ const pages: Record<string, string> = {
     '`--check-config`. A secret is text, or `{ file: path }`, or `{ env: NAME }`.',
     '',
     table('gateway.yaml (the relay)', describeSettings(relayConfigSchema)),
+    table('webmail.yaml (the webmail host)', describeSettings(webmailConfigSchema)),
     table('store.yaml (the store)', describeSettings(storeConfigSchema)),
   ].join('\n'),
 };
