@@ -22,6 +22,7 @@ const DEBIAN = {
     ['/usr/share/samba/setup/ad-schema', 'samba-ad-provision'],
     ['/usr/lib/python3/dist-packages/samba', 'python3-samba'],
     ['/usr/bin/swaks', 'swaks'],
+    ['/usr/bin/msmtp', 'msmtp'],
     // what swaks needs for STARTTLS
     ['/usr/share/perl5/IO/Socket/SSL.pm', 'libio-socket-ssl-perl'],
     ['/usr/bin/curl', 'curl'],

@@ -3,6 +3,7 @@ import { secret } from '@postern/shared/runtime/config.ts';
 import { tlsIdentity } from '@postern/shared/runtime/tls.ts';
 import { z } from 'zod';
 import { listener, manageSieveSettings, pop3Settings } from './client-settings.ts';
+import { hubSettings } from './hub/settings.ts';
 
 /** Everything that can be set in store.yaml. Each setting is declared here once; docs/settings.md is generated from it. */
 export const storeConfigSchema = z.strictObject({
@@ -116,6 +117,7 @@ export const storeConfigSchema = z.strictObject({
     connections: z.int().min(2).default(16).describe('Connections of the pool.'),
     migrate: z.boolean().default(true).describe('Brings the tables to the newest version at start.'),
   }),
+  hub: hubSettings(),
   directory: directorySettings(),
   delivery: z
     .strictObject({

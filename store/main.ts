@@ -10,6 +10,7 @@ import { type StoreConfig, storeConfigSchema } from './config.ts';
 import { databaseFaultSentence } from './database-fault.ts';
 import { LocalDelivery } from './delivery/deliver.ts';
 import { startHousekeeping } from './housekeeping.ts';
+import { startHub } from './hub/hub.ts';
 import { startImapServer } from './imap/server.ts';
 import { lmtpTls, startLmtpServer } from './lmtp/server.ts';
 import type { Mailstore } from './mailstore/mailstore.ts';
@@ -72,7 +73,11 @@ async function start(config: StoreConfig, log: Log, lifecycle: Lifecycle): Promi
 
   // Who guesses passwords is slowed down in all services together.
   const throttle = new LoginThrottle();
-  const imap = await startImapServer({ config, mailstore, directory, log, throttle });
+  const hub = await startHub({ config, mailstore, directory, delivery, throttle, log });
+  lifecycle.add({ name: 'hub', close: () => hub.close(CLOSE_GRACE_MS) });
+
+  const outbox = hub.outbox;
+  const imap = await startImapServer({ config, mailstore, directory, log, throttle, outbox });
   lifecycle.add({ name: 'imap', close: () => imap.close() });
 
   const pop3 = await startPop3Server({ config, mailstore, directory, log, throttle });
@@ -81,7 +86,7 @@ async function start(config: StoreConfig, log: Log, lifecycle: Lifecycle): Promi
   const managesieve = await startManageSieveServer({ config, mailstore, directory, log, throttle });
   if (managesieve !== undefined) lifecycle.add({ name: 'managesieve', close: () => managesieve.close() });
 
-  const observed = { mailstore, directory, imap, pop3, managesieve };
+  const observed = { mailstore, directory, imap, pop3, managesieve, hub };
   const metricsServer = await startStoreMetrics(metricsListen(config), metrics, observed, log);
   if (metricsServer !== undefined) lifecycle.add({ name: 'metrics', close: () => metricsServer.close() });
 
@@ -97,6 +102,7 @@ async function start(config: StoreConfig, log: Log, lifecycle: Lifecycle): Promi
       imap.reloadTls();
       pop3?.reloadTls();
       managesieve?.reloadTls();
+      hub.listeners.reloadTls();
       log.info({ event: 'certificates-reloaded' });
     } catch (error) {
       log.error({ event: 'certificates-not-reloaded', err: error });
@@ -110,6 +116,9 @@ async function start(config: StoreConfig, log: Log, lifecycle: Lifecycle): Promi
     pop3: pop3?.listening.plain?.port,
     pop3s: pop3?.listening.tls?.port,
     managesieve: managesieve?.listening.plain?.port,
+    hub: hub.listeners.hub?.port,
+    submission: hub.listeners.submission?.port,
+    submissions: hub.listeners.submissions?.port,
     metrics: metricsServer?.port,
   });
 }
@@ -128,6 +137,7 @@ function shareOf(config: StoreConfig): StoreConfig {
     ...config,
     lmtp: { ...config.lmtp, messageMemoryBytes: part(config.lmtp.messageMemoryBytes) },
     imap: { ...config.imap, literalMemoryBytes: part(config.imap.literalMemoryBytes) },
+    hub: { ...config.hub, messageMemoryBytes: part(config.hub.messageMemoryBytes) },
   };
 }
 

@@ -3,6 +3,8 @@ import { type AdminRoute, type AdminServer, startAdminServer } from '@postern/sh
 import type { Log } from '@postern/shared/runtime/log.ts';
 import type { Metrics } from '@postern/shared/runtime/metrics.ts';
 import type { SessionServer } from './connection/session-server.ts';
+import type { Hub } from './hub/hub.ts';
+import { observeQueue } from './hub/metrics.ts';
 import type { ImapServer } from './imap/server.ts';
 import type { Mailstore } from './mailstore/mailstore.ts';
 
@@ -13,6 +15,7 @@ export interface Observed {
   readonly imap: ImapServer;
   readonly pop3: SessionServer | undefined;
   readonly managesieve: SessionServer | undefined;
+  readonly hub: Hub;
 }
 
 /**
@@ -22,7 +25,7 @@ export interface Observed {
 export async function startStoreMetrics(
   listen: { readonly address: string; readonly port: number } | undefined,
   metrics: Metrics,
-  { mailstore, directory, imap, pop3, managesieve }: Observed,
+  { mailstore, directory, imap, pop3, managesieve, hub }: Observed,
   log: Log,
 ): Promise<AdminServer | undefined> {
   metrics.gauge({ name: 'postern_imap_sessions', help: 'IMAP sessions open now.', read: () => imap.sessions });
@@ -35,6 +38,7 @@ export async function startStoreMetrics(
     const help = `${called} sessions open now.`;
     metrics.gauge({ name: `postern_${name}_sessions`, help, read: () => server.sessions });
   }
+  observeQueue(metrics, mailstore, hub);
   metrics.gauge({
     name: 'postern_database_up',
     help: '1 when the database answers, with the tables of this version.',

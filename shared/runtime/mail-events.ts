@@ -145,6 +145,19 @@ export function signInRefused(
   write(log, 'info', 'sign-in-refused', e);
 }
 
+/** A sender has sent more than allowed, and hears 450 until the window has passed; `limit` names the setting. */
+export function sendingLimitReached(log: Log, e: MailIds & { sender: string; from: string; limit: string }): void {
+  write(log, 'warn', 'sending-limit-reached', e);
+}
+
+/** A sender is told of a delay, a delivery or a failure by a DSN (RFC 3464) of this queue id. */
+export function deliveryStatusSent(
+  log: Log,
+  e: MailIds & { to: string; action: string; recipients: readonly string[] },
+): void {
+  write(log, 'info', 'delivery-status-sent', e);
+}
+
 /** What was refused after acceptance became a message of its own: a DSN, or a copy in the quarantine mailbox. */
 export function refusalHandled(
   log: Log,

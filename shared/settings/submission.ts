@@ -58,8 +58,9 @@ export interface SubmissionState {
   readonly state: 'pending' | 'claimed' | 'done' | 'cancelled' | 'held';
   /** Of the queue and the log. */
   readonly id: string;
-  readonly uidValidity: number;
-  readonly uid: number;
+  /** Where the message lay; undefined for one that was handed over by SMTP with a release time. */
+  readonly uidValidity?: number | undefined;
+  readonly uid?: number | undefined;
   readonly mailFrom: string;
   readonly createdAtMs: number;
   readonly releaseAtMs: number;

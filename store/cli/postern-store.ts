@@ -9,11 +9,12 @@ import { account } from './account.ts';
 import { check } from './check.ts';
 import { type CommandInput, type StoreCommand, Usage } from './command.ts';
 import { migrate } from './migrate.ts';
+import { outgoing } from './outgoing.ts';
 import { undelete } from './undelete.ts';
 
 /** The administrator's tool on the store's host. Exits 0 when it did what was asked, 1 when not, 2 on wrong usage. */
 
-const COMMANDS: Readonly<Record<string, StoreCommand>> = { migrate, check, account, undelete };
+const COMMANDS: Readonly<Record<string, StoreCommand>> = { migrate, check, account, undelete, outgoing };
 
 const USAGE = `usage: postern-store COMMAND --config FILE
 ${Object.values(COMMANDS)
@@ -30,6 +31,7 @@ async function main(): Promise<number> {
       repair: flag,
       bodies: flag,
       account: text,
+      state: text,
       mailbox: text,
       since: text,
       restore: flag,

@@ -5,6 +5,7 @@ import type { StoreConfig } from '../config.ts';
 import { LiteralBudget } from '../connection/literal-budget.ts';
 import { startSessionServer } from '../connection/session-server.ts';
 import { ServerTls } from '../connection/tls-identity.ts';
+import type { Outbox } from '../hub/outbox.ts';
 import type { Mailstore } from '../mailstore/mailstore.ts';
 import { AccountSessions } from '../sign-in/account-sessions.ts';
 import { LoginThrottle } from '../sign-in/login-throttle.ts';
@@ -20,6 +21,8 @@ export interface ImapServerOptions {
   readonly log: Log;
   /** The one that all services of the process share; one of its own when left out. */
   readonly throttle?: LoginThrottle;
+  /** Where clients send from; without it nothing is sent. */
+  readonly outbox?: Outbox | undefined;
 }
 
 export interface ImapServer {
@@ -55,6 +58,7 @@ export async function startImapServer(options: ImapServerOptions): Promise<ImapS
     credentialWriter,
     literals: new LiteralBudget(imap.literalMemoryBytes),
     accountSessions: new AccountSessions(imap.maxSessionsPerAccount),
+    outbox: options.outbox,
   };
   const server = await startSessionServer({
     service: 'imap',

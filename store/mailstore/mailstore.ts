@@ -77,5 +77,6 @@ export type * from './door/settings.ts';
 export type * from './door/sign-in-records.ts';
 export type * from './door/tokens.ts';
 export { openMailstore } from './open.ts';
+export { deliveryIdOf } from './outgoing.ts';
 export type { MailboxColumns, SelectedMailbox } from './selected-mailbox.ts';
 export { CommitOutcomeUnknown, isDatabaseAway } from './transaction.ts';

@@ -12,6 +12,7 @@ import type {
   OutgoingCounts,
   OutgoingDetails,
   OutgoingFilter,
+  OutgoingMessage,
   OutgoingSummary,
   RoutedRecipient,
   Settlement,
@@ -110,15 +111,21 @@ export class SqlOutgoing implements Outgoing {
     return rows.map((row) => row[0] as string);
   }
 
-  route(id: string, claimant: string, routes: readonly RoutedRecipient[]): Promise<ClaimOutcome> {
-    return this.#asClaimant(id, claimant, async (transaction) => {
+  route(
+    id: string,
+    claimant: string,
+    routes: readonly RoutedRecipient[],
+    causes: readonly OutgoingMessage[] = [],
+  ): Promise<ClaimOutcome> {
+    return this.#asClaimant(id, claimant, async (transaction, accountId) => {
       const now = Date.now();
       const [highest] = await transaction.rows('SELECT MAX(n) FROM outgoing_recipient WHERE outgoing_id = ?', [id]);
       let n = Number(highest?.[0] ?? 0);
       const added: SqlValue[][] = [];
-      for (const { n: old, becomes } of routes) {
+      let expansions = 0;
+      for (const { n: old, expanded, becomes } of routes) {
         const [only] = becomes;
-        if (becomes.length === 1 && only !== undefined) {
+        if (!expanded && only !== undefined) {
           const { recipient, route } = only;
           await transaction.later(
             `UPDATE outgoing_recipient SET address = ?, orcpt = ?, notify = ?, route = ?, route_group = ?, changed_at = ?
@@ -142,9 +149,11 @@ export class SqlOutgoing implements Outgoing {
           [now, id, old],
         );
         if (affectedRows === 0) continue;
+        expansions++;
         for (const { recipient, route } of becomes) added.push(recipientRow(id, ++n, recipient, now, route));
       }
       await insertRecipients(transaction, added);
+      if (expansions > 0) await queueCauses(transaction, id, accountId, causes, now);
     });
   }
 
@@ -161,18 +170,7 @@ export class SqlOutgoing implements Outgoing {
         if (state !== 'pending' || delayWarned) decided += affectedRows;
       }
       // Run again after a COMMIT of unknown outcome: what was decided then is not told a second time.
-      if (decided > 0) {
-        const deliveryId = deliveryIdOf(id);
-        await insertOutgoing(
-          transaction,
-          causes.map((message) => ({
-            origin: { id: newDeliveryId(), deliveryId, accountId },
-            message,
-            contentId: storedId(message.content),
-          })),
-          now,
-        );
-      }
+      if (decided > 0) await queueCauses(transaction, id, accountId, causes, now);
       const [left] = await transaction.rows(
         `SELECT COUNT(*) FROM outgoing_recipient WHERE outgoing_id = ? AND state = 'pending'`,
         [id],
@@ -296,6 +294,23 @@ export class SqlOutgoing implements Outgoing {
 /** The id by which a message of the queue is known on the next hop: its own if it is one, else one derived from it. */
 export function deliveryIdOf(id: string): string {
   return isDeliveryId(id) ? id : createHash('sha256').update(id).digest('hex').slice(0, 32);
+}
+
+/** What the sending of a message causes: DSNs, each a message of the queue. */
+function queueCauses(
+  transaction: Transaction,
+  id: string,
+  accountId: number | null,
+  causes: readonly OutgoingMessage[],
+  now: number,
+): Promise<void> {
+  const deliveryId = deliveryIdOf(id);
+  const rows = causes.map((message) => ({
+    origin: { id: newDeliveryId(), deliveryId, accountId },
+    message,
+    contentId: storedId(message.content),
+  }));
+  return insertOutgoing(transaction, rows, now);
 }
 
 /** Bodies of submissions and of DSNs are made durable before. */

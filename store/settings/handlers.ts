@@ -3,6 +3,7 @@ import type { SettingEntry } from '@postern/shared/settings/entry.ts';
 import { secondFactor as secondFactorEntry } from '@postern/shared/settings/second-factor.ts';
 import { sieveActive as sieveActiveEntry, sieveScript as sieveScriptEntry } from '@postern/shared/settings/sieve.ts';
 import { specialUse as specialUseEntry } from '@postern/shared/settings/special-use.ts';
+import { submission as submissionEntry } from '@postern/shared/settings/submission.ts';
 import { token as tokenEntry } from '@postern/shared/settings/token.ts';
 import { vacation as vacationEntry } from '@postern/shared/settings/vacation.ts';
 import { appPassword } from './app-password.ts';
@@ -11,11 +12,13 @@ import { secondFactor } from './second-factor.ts';
 import type { SettingHandler } from './setting.ts';
 import { sieveActive, sieveScript } from './sieve.ts';
 import { specialUse } from './special-use.ts';
+import { submission } from './submission.ts';
 import { token } from './token.ts';
 import { vacation } from './vacation.ts';
 
 const HANDLERS: ReadonlyMap<SettingEntry, SettingHandler> = new Map([
   [specialUseEntry, specialUse],
+  [submissionEntry, submission],
   [tokenEntry, token],
   [sieveScriptEntry, sieveScript],
   [sieveActiveEntry, sieveActive],

@@ -1,15 +1,20 @@
 import type { SettingEntry } from '@postern/shared/settings/entry.ts';
 import type { FreshProof } from '@postern/shared/settings/second-factor.ts';
-import type { MailboxInfo, Mailstore } from '../mailstore/mailstore.ts';
+import type { Outbox } from '../hub/outbox.ts';
+import type { MailboxInfo, Mailstore, StoredAccount } from '../mailstore/mailstore.ts';
 import type { CredentialOwner, CredentialParts } from '../sign-in/credentials.ts';
 
 /** Whose setting, and of which mailbox (undefined: of the account). */
 export interface SettingPlace {
   readonly mailstore: Mailstore;
   readonly accountId: number;
+  /** Who has signed in. */
+  readonly account: StoredAccount;
   readonly mailbox: MailboxInfo | undefined;
   /** Name of the verified certificate at the other end, of a trusted host. */
   readonly certificateName: string | undefined;
+  /** Undefined where no hub is configured. */
+  readonly outbox: Outbox | undefined;
   /** Who signed in, and what it takes to change how they sign in. */
   readonly credentials: CredentialDesk;
 }

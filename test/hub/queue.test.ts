@@ -139,8 +139,8 @@ describe('the queue of what is to be sent', () => {
       recipient: { address },
       route: { kind: 'local' as const },
     }));
-    await one.outgoing.route(given.id, 'w', [{ n: 1, becomes }]);
-    await one.outgoing.route(given.id, 'w', [{ n: 1, becomes }]);
+    await one.outgoing.route(given.id, 'w', [{ n: 1, expanded: true, becomes }]);
+    await one.outgoing.route(given.id, 'w', [{ n: 1, expanded: true, becomes }]);
     const shown = await one.outgoing.show(given.id);
     expect(shown?.recipients.map(({ n, address, state }) => [n, address, state])).toEqual([
       [1, 'a@far.example', 'expanded'],

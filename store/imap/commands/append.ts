@@ -6,6 +6,7 @@ import { no, ok } from '../completion.ts';
 import { toFlagSet } from '../flag-argument.ts';
 import { findMailbox, overQuota, tryCreate } from '../mailbox-argument.ts';
 import { assembleMessages } from '../message-assembly.ts';
+import { refusedIntoOutbox, sendFromOutbox } from '../outbox.ts';
 import { appendAs, quotaOf, quotaUnknown, refusal } from '../rights.ts';
 import { type Command, SIGNED_IN } from './command.ts';
 
@@ -33,7 +34,7 @@ export const append: Command<Arguments> = {
   async act(session, { mailbox: octets, items }) {
     const mailbox = await findMailbox(session, octets);
     if (mailbox === undefined) return tryCreate();
-    const refused = refusal(mailbox, 'i');
+    const refused = refusal(mailbox, 'i') ?? (await refusedIntoOutbox(session, mailbox, 'APPEND', items.length));
     if (refused !== undefined) return refused;
     const quota = await quotaOf(session, mailbox);
     if (quota === 'unknown') return quotaUnknown();
@@ -42,7 +43,10 @@ export const append: Command<Arguments> = {
     const result = await appendAs(session, mailbox, assembled.messages, quota);
     switch (result.kind) {
       case 'appended':
-        return ok('APPEND completed', `APPENDUID ${result.uidValidity} ${formatSequenceSet(result.uids)}`);
+        return (
+          (await sendFromOutbox(session, mailbox, result.uids)) ??
+          ok('APPEND completed', `APPENDUID ${result.uidValidity} ${formatSequenceSet(result.uids)}`)
+        );
       case 'no-such-mailbox':
         return tryCreate();
       case 'over-quota':

@@ -5,6 +5,7 @@ import { no, ok } from '../completion.ts';
 import { findMailbox, overQuota, tryCreate } from '../mailbox-argument.ts';
 import { sequenceRanges, uidsOf } from '../message-set.ts';
 import type { ReachedMailbox } from '../namespaces.ts';
+import { refusedIntoOutbox, sendFromOutbox } from '../outbox.ts';
 import { changeableFlags, quotaOf, quotaUnknown, refusal } from '../rights.ts';
 import type { Session } from '../session.ts';
 import { type Command, SELECTED } from './command.ts';
@@ -40,6 +41,8 @@ function transferring(how: 'COPY' | 'MOVE', uid: boolean): Command<Arguments> {
       if (refused !== undefined) return refused;
       const uids = uidsOf(view, sequenceRanges(session.selected, set, uid));
       if (uids.length === 0) return ok(`${how} completed`);
+      const refusedHere = await refusedIntoOutbox(session, target, how, uids.length);
+      if (refusedHere !== undefined) return refusedHere;
       const { messages } = session.mailstore;
       const quota = await quotaOf(session, target);
       if (quota === 'unknown') return quotaUnknown();
@@ -54,7 +57,9 @@ function transferring(how: 'COPY' | 'MOVE', uid: boolean): Command<Arguments> {
       if (result.sourceUids.length === 0) return ok(`${how} completed`, 'EXPUNGEISSUED');
       const sets = `${formatSequenceSet(result.sourceUids)} ${formatSequenceSet(result.destinationUids)}`;
       const copyUid = `COPYUID ${result.uidValidity} ${sets}`;
-      if (how === 'COPY') return ok('COPY completed', copyUid);
+      if (how === 'COPY') {
+        return (await sendFromOutbox(session, target, result.destinationUids)) ?? ok('COPY completed', copyUid);
+      }
       // RFC 6851 §4.3: before the EXPUNGE responses, so that a client still knows the old UIDs.
       session.out.line(`* OK [${copyUid}] Moved`);
       // RFC 7162 §3.2.8: the source's mod-sequence after the move.

@@ -148,11 +148,13 @@ interface ReachedPlace extends SettingPlace {
 async function placeOf(session: Session, octets: string): Promise<ReachedPlace | undefined> {
   const { mailstore } = session;
   const certificateName = session.trustedPeer;
-  const accountId = session.signedIn.account.id;
+  const { account } = session.signedIn;
+  const { outbox } = session.services;
   const credentials = credentialDesk(session);
-  if (octets === '') return { mailstore, accountId, mailbox: undefined, certificateName, credentials };
+  const place = { mailstore, account, accountId: account.id, certificateName, credentials, outbox };
+  if (octets === '') return { ...place, mailbox: undefined };
   const mailbox = await findMailbox(session, octets);
-  return mailbox && { mailstore, accountId, mailbox, certificateName, credentials };
+  return mailbox && { ...place, mailbox };
 }
 
 const matchesPlace = (entry: SettingEntry, mailbox: MailboxInfo | undefined): boolean =>

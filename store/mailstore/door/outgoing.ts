@@ -23,8 +23,16 @@ export interface Outgoing {
   claimDue(most: number, claimant: string, leaseMs: number): Promise<ClaimedOutgoing[]>;
   /** Keeps claims for `leaseMs` from now. Answers the ids of those that are still the claimant's. */
   renew(ids: readonly string[], claimant: string, leaseMs: number): Promise<string[]>;
-  /** Writes down where recipients go, before anything is sent, so that every later try says the same (frozen). */
-  route(id: string, claimant: string, routes: readonly RoutedRecipient[]): Promise<ClaimOutcome>;
+  /**
+   * Writes down where recipients go, before anything is sent, so that every later try says the same (frozen). `causes` are DSNs
+   * about aliases that were expanded by it.
+   */
+  route(
+    id: string,
+    claimant: string,
+    routes: readonly RoutedRecipient[],
+    causes?: readonly OutgoingMessage[],
+  ): Promise<ClaimOutcome>;
   /**
    * Writes down what became of recipients, and commits what that causes (DSNs) with it. Recipients that are settled already are
    * left alone, and `causes` with them when none is left. The message is done when no recipient is pending.
@@ -134,9 +142,11 @@ export type RecipientRoute =
   /** Recipients of a group go in one transaction, and are settled together. */
   | { readonly kind: 'relay'; readonly group: number };
 
-/** What a recipient comes to: itself, or others in its place. */
+/** What a recipient comes to: itself (or the one target of an alias), or others in its place. */
 export interface RoutedRecipient {
   readonly n: number;
+  /** It is marked as expanded, and what it becomes are recipients beside it. */
+  readonly expanded: boolean;
   readonly becomes: readonly { readonly recipient: EnvelopeRecipient; readonly route: RecipientRoute }[];
 }
 

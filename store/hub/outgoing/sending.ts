@@ -1,0 +1,339 @@
+import { createHash } from 'node:crypto';
+import { newDeliveryId } from '@postern/shared/delivery/delivery-id.ts';
+import { retryPauseMs } from '@postern/shared/delivery/retry-schedule.ts';
+import type { Directory } from '@postern/shared/directory/directory.ts';
+import type { ExpansionLimits } from '@postern/shared/directory/recipients.ts';
+import { headerValue, readHeader } from '@postern/shared/message/header.ts';
+import { returnPathHeader } from '@postern/shared/message/trace-header.ts';
+import type { Log } from '@postern/shared/runtime/log.ts';
+import * as events from '@postern/shared/runtime/mail-events.ts';
+import type { ClientPool } from '@postern/shared/smtp/client-pool.ts';
+import { type Reply, reply, replyLine } from '@postern/shared/smtp/reply.ts';
+import type { LocalDelivery } from '../../delivery/deliver.ts';
+import { decideRecipient } from '../../lmtp/recipient.ts';
+import {
+  type ClaimedOutgoing,
+  deliveryIdOf,
+  type Mailstore,
+  type OutgoingMessage,
+  type OutgoingRecipient,
+  type QuotaLimits,
+  type RecipientState,
+} from '../../mailstore/mailstore.ts';
+import type { HubConfig } from '../settings.ts';
+import { readSubmittedHeader } from '../submitted-message.ts';
+import { innerTrace } from '../trace.ts';
+import { noticesOf, type Settled } from './notices.ts';
+import { routesOf } from './routing.ts';
+
+/** Name of this source in the records of deliveries. */
+const PEER = 'hub';
+
+export interface SendingParts {
+  readonly config: HubConfig;
+  readonly hostname: string;
+  readonly directory: Directory;
+  readonly mailstore: Mailstore;
+  readonly delivery: LocalDelivery;
+  /** The way out; undefined: mail to the outside waits. */
+  readonly relay: ClientPool | undefined;
+  readonly expansion: ExpansionLimits;
+  readonly defaultQuota: QuotaLimits;
+  /** Puts the Outbox's copy into Sent. */
+  readonly file: (claimed: ClaimedOutgoing) => Promise<void>;
+  readonly log: Log;
+}
+
+interface Result {
+  readonly recipient: OutgoingRecipient;
+  readonly state: RecipientState;
+  readonly reply: Reply;
+  readonly cause?: string | undefined;
+  readonly remoteMta?: string | undefined;
+}
+
+const EXPIRED = (last: Reply | undefined): Reply =>
+  reply(550, '5.4.7', `Delivery time expired${last === undefined ? '' : `; the last answer was: ${replyLine(last)}`}`);
+const LOOP = reply(554, '5.4.6', 'Too many hops: the message is in a loop');
+const NO_WAY_OUT = reply(451, '4.4.1', 'There is no way out of the house now');
+const EXPANDED = reply(250, '2.1.5', 'Passed on to the members of an alias');
+
+/**
+ * One try of one message: finds out where its recipients go, delivers to ours, hands the rest to the relay, and commits what became of each
+ * together with the DSNs that this causes. Killed at any instant, the next try does the same again under the same ids, and whoever has
+ * it already says so.
+ */
+export async function send(parts: SendingParts, claimed: ClaimedOutgoing, claimant: string): Promise<void> {
+  const { mailstore, config } = parts;
+  if (claimed.source !== undefined) await parts.file(claimed);
+  const sending = new Sending(parts, claimed, claimant);
+  const results = await sending.run();
+  if (results === undefined) return;
+  const nowMs = Date.now();
+  const { settled, warned } = sending.whatToTell(results, nowMs);
+  const causes = await sending.causesOf(settled, nowMs);
+  const outcome = await mailstore.outgoing.settle(claimed.id, claimant, {
+    recipients: results.map((result) => ({
+      n: result.recipient.n,
+      state: result.state,
+      reply: result.reply,
+      delayWarned: warned.has(result.recipient.n),
+    })),
+    causes,
+  });
+  if (outcome === 'claim-lost') return;
+  const pending = results.some(({ state }) => state === 'pending');
+  const nextTryAt = new Date(
+    nowMs +
+      retryPauseMs({ firstMs: config.queue.retryMs, maxMs: config.queue.maxRetryMs }, claimed.attempts, Math.random()),
+  );
+  sending.logAll(results, nextTryAt);
+  if (pending) await mailstore.outgoing.defer(claimed.id, claimant, nextTryAt);
+}
+
+class Sending {
+  readonly #parts: SendingParts;
+  readonly #claimed: ClaimedOutgoing;
+  readonly #claimant: string;
+  readonly #hopId: string;
+  #content: Promise<Buffer> | undefined;
+
+  constructor(parts: SendingParts, claimed: ClaimedOutgoing, claimant: string) {
+    this.#parts = parts;
+    this.#claimed = claimed;
+    this.#claimant = claimant;
+    this.#hopId = deliveryIdOf(claimed.id);
+  }
+
+  /** Undefined: the claim went to another one. */
+  async run(): Promise<readonly Result[] | undefined> {
+    const { config, directory, expansion } = this.#parts;
+    const pending = this.#claimed.recipients.filter(({ state }) => state === 'pending');
+    if (Date.now() > this.#expiresAtMs) {
+      return pending.map((recipient) => ({ recipient, state: 'failed', reply: EXPIRED(recipient.reply) }));
+    }
+    const { hops } = readSubmittedHeader(await this.#queued());
+    if (hops > config.maxHops) return pending.map((recipient) => ({ recipient, state: 'failed', reply: LOOP }));
+
+    const results: Result[] = [];
+    const unrouted = pending.filter(({ route }) => route === undefined);
+    let routed = pending.filter(({ route }) => route !== undefined);
+    if (unrouted.length > 0) {
+      const groups = this.#claimed.recipients.map(({ route }) => (route?.kind === 'relay' ? route.group : 0));
+      const { routes, expanded, refused, unknown } = await routesOf(
+        directory,
+        expansion,
+        unrouted,
+        Math.max(0, ...groups) + 1,
+      );
+      for (const each of refused) results.push({ ...each, state: 'failed' });
+      for (const each of unknown) results.push({ ...each, state: 'pending' });
+      if (routes.length > 0) {
+        const told = expanded.map((recipient): Settled => ({ recipient, action: 'expanded', reply: EXPANDED }));
+        const causes = await this.causesOf(told, Date.now());
+        const outcome = await this.#parts.mailstore.outgoing.route(this.#claimed.id, this.#claimant, routes, causes);
+        if (outcome === 'claim-lost') return undefined;
+        const now = await this.#parts.mailstore.outgoing.show(this.#claimed.id);
+        routed = (now?.recipients ?? []).filter(({ state, route }) => state === 'pending' && route !== undefined);
+      }
+    }
+    const local = routed.filter(({ route }) => route?.kind === 'local');
+    const outside = routed.filter(({ route }) => route?.kind === 'relay');
+    const [delivered, relayed] = await Promise.all([this.#deliver(local), this.#relay(outside)]);
+    return [...results, ...delivered, ...relayed];
+  }
+
+  /** Who is to be told what, and of whom a delay is told now. */
+  whatToTell(results: readonly Result[], nowMs: number): { settled: Settled[]; warned: Set<number> } {
+    const { delayWarningMs } = this.#parts.config.queue;
+    const isLate = delayWarningMs > 0 && nowMs - this.#claimed.releaseAt.getTime() > delayWarningMs;
+    const warned = new Set<number>();
+    const settled: Settled[] = [];
+    for (const { recipient, state, reply: answer, remoteMta } of results) {
+      if (state === 'failed') settled.push({ recipient, action: 'failed', reply: answer, remoteMta });
+      if (state === 'delivered') settled.push({ recipient, action: 'delivered', reply: answer });
+      if (state === 'pending' && isLate && !recipient.delayWarned) {
+        warned.add(recipient.n);
+        settled.push({ recipient, action: 'delayed', reply: answer, remoteMta });
+      }
+    }
+    return { settled, warned };
+  }
+
+  /** The DSNs, durable as bodies: they are queued with the settlement. */
+  async causesOf(settled: readonly Settled[], nowMs: number): Promise<OutgoingMessage[]> {
+    const { hostname, mailstore, log } = this.#parts;
+    const notices = await noticesOf(
+      {
+        claimed: this.#claimed,
+        hostname,
+        original: () => this.#queued(),
+        newMessageId: () => `${newDeliveryId()}@${hostname}`,
+        nowMs,
+        retryUntilMs: this.#expiresAtMs,
+      },
+      settled,
+    );
+    return Promise.all(
+      notices.map(async ({ to, action, recipients, content }): Promise<OutgoingMessage> => {
+        events.deliveryStatusSent(log, { deliveryId: this.#hopId, to, action, recipients });
+        return {
+          cause: 'dsn',
+          // RFC 3464 §2, RFC 3461 §6: null reverse-path, and no DSN about the DSN.
+          reversePath: '',
+          recipients: [{ address: to, notify: ['NEVER'] }],
+          content: await mailstore.contents.put(content),
+          smtpUtf8: /[^\x00-\x7f]/.test(to),
+        };
+      }),
+    );
+  }
+
+  logAll(results: readonly Result[], nextTryAt: Date): void {
+    const { log } = this.#parts;
+    for (const { recipient, state, reply: answer, cause } of results) {
+      const known = {
+        deliveryId: this.#hopId,
+        from: this.#claimed.reversePath,
+        to: recipient.address,
+        reply: replyLine(answer),
+      };
+      if (state === 'pending') events.deferred(log, { ...known, cause, nextTryAt: nextTryAt.toISOString() });
+      else if (state === 'failed') events.bounced(log, { ...known, cause, dsn: this.#claimed.reversePath !== '' });
+      else if (state === 'relayed') events.delivered(log, { ...known, next: this.#parts.config.relay?.host });
+    }
+  }
+
+  get #expiresAtMs(): number {
+    return this.#claimed.releaseAt.getTime() + this.#parts.config.queue.lifetimeMs;
+  }
+
+  /** The message as it was queued. */
+  #queued(): Promise<Buffer> {
+    this.#content ??= this.#parts.mailstore.messages.readBody(this.#claimed.contentId);
+    return this.#content;
+  }
+
+  /**
+   * As it goes on. What a delivery caused gets a Received field here, so that loops are counted; always the same one, because the next hop
+   * knows a repeated delivery by its bytes.
+   */
+  async #goingOn(): Promise<Buffer> {
+    const { cause, createdAt } = this.#claimed;
+    const queued = await this.#queued();
+    if (cause === 'submission') return queued;
+    return Buffer.concat([Buffer.from(innerTrace(this.#parts.hostname, this.#hopId, createdAt)), queued]);
+  }
+
+  async #deliver(recipients: readonly OutgoingRecipient[]): Promise<Result[]> {
+    if (recipients.length === 0) return [];
+    const { mailstore, delivery, directory, defaultQuota, expansion, log } = this.#parts;
+    const bytes = await this.#goingOn();
+    // RFC 5321 §4.4: Return-Path at final delivery.
+    const withPath = Buffer.concat([Buffer.from(returnPathHeader(this.#claimed.reversePath)), bytes]);
+    const arrived = {
+      peer: PEER,
+      deliveryId: this.#hopId,
+      reversePath: this.#claimed.reversePath,
+      content: await mailstore.contents.arrived(withPath),
+      receivedSha256: createHash('sha256').update(bytes).digest(),
+      receivedAt: new Date(),
+    };
+    const { fields } = readHeader(bytes, 0, bytes.length);
+    const messageId = headerValue(bytes, fields, 'message-id', 998);
+    const questions = { directory, mailstore, defaultDomain: expansion.defaultDomain, defaultQuota };
+    return Promise.all(
+      recipients.map(async (recipient): Promise<Result> => {
+        const decision = await decideRecipient(questions, recipient.address, withPath.length);
+        if (decision.kind === 'refused') {
+          const state = decision.reply.code < 500 ? 'pending' : 'failed';
+          return { recipient, state, reply: decision.reply, cause: decision.cause };
+        }
+        const outcome = await delivery.deliver(arrived, decision.recipient);
+        const known = { deliveryId: this.#hopId, messageId, from: this.#claimed.reversePath, to: recipient.address };
+        switch (outcome.kind) {
+          case 'delivered': {
+            const [first] = outcome.messages;
+            const { emailId } = outcome;
+            events.delivered(log, {
+              ...known,
+              reply: replyLine(outcome.reply),
+              mailbox: first?.mailbox,
+              uid: first?.uid,
+              emailId,
+            });
+            return { recipient, state: 'delivered', reply: outcome.reply };
+          }
+          case 'repeated':
+            events.delivered(log, { ...known, reply: replyLine(outcome.reply), duplicate: true });
+            return { recipient, state: outcome.reply.code < 300 ? 'delivered' : 'failed', reply: outcome.reply };
+          case 'deferred':
+            return { recipient, state: 'pending', reply: outcome.reply, cause: outcome.cause };
+          case 'failed':
+            return { recipient, state: 'failed', reply: outcome.reply, cause: outcome.cause };
+        }
+      }),
+    );
+  }
+
+  /** Each group is one transaction, known to the relay by an id of its own: of exactly these recipients of this message. */
+  async #relay(recipients: readonly OutgoingRecipient[]): Promise<Result[]> {
+    if (recipients.length === 0) return [];
+    const { relay, config } = this.#parts;
+    if (relay === undefined) {
+      return recipients.map((recipient) => ({
+        recipient,
+        state: 'pending',
+        reply: NO_WAY_OUT,
+        cause: 'hub.relay is not set',
+      }));
+    }
+    const groups = new Map<number, OutgoingRecipient[]>();
+    for (const recipient of recipients) {
+      const group = recipient.route?.kind === 'relay' ? recipient.route.group : 0;
+      groups.set(group, [...(groups.get(group) ?? []), recipient]);
+    }
+    const bytes = await this.#goingOn();
+    const { reversePath, smtpUtf8 = false, ret, envid, requireTls } = this.#claimed.message;
+    const results: Result[] = [];
+    for (const group of groups.values()) {
+      const numbers = group.map(({ n }) => n).join(',');
+      const deliveryId = createHash('sha256').update(`${this.#hopId}/relay/${numbers}`).digest('hex').slice(0, 32);
+      const outcomes = await relay.send(
+        {
+          reversePath,
+          recipients: group.map(({ address, notify, orcpt }) => ({
+            address,
+            notify,
+            orcpt: orcpt ?? `rfc822;${address}`,
+          })),
+          body: isSevenBit(bytes) ? '7BIT' : '8BITMIME',
+          smtpUtf8,
+          ret,
+          envid,
+          requireTls,
+        },
+        bytes,
+        { deliveryId, size: bytes.length },
+      );
+      for (const [i, recipient] of group.entries()) {
+        const outcome = outcomes[i];
+        if (outcome === undefined) throw new Error('fewer outcomes than recipients');
+        const state = ({ delivered: 'relayed', deferred: 'pending', failed: 'failed' } as const)[outcome.kind];
+        const cause = outcome.kind === 'delivered' ? undefined : outcome.cause;
+        results.push({
+          recipient,
+          state,
+          reply: outcome.reply,
+          cause,
+          remoteMta: config.relay?.serverName ?? config.relay?.host,
+        });
+      }
+    }
+    return results;
+  }
+}
+
+function isSevenBit(bytes: Buffer): boolean {
+  return bytes.every((octet) => octet < 128);
+}

@@ -1,0 +1,40 @@
+import { domainToASCII } from 'node:url';
+import type { Account, Directory } from '@postern/shared/directory/directory.ts';
+import { type ExpansionLimits, expandRecipient } from '@postern/shared/directory/recipients.ts';
+
+/** Whether a user may send under an address. */
+export type SenderDecision =
+  | { readonly kind: 'allowed' }
+  | { readonly kind: 'refused' }
+  /** The directory did not tell: 451, never 553 (invariant 4). */
+  | { readonly kind: 'unknown'; readonly cause: string };
+
+export interface SenderRules {
+  readonly directory: Directory;
+  readonly expansion: ExpansionLimits;
+  /** Users by lower-case address that they may send as. */
+  readonly delegates: Readonly<Record<string, readonly string[]>>;
+}
+
+const ALLOWED: SenderDecision = { kind: 'allowed' };
+
+/**
+ * RFC 6409 §6.1: an address belongs to a user who receives its mail (the own one, with any tag, and aliases that lead to the account),
+ * or to whom it was delegated.
+ */
+export async function maySendAs(rules: SenderRules, user: Account, address: string): Promise<SenderDecision> {
+  const wanted = canonicalAddress(address);
+  if (wanted === undefined) return { kind: 'refused' };
+  if (wanted === user.address || rules.delegates[wanted]?.includes(user.address) === true) return ALLOWED;
+  const expansion = await expandRecipient(rules.directory, wanted, rules.expansion);
+  if (expansion.kind === 'unknown') return expansion;
+  const belongs = expansion.kind === 'resolved' && expansion.accounts.some(({ account }) => account.uuid === user.uuid);
+  return belongs ? ALLOWED : { kind: 'refused' };
+}
+
+/** Lower case, the domain as A-labels; undefined when it is no address of a domain. */
+function canonicalAddress(address: string): string | undefined {
+  const at = address.lastIndexOf('@');
+  const domain = at < 1 ? '' : domainToASCII(address.slice(at + 1));
+  return domain === '' ? undefined : `${address.slice(0, at)}@${domain}`.toLowerCase();
+}

@@ -1,0 +1,282 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { reply } from '@postern/shared/smtp/reply.ts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type HubStack, startHubStack } from '../support/hub.ts';
+import { openLmtp } from '../support/lmtp-dialogue.ts';
+import { mustRun } from '../support/program.ts';
+
+const FAR = 'friend@far.example';
+const SECRET = 'secret@far.example';
+
+let stack: HubStack;
+
+beforeAll(async () => {
+  stack = await startHubStack({
+    hub: {
+      submission: {
+        listen: { address: '127.0.0.1', port: 0 },
+        listenTls: { address: '127.0.0.1', port: 0 },
+      },
+      intranet: { listen: { address: '127.0.0.1', port: 0 }, networks: ['127.0.0.0/8'] },
+      delegates: { 'user3@domain1.example': ['user2@domain1.example'] },
+      hideClientAddress: true,
+      limits: { messagesPerDay: 60 },
+    },
+  });
+});
+
+afterAll(async () => {
+  await stack?.stop();
+});
+
+/** Text of a letter to a user of ours, and outside, with one of each whom nobody shall see. */
+function letter(subject: string): string {
+  return [
+    'From: User One <user1@domain1.example>',
+    'To: user2@domain1.example',
+    `Cc: ${FAR}`,
+    `Bcc: user3@domain1.example,\r\n ${SECRET}`,
+    `Subject: ${subject}`,
+    'MIME-Version: 1.0',
+    'Content-Type: text/plain; charset=utf-8',
+    '',
+    'Hello,\r\n.a line with a dot',
+    '',
+  ].join('\r\n');
+}
+
+const RECIPIENTS = ['user2@domain1.example', FAR, 'user3@domain1.example', SECRET];
+
+/** What arrives is right for each: the local ones, the outside ones in one transaction, and no Bcc anywhere. */
+async function expectArrival(subject: string): Promise<void> {
+  const outside = await stack.relay.next(({ content }) => content.includes(`Subject: ${subject}`));
+  expect(outside.envelope.reversePath).toBe('user1@domain1.example');
+  expect(outside.envelope.recipients.map(({ address }) => address).sort()).toEqual([FAR, SECRET]);
+  expect(outside.deliveryId).toMatch(/^[0-9a-f]{32}$/);
+  const inside = [
+    await stack.arrived('user2@domain1.example', `Subject: ${subject}`),
+    await stack.arrived('user3@domain1.example', `Subject: ${subject}`),
+  ];
+  for (const source of [outside.content, ...inside]) {
+    expect(source).not.toMatch(/^bcc:/im);
+    expect(source).not.toContain(SECRET);
+    expect(source).toMatch(/^Date: \w{3}, /m);
+    expect(source).toMatch(/^Message-ID: <[^>]+>/im);
+    expect(source).toContain(`Cc: ${FAR}`);
+    expect(source).toMatch(
+      /^Received: from hidden\.invalid \(\[0\.0\.0\.0\]\)\r\n\tby store\.example with ESMTPSA id/m,
+    );
+    expect(source).not.toContain('127.0.0.1');
+  }
+  expect(inside[0]).toMatch(/^Return-Path: <user1@domain1\.example>\r\n/);
+  expect(inside[0]?.replace(/^Return-Path: .*\r\n/, '')).toBe(outside.content);
+  expect(await stack.read('user1@domain1.example')).not.toContainEqual(expect.stringContaining(subject));
+}
+
+describe('submission by programs that others wrote', () => {
+  it('takes a message of nodemailer', async () => {
+    const raw = letter('by nodemailer');
+    const envelope = { from: 'user1@domain1.example', to: RECIPIENTS };
+    const { response } = await stack.mailer('user1@domain1.example').sendMail({ envelope, raw });
+    expect(response).toMatch(/^250 2\.0\.0 Queued as [0-9a-f]{32}$/);
+    await expectArrival('by nodemailer');
+    const arrived = await stack.arrived('user2@domain1.example', 'Subject: by nodemailer');
+    expect(arrived).toContain(raw.replace(/Bcc: .*\r\n .*\r\n/, ''));
+  });
+
+  it('takes one of swaks, by TLS from the first octet', async () => {
+    await mustRun('swaks', [
+      ...['--server', '127.0.0.1', '--port', String(stack.store.ready.submissions), '--tls-on-connect'],
+      ...['--auth', 'LOGIN', '--auth-user', 'user1@domain1.example', '--auth-password', 'user1'],
+      ...['--from', 'user1@domain1.example', '--to', RECIPIENTS.join(','), '--data', letter('by swaks')],
+    ]);
+    await expectArrival('by swaks');
+  });
+
+  it('takes one of msmtp, which takes Bcc from the header', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'postern-msmtp-'));
+    try {
+      const config = join(folder, 'msmtprc');
+      const settings = [
+        'account default',
+        'host 127.0.0.1',
+        `port ${stack.store.ready.submission}`,
+        'tls on',
+        'tls_starttls on',
+        `tls_trust_file ${stack.pki.ca}`,
+        'auth plain',
+        'user user1@domain1.example',
+        'password user1',
+        'from user1@domain1.example',
+        // The hub has to do without its help.
+        'remove_bcc_headers off',
+        'set_date_header off',
+        'set_msgid_header off',
+      ];
+      writeFileSync(config, `${settings.join('\n')}\n`, { mode: 0o600 });
+      await mustRun('msmtp', ['--file', config, '-t'], {
+        input: letter('by msmtp').replaceAll('\r\n', '\n'),
+      });
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+    await expectArrival('by msmtp');
+  });
+});
+
+describe('who may send as whom', () => {
+  const send = (user: string, from: string, header = from, to = 'user1@domain1.example') =>
+    stack.mailer(user).sendMail({
+      envelope: { from, to },
+      raw: `From: <${header}>\r\nTo: ${to}\r\nSubject: as ${header}\r\n\r\nHello\r\n`,
+    });
+
+  it('refuses another one’s address with 553, in the envelope and in From', async () => {
+    const mine = 'user2@domain1.example';
+    await expect(send(mine, 'user1@domain1.example')).rejects.toThrow(/553 5\.7\.1/);
+    await expect(send(mine, mine, 'user1@domain1.example')).rejects.toThrow(/553 5\.7\.1 The address in From/);
+    await expect(send(mine, 'boss@bank.example')).rejects.toThrow(/553 5\.7\.1/);
+    await stack.store.logged({ event: 'refused', stage: 'mail', service: 'submission', from: 'boss@bank.example' });
+  });
+
+  it('takes the own address with a tag, aliases that lead to the user, and what was delegated', async () => {
+    await send('user2@domain1.example', 'User2+tag@domain1.example');
+    await send('user1@domain1.example', 'info@domain1.example', 'team@domain1.example');
+    await send('user2@domain1.example', 'user3@domain1.example');
+    await expect(send('user1@domain1.example', 'user3@domain1.example')).rejects.toThrow(/553/);
+  });
+
+  it('wants to know who sends, inside TLS', async () => {
+    const nobody = stack.mailer('user1@domain1.example', { auth: undefined });
+    const mail = { envelope: { from: 'user1@domain1.example', to: FAR }, raw: 'From: user1@domain1.example\r\n\r\nx' };
+    await expect(nobody.sendMail(mail)).rejects.toThrow(/530 5\.7\.0/);
+    const wrong = stack.mailer('user1@domain1.example', { auth: { user: 'user1@domain1.example', pass: 'wrong' } });
+    await expect(wrong.sendMail(mail)).rejects.toThrow(/535 5\.7\.8/);
+    const clear = stack.mailer('user1@domain1.example', { requireTLS: false, ignoreTLS: true });
+    await expect(clear.sendMail(mail)).rejects.toThrow();
+    const service = stack.mailer('poponly@domain1.example', {
+      auth: { user: 'poponly@domain1.example', pass: 'poponly' },
+    });
+    await expect(service.sendMail(mail)).rejects.toThrow(/535/);
+  });
+
+  it('refuses recipients of ours that are not there, and expands aliases', async () => {
+    await expect(
+      send('user1@domain1.example', 'user1@domain1.example', undefined, 'nobody-at-all@domain1.example'),
+    ).rejects.toThrow(/550 5\.1\.1/);
+    const raw = 'From: user1@domain1.example\r\nSubject: to both\r\n\r\nx\r\n';
+    const to = ['both@domain1.example', 'user2@domain1.example', 'someone@elsewhere.example'];
+    await stack.mailer('user1@domain1.example').sendMail({ envelope: { from: 'user1@domain1.example', to }, raw });
+    await stack.relay.next(({ content }) => content.includes('Subject: to both'));
+    await stack.arrived('user2@domain1.example', 'Subject: to both');
+    const twice = (await stack.read('user2@domain1.example')).filter((source) => source.includes('Subject: to both'));
+    expect(twice).toHaveLength(1);
+    expect(stack.relay.messages.filter(({ content }) => content.includes('Subject: to both'))).toHaveLength(1);
+  });
+});
+
+describe('what comes back', () => {
+  const from = 'user1@domain1.example';
+  const raw = (subject: string) => `From: ${from}\r\nSubject: ${subject}\r\n\r\nx\r\n`;
+
+  it('tells a failure in the remote server’s own words, and says nothing where NOTIFY=NEVER', async () => {
+    stack.relay.refuse = (address) =>
+      address.startsWith('gone') ? reply(550, '5.1.1', 'Nobody of that name in the whole town') : undefined;
+    const mailer = stack.mailer(from);
+    const dsn = { id: 'envelope 1', return: 'full', notify: 'failure', recipient: 'gone@far.example' } as const;
+    await mailer.sendMail({ envelope: { from, to: ['gone@far.example', FAR] }, raw: raw('half refused'), dsn });
+    const notice = await stack.arrived(from, 'Nobody of that name in the whole town');
+    expect(notice).toMatch(/^Return-Path: <>\r\n/);
+    expect(notice).toContain('Final-Recipient: rfc822; gone@far.example');
+    expect(notice).not.toContain(`Final-Recipient: rfc822; ${FAR}`);
+    expect(notice).toContain('Original-Envelope-Id: envelope 1');
+    expect(notice).toContain('Auto-Submitted: auto-replied');
+    expect(notice).toContain('Subject: half refused');
+    const relayed = await stack.relay.next(({ content }) => content.includes('Subject: half refused'));
+    expect(relayed.envelope).toMatchObject({ ret: 'FULL', envid: 'envelope 1' });
+
+    const never = { id: '2', return: 'headers', notify: 'never', recipient: 'gone@far.example' } as const;
+    await mailer.sendMail({ envelope: { from, to: 'gone@far.example' }, raw: raw('in silence'), dsn: never });
+    const log = await stack.store.logged({ event: 'bounced', to: 'gone@far.example' });
+    expect(log).toMatchObject({ reply: expect.stringContaining('in the whole town') });
+    await mailer.sendMail({ envelope: { from, to: from }, raw: raw('after the silence') });
+    await stack.arrived(from, 'Subject: after the silence');
+    expect((await stack.read(from)).filter((source) => source.includes('Subject: in silence'))).toEqual([]);
+  });
+
+  it('confirms a delivery here when that is asked for, and the expansion of an alias', async () => {
+    const dsn = { id: '3', return: 'headers', notify: 'success', recipient: 'user2@domain1.example' } as const;
+    await stack.mailer(from).sendMail({
+      envelope: { from, to: ['user2@domain1.example', 'team@domain1.example'] },
+      raw: raw('confirmed'),
+      dsn,
+    });
+    const notice = await stack.arrived(from, 'Action: delivered');
+    expect(notice).toContain('Final-Recipient: rfc822; user2@domain1.example');
+    const expanded = await stack.arrived(from, 'Action: expanded');
+    expect(expanded).toContain('team@domain1.example');
+  });
+});
+
+describe('release times, limits, servers inside', () => {
+  const from = 'user3@domain1.example';
+  const raw = (subject: string) => `From: ${from}\r\nSubject: ${subject}\r\n\r\nx\r\n`;
+
+  it('holds a message until its time, and lets its sender undo it (RFC 4865)', async () => {
+    const said = await mustRun('swaks', [
+      ...['--server', '127.0.0.1', '--port', String(stack.store.ready.submissions), '--tls-on-connect'],
+      ...['--auth', 'PLAIN', '--auth-user', from, '--auth-password', 'user3', '--quit-after', 'AUTH'],
+    ]);
+    expect(said).toMatch(/FUTURERELEASE 2592000 \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/);
+    const smtp = await openLmtp({ port: stack.store.ready.submissions as number, ca: stack.pki.ca });
+    await smtp.say('EHLO client.example');
+    expect(await smtp.say(`AUTH PLAIN ${Buffer.from(`\0${from}\0user3`).toString('base64')}`)).toMatch(/^235/);
+    expect(await smtp.say(`MAIL FROM:<${from}> HOLDFOR=99999999`)).toMatch(/^501 5\.5\.4/);
+    expect(await smtp.say(`MAIL FROM:<${from}> HOLDFOR=3600`)).toMatch(/^250/);
+    expect(await smtp.say('RCPT TO:<user2@domain1.example>')).toMatch(/^250/);
+    const [queued = ''] = await smtp.data(raw('tomorrow'), 1);
+    const id = /Queued as ([0-9a-f]{32})/.exec(queued)?.[1] ?? '';
+    smtp.close();
+    const entry = `/private/vendor/postern/submission/smtp-${id}`;
+    const imap = await stack.dialogue(from);
+    expect(await imap.command(`GETMETADATA "" (${entry})`)).toMatch(/\\"state\\":\\"pending\\"/);
+    expect(await imap.command(`SETMETADATA "" (${entry} NIL)`)).toMatch(/TAG OK/);
+    expect(await imap.command(`GETMETADATA "" (${entry})`)).toMatch(/\\"state\\":\\"cancelled\\"/);
+    imap.close();
+    const config = ['--config', stack.store.configFile];
+    const shown = await mustRun(process.execPath, ['store/cli/postern-store.ts', 'outgoing', 'show', id, ...config]);
+    expect(JSON.parse(shown)).toMatchObject({ id, state: 'cancelled', from, recipients: [{ state: 'cancelled' }] });
+    const listed = await mustRun(process.execPath, ['store/cli/postern-store.ts', 'outgoing', 'list', ...config]);
+    expect(listed).not.toContain(id);
+  });
+
+  it('defers a sender over the limit, and the administrator sees why', async () => {
+    const mailer = stack.mailer(from, { pool: true, maxConnections: 4, maxMessages: 1_000 });
+    const results = await Promise.allSettled(
+      Array.from({ length: 70 }, (_, n) =>
+        mailer.sendMail({ envelope: { from, to: 'user3@domain1.example' }, raw: raw(`flood ${n}`) }),
+      ),
+    );
+    mailer.close();
+    const taken = results.filter(({ status }) => status === 'fulfilled').length;
+    const refused = results.find(({ status }) => status === 'rejected') as PromiseRejectedResult;
+    expect(taken).toBeLessThanOrEqual(60);
+    expect(taken).toBeGreaterThan(50);
+    expect(String(refused.reason)).toMatch(/450 4\.7\.1 You have sent too much/);
+    await stack.store.logged({ event: 'sending-limit-reached', sender: from, limit: 'messagesPerDay' });
+  });
+
+  it('takes mail of servers of named networks without signing in, for senders of ours', async () => {
+    const swaks = (sender: string) =>
+      mustRun('swaks', [
+        ...['--server', '127.0.0.1', '--port', String(stack.store.ready.hub), '--from', sender],
+        ...['--to', `user2@domain1.example,${FAR}`, '--header', `Subject: from a server as ${sender}`],
+      ]);
+    await swaks('printer@domain1.example');
+    await stack.arrived('user2@domain1.example', 'Subject: from a server as printer@domain1.example');
+    await stack.relay.next(({ content }) => content.includes('from a server as printer'));
+    await expect(swaks('printer@else.example')).rejects.toThrow(/553 5\.7\.1/);
+  });
+});
