@@ -130,7 +130,7 @@ async function probe(policy: Policy, name: string, outside: readonly string[], t
   const external = Object.entries(policy.zones).find(([, zone]) => zone.external)?.[0] ?? 'internet';
   const probes = probesFrom(policy, name, { addresses: outside.length === 0 ? {} : { [external]: outside } });
   if (outside.length === 0) process.stdout.write('flows to the Internet are left out: no --outside ADDRESS is given\n');
-  const results = await runProbes(probes, timeoutMs, 50);
+  const results = await runProbes(probes, timeoutMs, 150);
   for (const result of results.filter(({ flow }) => flow !== undefined)) {
     process.stdout.write(`${describeResult(result)}\n`);
   }

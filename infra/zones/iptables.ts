@@ -18,6 +18,12 @@ const ICMP_NUMBERS: Readonly<Record<4 | 6, Partial<Record<IcmpType, number>>>> =
   },
 };
 
+/** addrtype unites types for IPv4 and intersects them for IPv6, where neighbours are looked for by multicast. */
+const OTHER_LEG: Readonly<Record<4 | 6, string>> = {
+  4: '! -i lo -m addrtype ! --dst-type LOCAL,BROADCAST,ANYCAST,MULTICAST --limit-iface-in',
+  6: '! -i lo ! -d ff00::/8 -m addrtype ! --dst-type LOCAL --limit-iface-in',
+};
+
 interface TableText {
   readonly policies: Map<string, string>;
   readonly chains: string[];
@@ -80,8 +86,8 @@ function renderRule(rule: Rule, family: 4 | 6, chain: Chain): string[] {
   const parts: string[] = [];
   if (rule.input !== undefined) parts.push(`-i ${rule.input}`);
   if (rule.output !== undefined) parts.push(`-o ${rule.output}`);
-  if (rule.route === 'no-route-back') parts.push('-m rpfilter --invert');
-  if (rule.route === 'other-leg') parts.push('-m addrtype ! --dst-type LOCAL --limit-iface-in');
+  if (rule.route === 'no-route-back') parts.push('! -i lo -m rpfilter --invert');
+  if (rule.route === 'other-leg') parts.push(OTHER_LEG[family]);
   const after: string[] = [];
   if (rule.transport !== undefined) after.push(`-p ${rule.transport}${renderPorts(rule.ports ?? [])}`);
   if (rule.state !== undefined) {

@@ -30,6 +30,42 @@ test('every rendered file is taken by the program that it is for', () => {
   expect(taken).toBe(24);
 });
 
+test('apply.sh, as the containers run it: rules by the addresses of the interfaces, routes by the gateways, and no start without', () => {
+  const script = resolve(import.meta.dirname, '../../infra/docker/rules/apply.sh');
+  const inNamespace = (setUp: string, ...args: string[]) => {
+    const apply = `sh ${script} ${args.join(' ')} && nft -s list ruleset && ip route`;
+    return spawnSync('unshare', ['-Urn', 'sh', '-c', `${setUp}\n${apply}`], { encoding: 'utf8' });
+  };
+  const nic = (name: string, address: string): string =>
+    `ip link add ${name} type bridge && ip addr add ${address}/24 dev ${name} && ip link set ${name} up`;
+  const firewall = inNamespace(
+    `${nic('eth1', '10.10.2.1')} && ${nic('eth0', '10.20.1.1')}`,
+    ...[join(folder, 'inner.nft'), 'dmz0=10.10.2.1', 'servers0=10.20.1.1'],
+  );
+  expect([firewall.status, firewall.stderr]).toEqual([0, '']);
+  expect(firewall.stdout).toMatch(/iifname "eth1" oifname "eth0" ip saddr 10\.10\.2\.25 .*comment "relay-store"/);
+  expect(firewall.stdout).not.toContain('"dmz0"');
+  const host = inNamespace(
+    `${nic('eth0', '10.10.1.25')} && ${nic('eth1', '10.10.2.25')}`,
+    ...[join(folder, 'relay.nft'), '10.20.1.0/24', '10.10.2.1'],
+  );
+  expect([host.status, host.stderr]).toEqual([0, '']);
+  expect(host.stdout).toMatch(/chain output \{\n\s*type filter hook output priority filter; policy drop;/);
+  expect(host.stdout).toMatch(/^10\.20\.1\.0\/24 via 10\.10\.2\.1 dev eth1/m);
+  // An interface that is not there, a file that is not there, one that is no rule set, and one that guards nothing.
+  writeFileSync(join(folder, 'broken.nft'), 'table inet postern { chain input { nonsense } }\n');
+  writeFileSync(join(folder, 'empty.nft'), 'table inet postern {\n}\n');
+  for (const args of [
+    [join(folder, 'inner.nft'), 'dmz0=10.10.2.1'],
+    [join(folder, 'missing.nft')],
+    [join(folder, 'broken.nft')],
+    [join(folder, 'empty.nft')],
+  ]) {
+    const refused = inNamespace('true', ...args);
+    expect([args, refused.status === 0, refused.stdout]).toEqual([args, false, '']);
+  }
+});
+
 test('the change request has a row for each flow', () => {
   const csv = readFileSync(join(folder, 'change-request.csv'), 'utf8');
   const markdown = readFileSync(join(folder, 'change-request.md'), 'utf8');

@@ -3,6 +3,7 @@ import { isIPv6 } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { allRuleSets } from '@postern/infra/zones/build-rules.ts';
+import { renderIptablesSave } from '@postern/infra/zones/iptables.ts';
 import { renderNftables } from '@postern/infra/zones/nftables.ts';
 import type { Policy } from '@postern/infra/zones/policy.ts';
 import type { Probe, ProbeResult } from '@postern/infra/zones/probe.ts';
@@ -23,8 +24,8 @@ export interface Lab {
   within(place: string, command: readonly string[]): [string, string[]];
   /** Runs a command there and returns what it printed; throws when it fails. */
   run(place: string, command: readonly string[], input?: string): string;
-  /** Applies the rendered rules to the places whose rules differ from what was applied before. */
-  apply(policy: Policy): void;
+  /** Applies the rendered rules to the places whose rules differ from what was applied before; in one notation for the life of a lab. */
+  apply(policy: Policy, notation?: 'nftables' | 'iptables'): void;
   /** Tries connections, each from where it belongs. */
   probe(probes: readonly Probe[], timeoutMs: number): Promise<ProbeResult[]>;
   stop(): void;
@@ -80,11 +81,15 @@ export async function buildLab(policy: Policy, unprivileged = process.getuid?.()
   return {
     within,
     run: (place, command, input) => run(within(place, command), input),
-    apply(changed) {
+    apply(changed, notation = 'nftables') {
       for (const set of allRuleSets(changed)) {
         const text = renderNftables(set);
         if (applied.get(set.owner) === text) continue;
-        run(within(set.owner, ['nft', '-f', '-']), text);
+        if (notation === 'nftables') run(within(set.owner, ['nft', '-f', '-']), text);
+        else {
+          run(within(set.owner, ['iptables-restore']), renderIptablesSave(set, 4));
+          run(within(set.owner, ['ip6tables-restore']), renderIptablesSave(set, 6));
+        }
         // What an earlier rule set let in must not pass as an answer under this one.
         applied.set(set.owner, text);
       }

@@ -1,17 +1,22 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
+import { serviceDn } from '@postern/infra/demo/sample-tree.ts';
 import { checkPolicy } from '@postern/infra/zones/check.ts';
 import { endsOf } from '@postern/infra/zones/paths.ts';
 import { type Flow, loadPolicy, type Policy, SAMPLE_POLICY } from '@postern/infra/zones/policy.ts';
 import { describeResult, differences, type Probe, probesFrom } from '@postern/infra/zones/probe.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { run } from '../smtp/support.ts';
 import { buildLab, type Lab, STRANGERS } from './lab.ts';
+import { filesAtHand, textsInMemory } from './relay-owner.ts';
 import { type Servers, startServers } from './servers.ts';
 
 /** Silence for so long is a drop; within one kernel an answer takes well under a millisecond. */
 const SILENCE_MS = 400;
 
+const CLI = resolve(import.meta.dirname, '../../infra/zones/cli.ts');
 const policy = readPolicy();
 const allProbes = probesOf(policy);
 let lab: Lab;
@@ -67,8 +72,7 @@ test('a message from the Internet is read by IMAP on a staff PC, through both fi
 
 test('the settings with which relay and store run follow the policy', () => {
   const { relay, store } = servers.settings;
-  const cli = resolve(import.meta.dirname, '../../infra/zones/cli.ts');
-  const args = [cli, 'check', '--gateway', relay, '--store', store];
+  const args = [CLI, 'check', '--gateway', relay, '--store', store];
   const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
   expect([status, stderr, stdout]).toEqual([0, '', expect.stringContaining('no break')]);
 });
@@ -89,9 +93,87 @@ test('whoever owns the relay host finds two sockets inwards: LDAP and LMTP', () 
   expect(new Set(inwards.map(({ local }) => local.replace(/:\d+$/, '')))).toEqual(new Set(['10.10.2.25']));
   const listening = sockets.filter(({ state }) => state === 'LISTEN').map(({ local }) => local);
   expect(listening).toEqual(['10.10.1.25:25']);
-  // What the process could open more: nothing that its settings name leads elsewhere.
-  const environment = readFileSync(`/proc/${servers.relayPid}/environ`, 'utf8');
-  expect(environment).not.toMatch(/mysql:|DATABASE_URL/);
+});
+
+test('whoever owns the relay host finds no key and no password of others there, in memory, environment or files, and no mail', () => {
+  const { relayPid, relayFolder, secretsOfOthers } = servers;
+  const own = keyLine(join(relayFolder, 'pki/relay.key'));
+  const texts = Object.values(secretsOfOthers);
+  expect(texts.filter((text) => text.length < 16)).toEqual([]);
+  // The name with which it binds at the directory shows that the search finds what is there.
+  const [bindDn = '', ...others] = [serviceDn('relay'), ...texts];
+  expect(textsInMemory(relayPid, [bindDn, ...others])).toEqual([bindDn]);
+  const environment = readFileSync(`/proc/${relayPid}/environ`, 'utf8');
+  const files = filesAtHand(relayPid, [relayFolder]);
+  const contents = files.map((path) => readFileSync(path, 'latin1'));
+  expect(contents.some((text) => text.includes(own))).toBe(true);
+  for (const [whose, text] of Object.entries(secretsOfOthers)) {
+    expect(environment.includes(text), whose).toBe(false);
+    const where = files.filter((_, n) => contents[n]?.includes(text));
+    expect([whose, where]).toEqual([whose, []]);
+  }
+  // The message of the first test went through here: no file has it.
+  expect(files.filter((path, n) => !/\.log$/.test(path) && contents[n]?.includes('through two firewalls'))).toEqual([]);
+  expect(files.filter((path) => /\.message$/.test(path))).toEqual([]);
+});
+
+test('… and with its certificate and its account gets no further than LMTP and look-ups', () => {
+  const { relayFolder, ca } = servers;
+  const pki = (name: string): string => join(relayFolder, 'pki', name);
+  const { ca: signs, keyUsage } = new X509Certificate(readFileSync(pki('relay.pem')));
+  expect([signs, keyUsage]).toEqual([false, ['1.3.6.1.5.5.7.3.2']]);
+  const identity = ['-CAfile', ca, '-cert', pki('relay.pem'), '-key', pki('relay.key')];
+  const spoken = lab.run(
+    'relay',
+    ['openssl', 's_client', '-quiet', '-connect', '10.20.1.24:24', ...identity],
+    'EHLO relay\r\nHELO relay\r\nAUTH PLAIN AGEAYg==\r\nVRFY user1@domain1.example\r\nQUIT\r\n',
+  );
+  expect(spoken.replace(/^220 .*\r?\n/, '').match(/^\d{3}/gm)).toEqual(['500', '500', '502', '252', '221']);
+  const search = [
+    'ldapsearch',
+    '-LLL',
+    '-x',
+    '-ZZ',
+    '-H',
+    'ldap://10.20.1.39:389',
+    '-D',
+    serviceDn('relay'),
+    '-w',
+    'relay',
+  ];
+  const anyServer = ['env', 'LDAPTLS_REQCERT=never'];
+  const entries = lab.run('relay', [
+    ...[...anyServer, ...search, '-b', 'dc=myhosting,dc=example'],
+    ...['(objectClass=*)', 'mail', 'userPassword', 'clearPassword'],
+  ]);
+  expect(entries).toContain('mail: user1@domain1.example');
+  expect(entries).not.toMatch(/^(?:userPassword|clearPassword):/m);
+  expect(() =>
+    lab.run(
+      'relay',
+      [...anyServer, 'ldapmodify', ...search.slice(2)],
+      'dn: mail=user1@domain1.example,jvd=domain1.example,o=hosting,dc=myhosting,dc=example\nchangetype: modify\nreplace: cn\ncn: taken\n',
+    ),
+  ).toThrow('Insufficient access');
+});
+
+test('postern-zones probe, run on a host as an administrator does, finds all well; and a flow that a rule set lost', async () => {
+  const probe = async (host: string): Promise<string[]> => {
+    const outside = STRANGERS.internet?.flatMap((address) => ['--outside', address]) ?? [];
+    const command = [process.execPath, CLI, 'probe', '--as', host, ...outside, '--timeout', `${SILENCE_MS}`];
+    const [program, args] = lab.within(host, command);
+    const { code, output } = await run(program, args);
+    return [...output.trim().split('\n'), `exit code ${code}`];
+  };
+  const allWell = [expect.stringMatching(/^\d{3,} connections tried, 0 not as the policy says$/), 'exit code 0'];
+  const runs = await Promise.all(['relay', 'store'].map(probe));
+  expect(runs.map((lines) => lines.slice(-2))).toEqual([allWell, allWell]);
+  lab.apply({ ...policy, flows: policy.flows.filter(({ id }) => id !== 'relay-store') });
+  const lines = await probe('relay');
+  lab.apply(policy);
+  expect(lines).toContain('relay.private → store.lan tcp 24 (10.20.1.24) is closed, but relay-store opens it');
+  expect(lines.at(-2)).toMatch(/ 2 not as the policy says$/);
+  expect(lines.at(-1)).toBe('exit code 1');
 });
 
 test('every host reaches every other on each port exactly where a flow says so', async () => {
@@ -192,18 +274,28 @@ test('no private address was seen outside, and none from outside was believed', 
   expect(drops).toMatch(/counter packets [1-9]\d* .*"private destination"/);
 });
 
-test('the same rules load and hold in a user namespace, without the rights of root', async () => {
-  const other = await buildLab(policy, true);
-  try {
-    other.apply(policy);
-    const sample = allProbes.filter(({ flow, from }) => flow !== undefined || from === 'relay.private');
-    await meetNeighbours(other);
-    const results = await other.probe(sample, SILENCE_MS);
-    expect(differences(results).map(describeResult)).toEqual([]);
-  } finally {
-    other.stop();
-  }
-});
+test.each(['nftables', 'iptables'] as const)(
+  'the same rules as %s load and hold in a user namespace, without the rights of root',
+  async (notation) => {
+    const other = await buildLab(policy, true);
+    try {
+      other.apply(policy, notation);
+      const sample = allProbes.filter(
+        ({ flow, from }) => flow !== undefined || /^(?:relay\.|webmail\.private|internet)/.test(from),
+      );
+      await meetNeighbours(other);
+      const results = await other.probe(sample, SILENCE_MS);
+      expect(differences(results).map(describeResult)).toEqual([]);
+    } finally {
+      other.stop();
+    }
+  },
+);
+
+/** One line of a key that no other file has. */
+function keyLine(path: string): string {
+  return readFileSync(path, 'utf8').split('\n')[1] ?? '';
+}
 
 function readPolicy(): Policy {
   const read = loadPolicy(SAMPLE_POLICY);

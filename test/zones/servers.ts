@@ -8,6 +8,7 @@ import { type RelaySettings, type StoreSettings, writeSettings } from '@postern/
 import { findDatabaseProgram } from '@postern/infra/demo/private-database.ts';
 import { serviceDn } from '@postern/infra/demo/sample-tree.ts';
 import { keepCertificates } from '@postern/infra/pki/certificate-folder.ts';
+import { giveCertificates } from '@postern/infra/pki/give.ts';
 import type { Policy } from '@postern/infra/zones/policy.ts';
 import { createConnection } from 'mysql2/promise';
 import { startTestDatabase } from '../support/mariadb.ts';
@@ -20,6 +21,10 @@ const PROJECT = resolve(import.meta.dirname, '../..');
 export interface Servers {
   readonly ca: string;
   readonly relayPid: number;
+  /** Keys and passwords that the relay must not have. */
+  readonly secretsOfOthers: Readonly<Record<string, string>>;
+  /** All that belongs to the relay: settings, certificates, spool. */
+  readonly relayFolder: string;
   readonly logs: { readonly relay: string; readonly store: string };
   /** gateway.yaml and store.yaml as they run. */
   readonly settings: { readonly relay: string; readonly store: string };
@@ -30,7 +35,7 @@ export interface Servers {
 export async function startServers(lab: Lab, policy: Policy): Promise<Servers> {
   const folder = mkdtempSync(join(tmpdir(), 'postern-zones-'));
   const at = (name: string): string => join(folder, name);
-  for (const name of ['pki', 'spool']) mkdirSync(at(name), { mode: 0o700 });
+  for (const name of ['authority', 'relay', 'store', 'relay/spool']) mkdirSync(at(name), { mode: 0o700 });
   const children: ChildProcess[] = [];
   const address = (host: string, leg: string): string => policy.hosts[host]?.legs[leg]?.addresses[0] ?? '';
   const store = address('store', 'lan');
@@ -89,12 +94,25 @@ export async function startServers(lab: Lab, policy: Policy): Promise<Servers> {
     'database.log',
   );
 
-  await keepCertificates(at('pki'), {
+  await keepCertificates(at('authority'), {
     public: { commonName: NAMES.public, names: [NAMES.public], uses: ['server'] },
     relay: { commonName: NAMES.relay, names: [NAMES.relay], uses: ['client'] },
     store: { commonName: NAMES.store, names: [NAMES.store], uses: ['server'] },
   });
-  const identity = (name: string) => ({ cert: at(`pki/${name}.pem`), key: at(`pki/${name}.key`) });
+  // Each host gets its own keys, and none that of the CA.
+  const given = { relay: ['relay', 'public'], store: ['store'] };
+  giveCertificates(at('authority'), {
+    give: Object.entries(given).map(([host, certificates]) => ({
+      folder: at(`${host}/pki`),
+      certificates,
+      groupReads: false,
+    })),
+  });
+  const ca = (host: string): string => at(`${host}/pki/ca.pem`);
+  const identity = (host: string, name = host) => ({
+    cert: at(`${host}/pki/${name}.pem`),
+    key: at(`${host}/pki/${name}.key`),
+  });
   const directory = (service: 'relay' | 'store', localAddress: string) => ({
     urls: [url],
     baseDn: slapd.baseDn,
@@ -108,7 +126,7 @@ export async function startServers(lab: Lab, policy: Policy): Promise<Servers> {
   const storeSettings: StoreSettings = {
     hostname: NAMES.store,
     tls: identity('store'),
-    ca: at('pki/ca.pem'),
+    ca: ca('store'),
     lmtp: { listen: { address: store, port: 24 }, peers: [NAMES.relay] },
     imap: { listen: { address: store, port: 143 }, listenTls: { address: store, port: 993 } },
     database: { url: database.url.replace(/127\.0\.0\.1:\d+/, `${address('database', 'lan')}:3306`) },
@@ -117,17 +135,17 @@ export async function startServers(lab: Lab, policy: Policy): Promise<Servers> {
   const inner = address('relay', 'private');
   const relaySettings: RelaySettings = {
     hostname: NAMES.public,
-    smtp: { listen: [{ address: address('relay', 'public'), port: 25 }], tls: identity('public') },
+    smtp: { listen: [{ address: address('relay', 'public'), port: 25 }], tls: identity('relay', 'public') },
     innerAddress: inner,
-    store: { lmtp: { host: store, port: 24, serverName: NAMES.store }, tls: identity('relay'), ca: at('pki/ca.pem') },
+    store: { lmtp: { host: store, port: 24, serverName: NAMES.store }, tls: identity('relay'), ca: ca('relay') },
     directory: directory('relay', inner),
     // The stranger on the Internet has no name server: each question is refused at once.
     dns: { servers: ['198.51.100.7'], timeoutMs: 200, tries: 1 },
     limits: { greetingWaitMs: 0 },
-    spool: { path: at('spool') },
+    spool: { path: at('relay/spool') },
   };
-  writeSettings(at('store.yaml'), storeSettings);
-  writeSettings(at('gateway.yaml'), relaySettings);
+  writeSettings(at('store/store.yaml'), storeSettings);
+  writeSettings(at('relay/gateway.yaml'), relaySettings);
 
   await Promise.all([
     answers('store', 'database', 3306, 'database.log'),
@@ -143,13 +161,20 @@ export async function startServers(lab: Lab, policy: Policy): Promise<Servers> {
     return child.pid ?? 0;
   };
   writeFileSync(at('store.log'), '');
-  await startOurs('store', 'store/main.ts', 'store.yaml');
-  const relayPid = await startOurs('relay', 'gateway/relay/main.ts', 'gateway.yaml');
+  await startOurs('store', 'store/main.ts', 'store/store.yaml');
+  const relayPid = await startOurs('relay', 'gateway/relay/main.ts', 'relay/gateway.yaml');
   return {
-    ca: at('pki/ca.pem'),
+    ca: at('authority/ca.pem'),
     relayPid,
+    secretsOfOthers: {
+      'the password of the database': new URL(database.url).password,
+      'the key of the store': keyBody(at('authority/store.key')),
+      'the key of the CA': keyBody(at('authority/ca.key')),
+      'the key of the directory': keyBody(join(data, 'directory.key')),
+    },
+    relayFolder: at('relay'),
     logs: { relay: at('relay.log'), store: at('store.log') },
-    settings: { relay: at('gateway.yaml'), store: at('store.yaml') },
+    settings: { relay: at('relay/gateway.yaml'), store: at('store/store.yaml') },
     async stop() {
       const ended = children.map((child) =>
         child.exitCode !== null || child.signalCode !== null
@@ -162,4 +187,9 @@ export async function startServers(lab: Lab, policy: Policy): Promise<Servers> {
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** One line of a PEM file that no other file has. */
+function keyBody(path: string): string {
+  return readFileSync(path, 'utf8').split('\n')[1] ?? '';
 }
