@@ -36,6 +36,8 @@ const DEBIAN = {
     ['/usr/bin/sieve-connect', 'sieve-connect'],
     ['/usr/lib/python3/dist-packages/sievelib/__init__.py', 'python3-sievelib'],
     ['/usr/sbin/smtp-source', 'postfix'],
+    // the console and webmail in a real browser
+    ['/usr/bin/chromium', 'chromium'],
     ['/usr/bin/strace', 'strace'],
     ['/usr/bin/tcpdump', 'tcpdump'],
     ['/usr/bin/openssl', 'openssl'],

@@ -71,6 +71,7 @@ export function awaitMailstore(options: AwaitedMailstoreOptions): AwaitedMailsto
       | 'settings'
       | 'tokens'
       | 'secondFactors'
+      | 'administration'
       | 'appPasswords',
   >(
     name: K,
@@ -103,6 +104,7 @@ export function awaitMailstore(options: AwaitedMailstoreOptions): AwaitedMailsto
     scripts: section('scripts'),
     settings: section('settings'),
     tokens: section('tokens'),
+    administration: section('administration'),
     secondFactors: section('secondFactors'),
     appPasswords: section('appPasswords'),
     check: () => opened?.check() ?? Promise.resolve({ ok: false, cause }),

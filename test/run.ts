@@ -35,6 +35,7 @@ const PARTS: readonly Part[] = [
   { name: 'unit', paths: ['shared/', 'gateway/', 'store/', 'infra/'], exclude: 'test/**' },
   { name: 'infra', paths: ['test/infra/'] },
   { name: 'directory', paths: ['test/directory/'] },
+  { name: 'console', paths: ['test/console/'] },
   { name: 'smtp', paths: ['test/smtp/'] },
   { name: 'mailstore', paths: ['test/mailstore/'] },
   { name: 'hub', paths: ['test/hub/'] },

@@ -1,6 +1,6 @@
 import { isIP, type Socket } from 'node:net';
 import { type ConnectionOptions, checkServerIdentity, TLSSocket } from 'node:tls';
-import ldap, { type Client, type Filter } from 'ldapjs';
+import ldap, { type Client, type Control, type Filter } from 'ldapjs';
 import { MIN_TLS_VERSION } from '../runtime/tls.ts';
 
 /** One server of the directory, and how to be sure that it is the right one. */
@@ -29,6 +29,16 @@ export interface LdapQuestion {
   readonly filter: Filter;
   readonly attributes: readonly string[];
   readonly maxEntries: number;
+  /** The whole subtree when unset. */
+  readonly scope?: 'base' | 'one' | 'sub';
+  /** One page (RFC 2696): its size, and the cookie of the page before; maxEntries is not looked at then. */
+  readonly page?: { readonly size: number; readonly cookie: Buffer };
+}
+
+/** Entries, and the cookie of the next page where there is one (RFC 2696). */
+export interface LdapPage {
+  readonly entries: LdapEntry[];
+  readonly nextCookie: Buffer | undefined;
 }
 
 /** The directory did not answer the question: away, late, broken off, partial, or an error code. Never "not there". */
@@ -58,6 +68,11 @@ interface ClientInternals {
 /** Attributes whose values are octets and no text, in lower case. */
 const BINARY: ReadonlySet<string> = new Set(['objectguid']);
 
+/** A control that ldapjs exports and its types leave out. */
+const { PagedResultsControl } = ldap as unknown as {
+  PagedResultsControl: new (options: { value: { size: number; cookie: Buffer }; criticality: boolean }) => Control;
+};
+const PAGED_RESULTS = '1.2.840.113556.1.4.319';
 const KEEP_ALIVE_MS = 30_000;
 /** Errors that ldapjs makes up itself, without an answer of the server. */
 const CLIENT_SIDE_ERRORS: ReadonlySet<string> = new Set(['ConnectionError', 'TimeoutError', 'AbandonedError']);
@@ -154,19 +169,26 @@ export class LdapConnection {
     });
   }
 
-  /** A search of the whole subtree; complete, or an {@link LdapFault}. */
-  search(question: LdapQuestion, timeoutMs: number): Promise<LdapEntry[]> {
-    return this.#within<LdapEntry[]>(timeoutMs, (done, fail) => {
+  /** Complete, or an {@link LdapFault}. */
+  async search(question: LdapQuestion, timeoutMs: number): Promise<LdapEntry[]> {
+    return (await this.searchPage(question, timeoutMs)).entries;
+  }
+
+  /** One page of a search, or all of it. Pages of one search have to be asked for on one connection. */
+  searchPage(question: LdapQuestion, timeoutMs: number): Promise<LdapPage> {
+    return this.#within<LdapPage>(timeoutMs, (done, fail) => {
       const entries: LdapEntry[] = [];
       let partial = false;
       const options = {
-        scope: 'sub' as const,
+        scope: question.scope ?? ('sub' as const),
         filter: question.filter,
         attributes: [...question.attributes],
-        sizeLimit: question.maxEntries,
+        sizeLimit: question.page === undefined ? question.maxEntries : 0,
         timeLimit: Math.max(1, Math.ceil(timeoutMs / 1000)),
       };
-      this.#client.search(question.baseDn, options, (error, response) => {
+      const controls =
+        question.page === undefined ? [] : [new PagedResultsControl({ value: question.page, criticality: true })];
+      this.#client.search(question.baseDn, options, controls, (error, response) => {
         if (error) return fail(error);
         response.on('searchEntry', (entry) => {
           const attributes = new Map<string, readonly string[]>();
@@ -184,9 +206,10 @@ export class LdapConnection {
           partial = true;
         });
         response.on('error', fail);
-        response.on('end', () => {
-          if (partial) fail(new LdapFault('answered', 'the answer is partial: it refers to another server'));
-          else done(entries);
+        response.on('end', (result) => {
+          if (partial) return fail(new LdapFault('answered', 'the answer is partial: it refers to another server'));
+          const cookie = pageCookie(result);
+          done({ entries, nextCookie: cookie !== undefined && cookie.length > 0 ? cookie : undefined });
         });
       });
     });
@@ -255,6 +278,11 @@ export class LdapConnection {
 /** A late error of a socket that was already given up carries no news. */
 function ignoreLateError(): void {
   // The failure itself was reported to whoever waited.
+}
+
+function pageCookie(result: unknown): Buffer | undefined {
+  const { controls = [] } = (result ?? {}) as { controls?: { type: string; value?: { cookie?: Buffer } }[] };
+  return controls.find((control) => control.type === PAGED_RESULTS)?.value?.cookie;
 }
 
 function tlsOptions(endpoint: LdapEndpoint): ConnectionOptions {

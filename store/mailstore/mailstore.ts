@@ -1,6 +1,7 @@
 import type { Log } from '@postern/shared/runtime/log.ts';
 import type { Access } from './door/access.ts';
 import type { Accounts } from './door/accounts.ts';
+import type { AdministrationRecords } from './door/administration.ts';
 import type { Changes } from './door/changes.ts';
 import type { Contents } from './door/contents.ts';
 import type { Deliveries } from './door/deliveries.ts';
@@ -33,6 +34,7 @@ export interface Mailstore {
   readonly settings: Settings;
   readonly tokens: Tokens;
   readonly secondFactors: SecondFactors;
+  readonly administration: AdministrationRecords;
   readonly appPasswords: AppPasswords;
   /** Whether the database answers, and with the tables that this program needs. Never rejects. */
   check(): Promise<{ readonly ok: true } | { readonly ok: false; readonly cause: string }>;
@@ -63,6 +65,7 @@ export interface MailstoreOptions {
 
 export type * from './door/access.ts';
 export type * from './door/accounts.ts';
+export type * from './door/administration.ts';
 export type * from './door/changes.ts';
 export type * from './door/contents.ts';
 export type * from './door/deliveries.ts';

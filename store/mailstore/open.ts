@@ -1,5 +1,6 @@
 import { SqlAccess } from './access.ts';
 import { SqlAccounts } from './accounts.ts';
+import { SqlAdministrationRecords } from './administration.ts';
 import { MessagesWithAllMail } from './all-mail-messages.ts';
 import { ChangeWatch } from './changes.ts';
 import { SqlContents } from './content.ts';
@@ -56,6 +57,7 @@ export async function openMailstore(options: MailstoreOptions): Promise<Mailstor
     scripts: new SqlScripts(database),
     settings: new SqlSettings(database),
     tokens: new SqlTokens(database),
+    administration: new SqlAdministrationRecords(database),
     secondFactors: new SqlSecondFactors(database),
     appPasswords: new SqlAppPasswords(database),
     async check() {

@@ -65,3 +65,11 @@ export function readQuota(text: string | undefined): { quotaBytes?: number; quot
 export const equals = (attribute: string, value: string): Filter => new ldap.EqualityFilter({ attribute, value });
 export const anyOf = (...filters: Filter[]): Filter => new ldap.OrFilter({ filters });
 export const allOf = (...filters: Filter[]): Filter => new ldap.AndFilter({ filters });
+export const not = (filter: Filter): Filter => new ldap.NotFilter({ filter });
+export const present = (attribute: string): Filter => new ldap.PresenceFilter({ attribute });
+/** A value that contains `text` anywhere. */
+export const contains = (attribute: string, text: string): Filter =>
+  new ldap.SubstringFilter({ attribute, initial: '', any: [text] });
+/** A value that begins with `text`. */
+export const startsWith = (attribute: string, text: string): Filter =>
+  new ldap.SubstringFilter({ attribute, initial: text });

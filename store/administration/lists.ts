@@ -1,0 +1,61 @@
+import type { Filter, LdapEntry } from '@postern/shared/directory/person-directory.ts';
+import type { Acting } from './acting.ts';
+import { done, type Outcome, refuse } from './outcome.ts';
+import { ENTRY_ATTRIBUTES } from './tree.ts';
+
+/** Entries that are asked for at a time where all are wanted. */
+const PAGE = 500;
+
+export interface ListQuestion {
+  readonly baseDn: string;
+  readonly scope: 'one' | 'sub';
+  readonly filter: Filter;
+  /** Of the page before; undefined for the first. */
+  readonly cursor?: string | undefined;
+  readonly size: number;
+}
+
+export interface Page<T> {
+  readonly items: T[];
+  /** For the next page; undefined on the last one. */
+  readonly nextCursor: string | undefined;
+}
+
+/** All entries, however many: read in pages, since servers limit what one answer holds. */
+export async function allEntries(
+  { person }: Acting,
+  question: { readonly baseDn: string; readonly filter: Filter; readonly attributes?: readonly string[] },
+): Promise<LdapEntry[]> {
+  const { baseDn, filter, attributes = ENTRY_ATTRIBUTES } = question;
+  const found: LdapEntry[] = [];
+  let cookie = Buffer.alloc(0);
+  do {
+    const page = await person.page('all', { baseDn, filter, attributes, maxEntries: PAGE }, PAGE, cookie);
+    if (page === 'restart') throw new Error('the directory lost its place in a list');
+    found.push(...page.entries);
+    cookie = Buffer.from(page.nextCookie ?? '');
+  } while (cookie.length > 0);
+  return found;
+}
+
+/**
+ * One page of what somebody may see, in the directory's order: a sorted list of 100,000 would have to be read whole for each page. A
+ * cursor is good for who got it, as long as they do not begin another list of the same kind.
+ */
+export async function listPage<T>(
+  { person }: Acting,
+  kind: string,
+  question: ListQuestion,
+  read: (entry: LdapEntry) => T,
+): Promise<Outcome<Page<T>>> {
+  const cookie = question.cursor === undefined ? Buffer.alloc(0) : Buffer.from(question.cursor, 'base64url');
+  const { baseDn, scope, filter, size } = question;
+  const page = await person.page(
+    kind,
+    { baseDn, scope, filter, attributes: ENTRY_ATTRIBUTES, maxEntries: size },
+    size,
+    cookie,
+  );
+  if (page === 'restart') return refuse('state', 'The list has to be begun anew', 'cursor');
+  return done({ items: page.entries.map(read), nextCursor: page.nextCookie?.toString('base64url') });
+}

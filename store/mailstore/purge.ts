@@ -1,0 +1,76 @@
+import { randomUUID } from 'node:crypto';
+import type { Database } from './database.ts';
+import type { Purged } from './mailstore.ts';
+import { Abandon, inTransaction } from './transaction.ts';
+
+/** Rows of one statement: short locks, small logs. */
+const SLICE = 500;
+
+/** Tables whose rows belong to a mailbox, with the column that says so. */
+const OF_MAILBOX = [
+  'message_cache',
+  'message_keyword',
+  'message_keys',
+  'seen_by',
+  'expunged',
+  'mailbox_right',
+  'setting',
+  'message',
+] as const;
+/** Tables whose rows belong to an account. */
+const OF_ACCOUNT = [
+  'search_text',
+  'thread_reference',
+  'subscription',
+  'keyword',
+  'setting',
+  'token',
+  'sieve_script',
+  'sieve_memory',
+  'second_factor',
+  'app_password',
+  'change_feed',
+  'email',
+] as const;
+
+/**
+ * Removes an account with all its mail, for good. First the account becomes nobody's, in one transaction: its address is free, and
+ * whoever gets it next sees nothing of this. Then rows go in slices; what is broken off is finished by the next purge. Bodies that
+ * nobody else has are garbage then.
+ *
+ * @returns what it held; undefined when there is no account of this entry
+ */
+export async function purgeAccount(database: Database, directoryUuid: string): Promise<Purged | undefined> {
+  const found = await inTransaction<{ id: number; purged: Purged } | undefined>(database, async (transaction) => {
+    const [row] = await transaction.rows('SELECT id, n_msgs, bytes FROM account WHERE directory_uuid = ? FOR UPDATE', [
+      directoryUuid,
+    ]);
+    if (row === undefined) return new Abandon(undefined);
+    const id = row[0] as number;
+    const [count] = await transaction.rows('SELECT COUNT(*) FROM mailbox WHERE owner_id = ? AND deleted_at IS NULL', [
+      id,
+    ]);
+    await transaction.change('UPDATE account SET directory_uuid = ?, address = NULL WHERE id = ?', [randomUUID(), id]);
+    return {
+      id,
+      purged: { mailboxes: count?.[0] as number, messages: row[1] as number, bytes: row[2] as number },
+    };
+  });
+  if (found === undefined) return undefined;
+  const mailboxes = await database.rows('SELECT id FROM mailbox WHERE owner_id = ?', [found.id]);
+  for (const [mailboxId] of mailboxes as [number][]) {
+    for (const table of OF_MAILBOX) await emptied(database, table, 'mailbox_id', mailboxId);
+    await database.change('DELETE FROM mailbox WHERE id = ?', [mailboxId]);
+  }
+  await emptied(database, 'mailbox_right', 'grantee_id', found.id);
+  for (const table of OF_ACCOUNT) await emptied(database, table, 'account_id', found.id);
+  await database.change('DELETE FROM account WHERE id = ?', [found.id]);
+  return found.purged;
+}
+
+async function emptied(database: Database, table: string, column: string, id: number): Promise<void> {
+  for (;;) {
+    const { affectedRows } = await database.change(`DELETE FROM ${table} WHERE ${column} = ? LIMIT ${SLICE}`, [id]);
+    if (affectedRows < SLICE) return;
+  }
+}
