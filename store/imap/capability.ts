@@ -5,7 +5,7 @@ import type { StoreConfig } from '../config.ts';
 const ALWAYS = ['IMAP4rev1', 'IMAP4rev2', 'LITERAL+', 'SASL-IR', 'ID', 'ENABLE', 'IDLE'] as const;
 // RFC 3501, 9051, 7888, 4959, 2971, 5161, 2177 · 2342, 3348, 4315, 6851, 3691, 6154, 5258, 5819
 // 7162, 7162, 6855, 4731, 5182, 5032, 9394, 6203, 5267, 7377, 5256, 5267, 5957, 5256, 9586, 9585
-// 6154, 8438, 3516, 3502, 4469, 8508, 8474, 8514, 8970, 9208, 4314, 8440, 4978, 8437
+// 6154, 8438, 3516, 3502, 4469, 8508, 8474, 8514, 8970, 9208, 4314, 8440, 4978, 8437, 4467
 const SIGNED_IN = [
   'NAMESPACE',
   'CHILDREN',
@@ -52,6 +52,7 @@ const SIGNED_IN = [
   'LIST-MYRIGHTS',
   'COMPRESS=DEFLATE',
   'UNAUTHENTICATE',
+  'URLAUTH',
 ] as const;
 
 /** What decides over capabilities, beside the configuration. */

@@ -1,13 +1,13 @@
 import { type FlagSet, NO_FLAGS } from '../mailstore/flags.ts';
 import type { AppendMessage, MailboxInfo, QuotaLimits } from '../mailstore/mailstore.ts';
-import { sectionRange, storedBody } from './body-source.ts';
 import type { AppendItem } from './codec/append-data.ts';
-import { selectHeaderFields } from './codec/header-fields.ts';
 import { type MessageUrl, parseMessageUrl } from './codec/imap-url.ts';
 import { type Completion, no } from './completion.ts';
 import { overQuota } from './mailbox-argument.ts';
 import { reachMailbox } from './namespaces.ts';
 import type { Session } from './session.ts';
+import { octetsAuthorized } from './url-authorization.ts';
+import { octetsNamed } from './url-content.ts';
 
 export type AssembledMessages =
   | { readonly kind: 'assembled'; readonly messages: readonly AppendMessage[] }
@@ -62,25 +62,13 @@ function badUrl(url: string): Completion {
 }
 
 async function octetsOfUrl(session: Session, text: string, room: number): Promise<Buffer | 'too-big' | undefined> {
+  // RFC 4469 §3: a URL that bears its authorization is as good.
+  if (session.offers('URLAUTH') && /^imap:/i.test(text)) return octetsAuthorized(session, text, room);
   const url = parseMessageUrl(text);
   const mailbox = url && (await mailboxOf(session, url));
   if (url === undefined || mailbox === undefined) return undefined;
   if (url.uidValidity !== undefined && url.uidValidity !== mailbox.uidValidity) return undefined;
-  for await (const [message] of session.mailstore.messages.fetch(mailbox.id, [url.uid], {})) {
-    if (message === undefined) return undefined;
-    const source = storedBody(session.mailstore, message);
-    const range = await sectionRange(source, url.section);
-    if (range === undefined) return undefined;
-    if (url.section.fields.length > 0) {
-      const header = await source.read(range.start, range.end);
-      const fields = selectHeaderFields(header, url.section.fields, url.section.text === 'HEADER.FIELDS.NOT');
-      return url.partial ? fields.subarray(url.partial.offset, url.partial.offset + url.partial.count) : fields;
-    }
-    const start = Math.min(range.start + (url.partial?.offset ?? 0), range.end);
-    const end = Math.min(start + (url.partial?.count ?? Number.MAX_SAFE_INTEGER), range.end);
-    return end - start > room ? 'too-big' : source.read(start, end);
-  }
-  return undefined;
+  return octetsNamed(session, mailbox.id, url, room);
 }
 
 async function mailboxOf(session: Session, url: MessageUrl): Promise<MailboxInfo | undefined> {

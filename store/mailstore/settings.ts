@@ -40,4 +40,13 @@ export class SqlSettings implements Settings {
       }
     });
   }
+
+  async writeOnce(accountId: number, mailboxId: number, entry: string, value: Buffer): Promise<Buffer> {
+    await this.#database.change(
+      'INSERT IGNORE INTO setting (account_id, mailbox_id, entry, value) VALUES (?, ?, ?, ?)',
+      [accountId, mailboxId, entry, value],
+    );
+    const kept = (await this.read(accountId, mailboxId)).find((setting) => setting.entry === entry);
+    return kept?.value ?? value;
+  }
 }

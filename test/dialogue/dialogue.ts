@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
+import { constants, createDeflateRaw, createInflateRaw, type DeflateRaw, type InflateRaw } from 'node:zlib';
 
 /**
  * A conversation as a text file, one step a line:
@@ -14,7 +15,11 @@ import type { Socket } from 'node:net';
  * S~ * 3 EXISTS              one of a run of such lines, which come in any order
  * S* a OK *                  the server's lines are passed over until this one
  * S. (closed)                the server closes, and says nothing before
+ * C! deflate                 from here on both sides speak DEFLATE (RFC 4978)
  * ```
+ *
+ * `%{name}` in a line of the server stands for anything, which is kept; after that, and in lines of the client, it stands for
+ * what was kept.
  *
  * `C1:` and `C2:` (`S1:`, `S2:` …) are two connections; without a number it is the first. A connection opens with its
  * first step.
@@ -30,11 +35,13 @@ type Step =
   | { readonly kind: 'expect'; readonly at: number; readonly connection: number; readonly line: LinePattern }
   | { readonly kind: 'pass'; readonly at: number; readonly connection: number; readonly line: LinePattern }
   | { readonly kind: 'any-order'; readonly at: number; readonly connection: number; readonly lines: LinePattern[] }
-  | { readonly kind: 'closed'; readonly at: number; readonly connection: number };
+  | { readonly kind: 'closed'; readonly at: number; readonly connection: number }
+  | { readonly kind: 'deflate'; readonly at: number; readonly connection: number };
 
 interface LinePattern {
   readonly text: string;
-  readonly pattern: RegExp;
+  /** Whether a line of the server is this, given what was kept; keeps what it names. */
+  matches(heard: string, kept: Map<string, string>): boolean;
 }
 
 /** Opens connection `n` to the service that the dialogue talks to. */
@@ -58,7 +65,7 @@ export function parseDialogue(name: string, text: string): Dialogue {
       settings[setting[1] ?? ''] = JSON.parse(setting[2] ?? '') as unknown;
       continue;
     }
-    const step = /^([CS])(\d?)([:>~*.]) ?(.*)$/.exec(raw);
+    const step = /^([CS])(\d?)([:>~*.!]) ?(.*)$/.exec(raw);
     if (step === null) throw new Error(`${name}:${at}: not a step: ${raw}`);
     const [, who, number, form, rest = ''] = step;
     steps.push(parseStep(`${who}${form}`, at, number === '' ? 1 : Number(number), rest, steps.at(-1), name));
@@ -86,6 +93,9 @@ function parseStep(
       return { kind: 'pass', at, connection, line: linePattern(rest) };
     case 'S.':
       return { kind: 'closed', at, connection };
+    case 'C!':
+      if (rest !== 'deflate') throw new Error(`${name}:${at}: no such change: ${rest}`);
+      return { kind: 'deflate', at, connection };
     case 'S~':
       if (last?.kind === 'any-order' && last.connection === connection) {
         last.lines.push(linePattern(rest));
@@ -99,9 +109,34 @@ function parseStep(
 
 function linePattern(text: string): LinePattern {
   const regular = /^\/(.*)\/(i?)$/.exec(text);
-  if (regular !== null) return { text, pattern: new RegExp(regular[1] ?? '', regular[2]) };
-  const parts = text.split('*').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
-  return { text, pattern: new RegExp(`^${parts.join('.*')}$`, 's') };
+  if (regular !== null) {
+    const pattern = new RegExp(regular[1] ?? '', regular[2]);
+    return { text, matches: (heard) => pattern.test(heard) };
+  }
+  const literal = (part: string): string => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+  const parts = text.split(/(\*|%\{\w+\})/);
+  return {
+    text,
+    matches(heard, kept) {
+      const source = parts.map((part) => {
+        if (part === '*') return '.*';
+        const name = /^%\{(\w+)\}$/.exec(part)?.[1];
+        if (name === undefined) return literal(part);
+        const known = kept.get(name);
+        return known === undefined ? `(?<${name}>.+?)` : literal(known);
+      });
+      const match = new RegExp(`^${source.join('')}$`, 's').exec(heard);
+      for (const [name, value] of Object.entries(match?.groups ?? {})) kept.set(name, value);
+      return match !== null;
+    },
+  };
+}
+
+/** What the client sends, with what was kept in the place of its names. */
+function filled(octets: Buffer, kept: ReadonlyMap<string, string>): Buffer {
+  if (kept.size === 0) return octets;
+  const text = octets.toString('latin1').replace(/%\{(\w+)\}/g, (all, name: string) => kept.get(name) ?? all);
+  return Buffer.from(text, 'latin1');
 }
 
 function octetsOf(text: string): Buffer {
@@ -115,11 +150,12 @@ function octetsOf(text: string): Buffer {
   return Buffer.concat(octets);
 }
 
-const DEADLINE_MS = 10_000;
+const DEADLINE_MS = 60_000;
 
 /** Plays a dialogue; rejects at the first step that goes otherwise, with file, line and what was heard. */
 export async function playDialogue(dialogue: Dialogue, open: OpenConnection): Promise<void> {
   const lines = new Map<number, Lines>();
+  const kept = new Map<string, string>();
   const connected = async (n: number): Promise<Lines> => {
     const known = lines.get(n);
     if (known !== undefined) return known;
@@ -131,7 +167,7 @@ export async function playDialogue(dialogue: Dialogue, open: OpenConnection): Pr
     for (const step of dialogue.steps) {
       const connection = await connected(step.connection);
       try {
-        await playStep(step, connection);
+        await playStep(step, connection, kept);
       } catch (error) {
         throw new Error(`${dialogue.name}:${step.at}: ${(error as Error).message}`);
       }
@@ -141,27 +177,30 @@ export async function playDialogue(dialogue: Dialogue, open: OpenConnection): Pr
   }
 }
 
-async function playStep(step: Step, connection: Lines): Promise<void> {
+async function playStep(step: Step, connection: Lines, kept: Map<string, string>): Promise<void> {
   switch (step.kind) {
     case 'send':
-      connection.socket.write(step.octets);
+      connection.write(filled(step.octets, kept));
+      return;
+    case 'deflate':
+      connection.deflate();
       return;
     case 'expect': {
       const heard = await connection.next();
-      if (heard === undefined || !step.line.pattern.test(heard)) throw differs(step.line.text, heard);
+      if (heard === undefined || !step.line.matches(heard, kept)) throw differs(step.line.text, heard);
       return;
     }
     case 'pass':
       for (;;) {
         const heard = await connection.next();
         if (heard === undefined) throw differs(step.line.text, heard);
-        if (step.line.pattern.test(heard)) return;
+        if (step.line.matches(heard, kept)) return;
       }
     case 'any-order': {
       const due = [...step.lines];
       while (due.length > 0) {
         const heard = await connection.next();
-        const found = heard === undefined ? -1 : due.findIndex(({ pattern }) => pattern.test(heard));
+        const found = heard === undefined ? -1 : due.findIndex((line) => line.matches(heard, kept));
         if (found < 0) throw differs(`one of ${due.map(({ text }) => text).join(' | ')}`, heard);
         due.splice(found, 1);
       }
@@ -182,14 +221,16 @@ function differs(expected: string, heard: string | undefined): Error {
 class Lines {
   readonly socket: Socket;
   #rest = '';
+  #inflater: InflateRaw | undefined;
+  #deflater: DeflateRaw | undefined;
   #closed = false;
   #wake: () => void = () => undefined;
 
   constructor(socket: Socket) {
     this.socket = socket;
     socket.on('data', (chunk: Buffer) => {
-      this.#rest += chunk.toString('utf8');
-      this.#wake();
+      if (this.#inflater === undefined) this.#hear(chunk);
+      else this.#inflater.write(chunk);
     });
     for (const event of ['end', 'close', 'error']) {
       socket.on(event, () => {
@@ -197,6 +238,27 @@ class Lines {
         this.#wake();
       });
     }
+  }
+
+  write(octets: Buffer): void {
+    if (this.#deflater === undefined) this.socket.write(octets);
+    else {
+      this.#deflater.write(octets);
+      this.#deflater.flush(constants.Z_SYNC_FLUSH);
+    }
+  }
+
+  /** RFC 4978 §3: right behind the tagged OK, in both directions. */
+  deflate(): void {
+    this.#inflater = createInflateRaw();
+    this.#inflater.on('data', (chunk: Buffer) => this.#hear(chunk));
+    this.#deflater = createDeflateRaw();
+    this.#deflater.on('data', (chunk: Buffer) => this.socket.write(chunk));
+  }
+
+  #hear(chunk: Buffer): void {
+    this.#rest += chunk.toString('utf8');
+    this.#wake();
   }
 
   /** The next line without CRLF; undefined at the end of the connection. */

@@ -1,5 +1,7 @@
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import type { ListenerLimits } from '@postern/shared/smtp/listener.ts';
 import { type Surroundings, startRelayUnderTest, startSurroundings } from '../policy/relay-under-test.ts';
 import { startTestListener } from '../smtp/support.ts';
@@ -22,12 +24,31 @@ export const services: Readonly<
 
 let imapBackends: Promise<ImapBackends> | undefined;
 
-/** IMAP on an empty database, with slapd and MariaDB shared by all dialogues; settings are those of `imap`. */
+/**
+ * IMAP on an empty database, with slapd and MariaDB shared by all dialogues; settings are those of `imap`, and `certificates`:
+ * `{ "1": "relay" }` has connection 1 come by TLS with this certificate of the tests.
+ */
 async function imap(settings: Readonly<Record<string, unknown>>): Promise<DialogueService> {
   imapBackends ??= startImapBackends();
-  const store = await startImapStore(settings, await imapBackends);
+  const { certificates = {}, ...own } = settings as {
+    readonly certificates?: Readonly<Record<string, 'relay' | 'stranger'>>;
+  };
+  const store = await startImapStore(own, await imapBackends);
   return {
-    open: async () => {
+    open: async (n) => {
+      const identity = certificates[String(n)];
+      if (identity !== undefined) {
+        const { cert, key } = store.pki[identity];
+        const secure = connectTls({
+          host: '127.0.0.1',
+          port: store.tlsPort,
+          ca: store.ca,
+          cert: readFileSync(cert),
+          key: readFileSync(key),
+        });
+        await once(secure, 'secureConnect');
+        return secure;
+      }
       const socket = connect({ host: '127.0.0.1', port: store.port });
       await once(socket, 'connect');
       return socket;

@@ -56,7 +56,7 @@ function sectionOf(encoded: string | undefined): Section | undefined {
 }
 
 /** RFC 5092 §11: %XX are octets of UTF-8. */
-function percentDecoded(text: string): string | undefined {
+export function percentDecoded(text: string): string | undefined {
   if (/%(?![0-9a-f]{2})/i.test(text)) return undefined;
   return decodeUtf8(
     text.replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16))),

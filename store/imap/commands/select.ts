@@ -8,6 +8,7 @@ import { resynchronise } from '../resynchronise.ts';
 import { changeableFlags, refusal, seenOf } from '../rights.ts';
 import type { Selected } from '../state.ts';
 import { recentCount, writeFlagsLine } from '../updates.ts';
+import { INTERNAL } from '../url-authorization.ts';
 import { type Command, SIGNED_IN } from './command.ts';
 
 interface Arguments extends SelectParameters {
@@ -91,6 +92,10 @@ function opening(name: 'SELECT' | 'EXAMINE'): Command<Arguments> {
       out.line(`* OK [UIDNEXT ${view.uidNext}] Predicted next UID`);
       // RFC 7162 §3.1.2.1. What the client is told here is the state that it sees, whatever others do meanwhile.
       if (session.offers('CONDSTORE')) out.line(`* OK [HIGHESTMODSEQ ${view.toldModSeq}] Highest mod-sequence`);
+      // RFC 4467 §8: which mechanisms authorize URLs of it, where that is the user's to do.
+      if (session.offers('URLAUTH') && mailbox.ownerAddress === undefined) {
+        out.line(`* OK [URLMECH ${INTERNAL}] URLs can be authorized`);
+      }
       if (resynchronisation?.uidValidity === view.uidValidity) await resynchronise(session, resynchronisation);
       return ok(`${name} completed`, readOnly ? 'READ-ONLY' : 'READ-WRITE');
     },

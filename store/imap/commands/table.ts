@@ -35,6 +35,7 @@ import { store, uidStore } from './store.ts';
 import { subscribe, unsubscribe } from './subscribe.ts';
 import { thread, uidThread } from './thread.ts';
 import { unauthenticate } from './unauthenticate.ts';
+import { genUrlAuth, resetUrlKey, urlFetch } from './urlauth.ts';
 
 const COMMANDS: ReadonlyMap<string, AnyCommand> = new Map(
   [
@@ -44,6 +45,7 @@ const COMMANDS: ReadonlyMap<string, AnyCommand> = new Map(
     ...[list, lsub, status, append, replace, uidReplace, idle],
     ...[setAcl, deleteAcl, getAcl, listRights, myRights],
     ...[getQuota, getQuotaRoot, getMetadata, setMetadata, notify, compress, unauthenticate],
+    ...[genUrlAuth, resetUrlKey, urlFetch],
     ...[check, close, unselect, expunge, uidExpunge, search, uidSearch, fetch, uidFetch, store, uidStore],
     ...[copy, uidCopy, move, uidMove, cancelUpdate, sort, uidSort, thread, uidThread, esearch],
   ].map((command): [string, AnyCommand] => [command.name, command as AnyCommand]),

@@ -7,6 +7,8 @@ export interface Settings {
     mailboxId: number,
     changes: readonly { readonly entry: string; readonly value: Buffer | undefined }[],
   ): Promise<void>;
+  /** Keeps a value where there is none yet, whoever else does so at the same time; answers the one that is kept. */
+  writeOnce(accountId: number, mailboxId: number, entry: string, value: Buffer): Promise<Buffer>;
 }
 
 export interface StoredSetting {
