@@ -4,6 +4,7 @@ import { tlsIdentity } from '@postern/shared/runtime/tls.ts';
 import { z } from 'zod';
 import { listener, manageSieveSettings, pop3Settings } from './client-settings.ts';
 import { hubSettings } from './hub/settings.ts';
+import { sieveSettings } from './delivery/rules/settings.ts';
 
 /** Everything that can be set in store.yaml. Each setting is declared here once; docs/settings.md is generated from it. */
 export const storeConfigSchema = z.strictObject({
@@ -140,6 +141,7 @@ export const storeConfigSchema = z.strictObject({
         .describe('How long a delivery id is remembered: longer than any spool’s lifetime.'),
     })
     .prefault({}),
+  sieve: sieveSettings(),
   quota: z
     .strictObject({
       defaultBytes: z.int().default(0).describe('Quota of accounts for whom the directory names none; 0 is none.'),

@@ -9,6 +9,8 @@ import { awaitMailstore } from './awaited-mailstore.ts';
 import { type StoreConfig, storeConfigSchema } from './config.ts';
 import { databaseFaultSentence } from './database-fault.ts';
 import { LocalDelivery } from './delivery/deliver.ts';
+import { DeliveryRules } from './delivery/rules/delivery-rules.ts';
+import { readSiteScripts } from './delivery/rules/site-scripts.ts';
 import { startHousekeeping } from './housekeeping.ts';
 import { startHub } from './hub/hub.ts';
 import { startImapServer } from './imap/server.ts';
@@ -35,6 +37,8 @@ async function main(): Promise<void> {
   const loaded = loadConfig(storeConfigSchema, path.file);
   if (!loaded.ok) return endWith(2, loaded.errors);
   if (path.checkOnly) {
+    const wrong = siteScriptErrors(loaded.config);
+    if (wrong !== undefined) return endWith(2, [wrong]);
     console.log(`${path.file}: ok`);
     return;
   }
@@ -62,7 +66,14 @@ async function start(config: StoreConfig, log: Log, lifecycle: Lifecycle): Promi
   const directory = cachedDirectory(openLdapDirectory(config.directory, log), config.directory);
   lifecycle.add({ name: 'directory', close: () => directory.close() });
 
-  const delivery = new LocalDelivery(mailstore, config.delivery);
+  const rules = new DeliveryRules({
+    mailstore,
+    hostname: config.hostname,
+    settings: config.sieve,
+    site: readSiteScripts(config.sieve),
+    log,
+  });
+  const delivery = new LocalDelivery(mailstore, config.delivery, rules);
   lifecycle.add({ name: 'delivery', close: () => delivery.drained() });
 
   // A database that is there is migrated before anybody is let in; one that is away keeps nobody waiting for long.
@@ -106,6 +117,13 @@ async function start(config: StoreConfig, log: Log, lifecycle: Lifecycle): Promi
       log.info({ event: 'certificates-reloaded' });
     } catch (error) {
       log.error({ event: 'certificates-not-reloaded', err: error });
+    }
+    try {
+      rules.useSite(readSiteScripts(config.sieve));
+      log.info({ event: 'sieve-scripts-reloaded' });
+    } catch (error) {
+      // Those that work go on working.
+      log.error({ event: 'sieve-scripts-not-reloaded', err: error });
     }
   });
   lifecycle.ready({
@@ -158,6 +176,16 @@ function openStore(config: StoreConfig, log: Log): { mailstore: Mailstore; datab
     maxRetryMs: MAX_RETRY_MS,
   });
   return { mailstore, databaseReady: firstTry };
+}
+
+/** Scripts of the site are part of the configuration. */
+function siteScriptErrors(config: StoreConfig): string | undefined {
+  try {
+    readSiteScripts(config.sieve);
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
 }
 
 function configPath(): { file: string; checkOnly: boolean } {

@@ -9,6 +9,9 @@ const NOBODY: Buffer = Buffer.alloc(0);
 const message: ArrivedMessage = {
   peer: 'relay',
   deliveryId: newDeliveryId(),
+  reversePath: 'ann@a.example',
+  bytes: Buffer.from('Subject: Hi\r\n\r\n'),
+  traceBytes: 0,
   content: {
     id: Buffer.alloc(16, 1),
     sha256: Buffer.alloc(32, 2),

@@ -1,38 +1,12 @@
 import type { Placement } from '@postern/shared/delivery/placement.ts';
 import { type Reply, reply } from '@postern/shared/smtp/reply.ts';
 import { NO_FLAGS } from '../mailstore/flags.ts';
-import type {
-  ArrivedContent,
-  DeliveredMessage,
-  DeliverResult,
-  Delivery,
-  DeliveryTarget,
-  Mailstore,
-  QuotaLimits,
-  StoredAccount,
-} from '../mailstore/mailstore.ts';
-import { GroupCommit, LOCKED } from './group-commit.ts';
+import type { DeliveredMessage, DeliverResult, Delivery, DeliveryTarget, Mailstore } from '../mailstore/mailstore.ts';
+import type { ArrivedMessage, LocalRecipient } from './arrived-message.ts';
+import { GroupCommit, LOCKED, type Submission } from './group-commit.ts';
+import type { DeliveryRules } from './rules/delivery-rules.ts';
 
-/** One message on its way to accounts of this store. */
-export interface ArrivedMessage {
-  /** Certificate name of the peer that brought it. */
-  readonly peer: string;
-  readonly deliveryId: string;
-  readonly content: ArrivedContent;
-  /** SHA-256 of the bytes as the peer sent them, before our own trace headers. */
-  readonly receivedSha256: Buffer;
-  readonly receivedAt: Date;
-  /** Where the gateway's policy wants it; the INBOX when undefined. */
-  readonly placement?: Placement | undefined;
-}
-
-/** One recipient of it, found in the directory and in the store. */
-export interface LocalRecipient {
-  /** As it came in RCPT. */
-  readonly address: string;
-  readonly account: StoredAccount;
-  readonly quota: QuotaLimits;
-}
+export type { ArrivedMessage, LocalRecipient } from './arrived-message.ts';
 
 /** What became of a message for one account; `reply` is the final reply to its RCPT (RFC 2033 §4.2). */
 export type LocalOutcome =
@@ -66,11 +40,22 @@ export interface LocalDeliveryOptions {
 /** Most accounts whose locks are waited for at a time; each holds a connection of the pool. */
 const MAX_LOCKED_ACCOUNTS = 4;
 
+/** A delivery whose rules change under it time and again is tried later. */
+const MAX_JUDGEMENTS = 5;
+
+function isOutdated(submission: Submission<DeliverResult>): boolean {
+  return submission.kind === 'decided' && submission.verdict.kind === 'rules-changed';
+}
+
 /** Delivers messages into accounts of this store: decides where a copy goes, and commits it with its neighbours. */
 export class LocalDelivery {
   readonly #commits: GroupCommit<Delivery, DeliverResult>;
 
-  constructor(mailstore: Mailstore, options: LocalDeliveryOptions) {
+  readonly #rules: DeliveryRules | undefined;
+
+  /** @param rules without them everything goes where the gateway wants it */
+  constructor(mailstore: Mailstore, options: LocalDeliveryOptions, rules?: DeliveryRules) {
+    this.#rules = rules;
     this.#commits = new GroupCommit<Delivery, DeliverResult>({
       accountOf: (delivery) => delivery.account.id,
       commitTogether: async (batch) => {
@@ -88,8 +73,13 @@ export class LocalDelivery {
   /** One message for one account. Never rejects: a fault is `deferred`, and nothing was promised then. */
   async deliver(message: ArrivedMessage, recipient: LocalRecipient): Promise<LocalOutcome> {
     try {
-      const submission = await this.#commits.submit(deliveryFor(message, recipient));
-      if (submission.kind === 'decided') return outcomeOf(submission.verdict);
+      const plain = deliveryFor(message, recipient);
+      let submission = await this.#submit(plain, message, recipient);
+      for (let n = 1; isOutdated(submission) && n < MAX_JUDGEMENTS; n++) {
+        this.#rules?.forget(recipient.account.id);
+        submission = await this.#submit(plain, message, recipient);
+      }
+      if (submission.kind === 'decided') return outcomeOf(submission.verdict, submission.delivery);
       if (submission.kind === 'overloaded') {
         return { kind: 'deferred', reply: DELIVERY_REPLIES.overloaded, cause: 'too many deliveries wait' };
       }
@@ -99,13 +89,23 @@ export class LocalDelivery {
     }
   }
 
+  async #submit(
+    plain: Delivery,
+    message: ArrivedMessage,
+    recipient: LocalRecipient,
+  ): Promise<Submission<DeliverResult> & { readonly delivery: Delivery }> {
+    const judged = this.#rules?.judge(plain, message, recipient) ?? plain;
+    const delivery = judged instanceof Promise ? await judged : judged;
+    return { ...(await this.#commits.submit(delivery)), delivery };
+  }
+
   /** Resolves when nothing waits and nothing is under way. */
   drained(): Promise<void> {
     return this.#commits.drained();
   }
 }
 
-/** Where a message goes in an account: the INBOX, as long as the account has no rules of its own. */
+/** Where a message goes in an account that has no rules of its own: the INBOX, or Junk. */
 export function deliveryFor(message: ArrivedMessage, recipient: LocalRecipient): Delivery {
   return {
     key: { peer: message.peer, deliveryId: message.deliveryId, recipient: recipient.address.toLowerCase() },
@@ -126,9 +126,11 @@ function targetOf(placement: Placement | undefined): DeliveryTarget {
   return { mailbox: 'INBOX', flags: NO_FLAGS };
 }
 
-function outcomeOf(result: DeliverResult): LocalOutcome {
+function outcomeOf(result: DeliverResult, { outcome }: Delivery): LocalOutcome {
   switch (result.kind) {
     case 'delivered':
+      if (outcome === 'failed')
+        return { kind: 'failed', reply: result.reply, cause: 'refused by the rules of the account' };
       return result;
     case 'repeated':
       return { kind: 'repeated', reply: result.recorded.reply };

@@ -115,7 +115,7 @@ export function lmtpHandlers(service: LmtpService): SmtpHandlers {
         if (decision.kind === 'refused') {
           return refuse(session, 'rcpt', decision.reply, decision.cause, recipient.address);
         }
-        state.recipients.set(key, decision.recipient);
+        state.recipients.set(key, { ...decision.recipient, originalAddress: originalAddress(recipient) });
         return RECIPIENT_OK;
       } catch (fault) {
         return refuse(session, 'rcpt', DATABASE_AWAY, String(fault), recipient.address);
@@ -136,6 +136,12 @@ export function lmtpHandlers(service: LmtpService): SmtpHandlers {
       refuse(session, stage, answer, cause);
     },
   };
+}
+
+/** RFC 3461 §4.2: the address that the sender gave, as the gateway tells it. */
+function originalAddress({ orcpt }: EnvelopeRecipient): string | undefined {
+  const match = /^(?:rfc822|utf-8);([^\s<>]{1,320}@[^\s<>@]{1,255})$/i.exec(orcpt ?? '');
+  return match?.[1];
 }
 
 /** The message's verdict for each recipient, by lower-cased address. Never rejects. */
@@ -163,13 +169,24 @@ async function deliverToAll(
   try {
     // One body for all recipients. The delivery record keeps the hash of
     // what the peer sent, because the trace header of a retry has another date.
-    const bytes = Buffer.concat([traceHeader(config.hostname, session, state, envelope, receivedAt), message.content]);
+    const trace = traceHeader(config.hostname, session, state, envelope, receivedAt);
+    const bytes = Buffer.concat([trace, message.content]);
     const looked = service.mailstore.contents.arrived(bytes);
     const content =
       looked instanceof Promise ? await within(config.delivery.deadlineMs, 'writing the body', looked) : looked;
     const receivedSha256 = createHash('sha256').update(message.content).digest();
     const { peer, deliveryId, placement } = state;
-    const arrived = { peer, deliveryId, placement, content, receivedSha256, receivedAt };
+    const arrived = {
+      peer,
+      deliveryId,
+      reversePath: envelope.reversePath,
+      placement,
+      content,
+      bytes,
+      traceBytes: trace.length,
+      receivedSha256,
+      receivedAt,
+    };
     await Promise.all(
       recipients.map(async ([key, recipient]) => {
         outcomes.set(key, await service.delivery.deliver(arrived, recipient));
