@@ -39,6 +39,7 @@ const PARTS: readonly Part[] = [
   { name: 'smtp', paths: ['test/smtp/'] },
   { name: 'mailstore', paths: ['test/mailstore/'] },
   { name: 'hub', paths: ['test/hub/'] },
+  { name: 'sieve', paths: ['test/sieve/'] },
   { name: 'dialogue', paths: ['test/dialogue/'] },
   { name: 'journey', paths: ['test/journey/'] },
   { name: 'policy', paths: ['test/policy/'] },

@@ -203,7 +203,17 @@ class BatchDelivery {
       const origin = { id: `${deliveryId}/${account.id}/${n + 1}`, deliveryId, accountId: account.id };
       this.#outgoing.push({ origin, message, contentId: this.#stored(message.content).id });
     }
+    const filed = this.#file(delivery, account, into, inserts);
     await this.#afterRules(delivery, account, inserts);
+    return filed;
+  }
+
+  #file(
+    delivery: Delivery,
+    account: LockedAccount,
+    into: readonly NewMessage[],
+    inserts: MessageInserts,
+  ): DeliverResult {
     if (into.length === 0) return { kind: 'delivered', reply: delivery.reply, emailId: '', messages: [] };
     const { emailNo, uids } = inserts.add(
       account,
