@@ -3,8 +3,8 @@ import { secret } from '@postern/shared/runtime/config.ts';
 import { tlsIdentity } from '@postern/shared/runtime/tls.ts';
 import { z } from 'zod';
 import { listener, manageSieveSettings, pop3Settings } from './client-settings.ts';
-import { hubSettings } from './hub/settings.ts';
 import { sieveSettings } from './delivery/rules/settings.ts';
+import { hubSettings } from './hub/settings.ts';
 
 /** Everything that can be set in store.yaml. Each setting is declared here once; docs/settings.md is generated from it. */
 export const storeConfigSchema = z.strictObject({

@@ -29,3 +29,8 @@ export interface LocalRecipient {
   readonly account: StoredAccount;
   readonly quota: QuotaLimits;
 }
+
+/** RFC 3461 §4.2: the address that the sender gave, as ORCPT tells it (`type;address`). */
+export function originalAddressOf(orcpt: string | undefined): string | undefined {
+  return /^(?:rfc822|utf-8);([^\s<>]{1,320}@[^\s<>@]{1,255})$/i.exec(orcpt ?? '')?.[1];
+}

@@ -16,6 +16,7 @@ import type {
 } from '@postern/shared/smtp/listener.ts';
 import { isPositive, type Reply, reply, replyLine } from '@postern/shared/smtp/reply.ts';
 import type { StoreConfig } from '../config.ts';
+import { originalAddressOf } from '../delivery/arrived-message.ts';
 import { within } from '../delivery/deadline.ts';
 import { DELIVERY_REPLIES, type LocalDelivery, type LocalOutcome, type LocalRecipient } from '../delivery/deliver.ts';
 import type { Mailstore } from '../mailstore/mailstore.ts';
@@ -115,7 +116,7 @@ export function lmtpHandlers(service: LmtpService): SmtpHandlers {
         if (decision.kind === 'refused') {
           return refuse(session, 'rcpt', decision.reply, decision.cause, recipient.address);
         }
-        state.recipients.set(key, { ...decision.recipient, originalAddress: originalAddress(recipient) });
+        state.recipients.set(key, { ...decision.recipient, originalAddress: originalAddressOf(recipient.orcpt) });
         return RECIPIENT_OK;
       } catch (fault) {
         return refuse(session, 'rcpt', DATABASE_AWAY, String(fault), recipient.address);
@@ -136,12 +137,6 @@ export function lmtpHandlers(service: LmtpService): SmtpHandlers {
       refuse(session, stage, answer, cause);
     },
   };
-}
-
-/** RFC 3461 §4.2: the address that the sender gave, as the gateway tells it. */
-function originalAddress({ orcpt }: EnvelopeRecipient): string | undefined {
-  const match = /^(?:rfc822|utf-8);([^\s<>]{1,320}@[^\s<>@]{1,255})$/i.exec(orcpt ?? '');
-  return match?.[1];
 }
 
 /** The message's verdict for each recipient, by lower-cased address. Never rejects. */

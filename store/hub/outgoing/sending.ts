@@ -9,6 +9,7 @@ import type { Log } from '@postern/shared/runtime/log.ts';
 import * as events from '@postern/shared/runtime/mail-events.ts';
 import type { ClientPool } from '@postern/shared/smtp/client-pool.ts';
 import { type Reply, reply, replyLine } from '@postern/shared/smtp/reply.ts';
+import { originalAddressOf } from '../../delivery/arrived-message.ts';
 import type { LocalDelivery } from '../../delivery/deliver.ts';
 import { decideRecipient } from '../../lmtp/recipient.ts';
 import {
@@ -236,6 +237,8 @@ class Sending {
       deliveryId: this.#hopId,
       reversePath: this.#claimed.reversePath,
       content: await mailstore.contents.arrived(withPath),
+      bytes: withPath,
+      traceBytes: withPath.length - bytes.length,
       receivedSha256: createHash('sha256').update(bytes).digest(),
       receivedAt: new Date(),
     };
@@ -249,7 +252,8 @@ class Sending {
           const state = decision.reply.code < 500 ? 'pending' : 'failed';
           return { recipient, state, reply: decision.reply, cause: decision.cause };
         }
-        const outcome = await delivery.deliver(arrived, decision.recipient);
+        const originalAddress = originalAddressOf(recipient.orcpt);
+        const outcome = await delivery.deliver(arrived, { ...decision.recipient, originalAddress });
         const known = { deliveryId: this.#hopId, messageId, from: this.#claimed.reversePath, to: recipient.address };
         switch (outcome.kind) {
           case 'delivered': {
