@@ -7,6 +7,7 @@ import * as allMail from './migrations/0005-all-mail.ts';
 import * as outgoing from './migrations/0006-outgoing.ts';
 import * as sieve from './migrations/0007-sieve.ts';
 import * as administration from './migrations/0008-administration.ts';
+import * as messageChanges from './migrations/0009-message-changes.ts';
 
 /** Every migration, oldest first. Once released, one is never edited: write the next. */
 const MIGRATIONS: readonly { readonly name: string; readonly migration: Knex.Migration }[] = [
@@ -18,6 +19,7 @@ const MIGRATIONS: readonly { readonly name: string; readonly migration: Knex.Mig
   { name: '0006-outgoing', migration: outgoing },
   { name: '0007-sieve', migration: sieve },
   { name: '0008-administration', migration: administration },
+  { name: '0009-message-changes', migration: messageChanges },
 ];
 
 /** Hands the migrations to knex: at the store's start and on its command line alike. */

@@ -3,6 +3,7 @@ import { type Database, integerList, type Row, type SqlConnection } from './data
 import { DELETED } from './flags.ts';
 import { KEYWORD_COLUMNS, type Keywords, MORE_BIT, readMoreKeywords } from './keywords.ts';
 import type { ExpungedSince } from './mailstore.ts';
+import { changedUidsOfAll } from './message-changes.ts';
 import { type ColumnRow, MessageColumns } from './message-columns.ts';
 import { type MailboxHead, SharedView } from './shared-view.ts';
 import { uidRuns } from './uid-ranges.ts';
@@ -108,7 +109,7 @@ export class AllMailView extends SharedView {
     const known = this.head.highestModSeq;
     if (head.highestModSeq === known) return 'current';
     // The head was read first: what is committed later has a higher number and is read again next time.
-    const changed = head.vanishedFloor > known ? undefined : await this.#changedSince(known);
+    const changed = head.vanishedFloor > known ? undefined : await this.#changedSince(known, head.highestModSeq);
     if (changed === undefined) this.apply(await this.#loadColumns());
     else if (changed.length > 0) await this.#readAgain(changed);
     await this.learnKeywords();
@@ -137,20 +138,26 @@ export class AllMailView extends SharedView {
   }
 
   /** Numbers of the emails of which a copy changed, came or went; undefined when a mailbox went, or too much happened. */
-  async #changedSince(known: number): Promise<number[] | undefined> {
+  async #changedSince(known: number, modSeq: number): Promise<number[] | undefined> {
     const account = this.#accountId;
     const [deleted] = await this.database.rows(
       'SELECT 1 FROM mailbox WHERE owner_id = ? AND deleted_at IS NOT NULL AND highestmodseq > ? LIMIT 1',
       [account, known],
     );
     if (deleted !== undefined) return undefined;
-    const rows = await this.database.rows(
-      `SELECT m.email_no FROM mailbox b JOIN message m FORCE INDEX (message_modseq) ON m.mailbox_id = b.id AND m.modseq > ?
-       WHERE b.owner_id = ? AND b.highestmodseq > ?
+    const places = await changedUidsOfAll(this.database, { id: account, modSeq }, known, MOST_CHANGED);
+    if (places === undefined) return undefined;
+    const changed = places.map(
+      ({ mailboxId, condition }) =>
+        `SELECT email_no FROM message WHERE mailbox_id = ${integerList([mailboxId])} AND ${condition}
+         UNION `,
+    );
+    const rows = await this.database.rowsOnce(
+      `${changed.join('')} SELECT email_no FROM email WHERE account_id = ? AND email_no >= ?
        UNION
        SELECT x.email_no FROM mailbox b JOIN expunged x ON x.mailbox_id = b.id AND x.modseq > ?
        WHERE b.owner_id = ? AND b.highestmodseq > ? LIMIT ${MOST_CHANGED + 1}`,
-      [known, account, known, known, account, known],
+      [account, this.head.uidNext, known, account, known],
     );
     return rows.length > MOST_CHANGED ? undefined : rows.map(([emailNo]) => emailNo as number);
   }

@@ -1,5 +1,6 @@
 import type { Database } from './database.ts';
 import type { GarbageReport } from './mailstore.ts';
+import { forgetMessageChanges } from './message-changes.ts';
 import { Abandon, inTransaction } from './transaction.ts';
 
 export interface GarbageLimits {
@@ -38,6 +39,7 @@ export async function collectGarbage(database: Database, limits: GarbageLimits, 
     }
     return { affectedRows: rows.length };
   });
+  await forgetMessageChanges(database);
   const contents = await collectContents(database, now - limits.contentGraceMs);
   return { contents, expunged, deliveries };
 }
@@ -116,7 +118,7 @@ async function emptyDeletedMailboxes(database: Database, before: number): Promis
        WHERE b.id = ? AND b.deleted_at < ?`,
       [id, before],
     );
-    for (const table of ['message_cache', 'message_keyword', 'message_keys', 'seen_by', 'expunged']) {
+    for (const table of ['message_cache', 'message_keyword', 'message_keys', 'message_change', 'seen_by', 'expunged']) {
       await inSlices(() => database.change(`DELETE FROM ${table} WHERE mailbox_id = ? LIMIT ${SLICE}`, [id]));
     }
     await database.change('DELETE FROM mailbox WHERE id = ? AND deleted_at < ?', [id, before]);

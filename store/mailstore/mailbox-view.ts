@@ -1,6 +1,7 @@
-import type { Database, Row, SqlConnection } from './database.ts';
+import { type Database, integerList, type Row, type SqlConnection } from './database.ts';
 import { SEEN } from './flags.ts';
 import { KEYWORD_COLUMNS, type Keywords, MORE_BIT, readMoreKeywords } from './keywords.ts';
+import { changedUids } from './message-changes.ts';
 import { type ColumnRow, MessageColumns, type ViewRow } from './message-columns.ts';
 import { type MailboxHead, SharedView } from './shared-view.ts';
 import { uidRuns } from './uid-ranges.ts';
@@ -57,13 +58,12 @@ export class MailboxView extends SharedView {
     const known = this.head.highestModSeq;
     if (head.highestModSeq === known && head.uidNext === this.head.uidNext) return 'current';
     if (head.uidValidity !== this.head.uidValidity) return 'gone';
-    if (head.vanishedFloor > known) {
-      // History of expunges was collected meanwhile: compare the whole.
-      const loaded = await this.#loadColumns();
-      this.apply(loaded);
+    // The head was read first: what is committed later has a higher number and is read again next time.
+    const changed = head.vanishedFloor > known ? undefined : await this.#changedSince(known);
+    if (changed === undefined) {
+      // History was collected meanwhile: compare the whole.
+      this.apply(await this.#loadColumns());
     } else {
-      // The head was read first: what is committed later has a higher number and is read again next time.
-      const changed = await this.#changedSince(known);
       const gone = await this.database.rows('SELECT uid FROM expunged WHERE mailbox_id = ? AND modseq > ?', [
         this.mailboxId,
         known,
@@ -78,24 +78,27 @@ export class MailboxView extends SharedView {
     return 'current';
   }
 
-  async #changedSince(known: number): Promise<Row[]> {
-    const seenOf = this.#seenOf;
-    if (seenOf === undefined) {
-      return this.database.rows(
-        `SELECT ${VIEW_COLUMNS} FROM message FORCE INDEX (message_modseq)
-         WHERE mailbox_id = ? AND modseq > ? ORDER BY uid`,
-        [this.mailboxId, known],
+  /** Messages that changed or came since a mod-sequence; undefined when nobody knows any more which. */
+  async #changedSince(known: number): Promise<Row[] | undefined> {
+    const { ownerId, uidNext } = this.head;
+    const changed = await changedUids(this.database, { id: this.mailboxId, ownerId }, known, uidNext);
+    if (changed === undefined) return undefined;
+    const ofMailbox = `mailbox_id = ${integerList([this.mailboxId])}`;
+    const since = `modseq > ${integerList([known])}`;
+    if (this.#seenOf === undefined) {
+      return this.database.rowsOnce(
+        `SELECT ${VIEW_COLUMNS} FROM message WHERE ${ofMailbox} AND ${since} AND ${changed} ORDER BY uid`,
       );
     }
-    return this.database.rows(
+    const seen = await this.database.rows(
+      'SELECT uid FROM seen_by WHERE mailbox_id = ? AND user_id = ? AND modseq > ? ORDER BY uid',
+      [this.mailboxId, this.#seenOf, known],
+    );
+    const condition = `((${since} AND ${changed}) OR ${uidRuns((seen as [number][]).map(([uid]) => uid))})`;
+    return this.database.rowsOnce(
       `SELECT ${OWN_SEEN_COLUMNS} FROM message m
-         LEFT JOIN seen_by s ON s.mailbox_id = m.mailbox_id AND s.user_id = ? AND s.uid = m.uid
-       WHERE m.mailbox_id = ? AND m.uid IN (
-         SELECT uid FROM (
-           SELECT uid FROM message FORCE INDEX (message_modseq) WHERE mailbox_id = ? AND modseq > ?
-           UNION SELECT uid FROM seen_by WHERE mailbox_id = ? AND user_id = ? AND modseq > ?) AS changed)
-       ORDER BY m.uid`,
-      [seenOf, this.mailboxId, this.mailboxId, known, this.mailboxId, seenOf, known],
+         LEFT JOIN seen_by s ON s.mailbox_id = m.mailbox_id AND s.user_id = ${integerList([this.#seenOf])} AND s.uid = m.uid
+       WHERE m.${ofMailbox} AND ${condition.replaceAll('uid ', 'm.uid ').replace('modseq ', 'm.modseq ')} ORDER BY m.uid`,
     );
   }
 

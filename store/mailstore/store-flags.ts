@@ -85,6 +85,7 @@ export async function storeFlags(
     const condition = `mailbox_id = ${mailbox.id} AND ${exact}`;
     const set = assignment(change.how, system, shared, keywordsHow, bits);
     await scope.transaction.later(`UPDATE message SET ${set}, modseq = ${scope.modSeqFor(mailbox)} WHERE ${condition}`);
+    scope.messagesChanged(mailbox, toChange);
     const marked = rows.some((row) => (row.keywords.high & MORE_BIT) !== 0);
     await storeMoreKeywords(scope, mailbox.id, condition, toChange, keywordsHow, bits, marked);
     for (const uid of toChange) changed.push(uid);

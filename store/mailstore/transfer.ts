@@ -87,6 +87,7 @@ export async function copyMessages(
     }
     for (const _ of page) newUids.push(to.uidNext++);
   }
+  scope.messagesChanged(to, newUids);
   count(
     scope,
     to,

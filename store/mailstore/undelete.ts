@@ -176,6 +176,10 @@ async function restoreSlice(
     counted.push({ emailNo, flags: flags & ~DELETED, sizeBytes });
     numbered.push([uid, newUid]);
   }
+  scope.messagesChanged(
+    target,
+    restored.map(({ uid }) => uid),
+  );
   // The new UIDs as a table of two columns that the statements below join.
   const pairs = numbered.map(([uid, newUid]) => `SELECT ${uid} AS uid, ${newUid} AS new_uid`).join(' UNION ALL ');
   await transaction.later(

@@ -1,6 +1,7 @@
 import type { ChangeNotices } from './changes.ts';
 import { integerList, type Row } from './database.ts';
 import type { SpecialUse } from './mailstore.ts';
+import { rangesOfUids, type UidRange, writeMessageChanges } from './message-changes.ts';
 import type { SqlQuery, Transaction } from './transaction.ts';
 
 /** An account row that this transaction has locked. Change the numbers; `save` writes them. */
@@ -56,6 +57,8 @@ export class WriteScope {
   readonly #modSeqs = new Map<number, number>();
   readonly #touched = new Set<number>();
   readonly #listChanged = new Set<number>();
+  /** UIDs whose messages this transaction changed, by mailbox. */
+  readonly #changed = new Map<number, UidRange[]>();
 
   constructor(transaction: Transaction, notices: ChangeNotices) {
     this.transaction = transaction;
@@ -188,6 +191,11 @@ export class WriteScope {
     return modSeq;
   }
 
+  /** Messages with these UIDs, ascending, change at the mod-sequence of this transaction; new ones need not be told, but for copies. */
+  messagesChanged(mailbox: LockedMailbox, uids: ArrayLike<number>): void {
+    this.#changed.set(mailbox.id, [...(this.#changed.get(mailbox.id) ?? []), ...rangesOfUids(uids)]);
+  }
+
   /** The mod-sequence of this transaction's changes in the account: taken from its counter at the first call. */
   modSeqOf(accountId: number): number {
     const taken = this.#modSeqs.get(accountId);
@@ -219,6 +227,10 @@ export class WriteScope {
       ['uidnext', 'highestmodseq', 'n_msgs', 'n_unseen', 'n_deleted', 'bytes'],
       mailboxes.map((m) => [m.id, m.uidNext, m.highestModSeq, m.messages, m.unseen, m.deleted, m.bytes]),
     );
+    for (const m of mailboxes) {
+      const changed = this.#changed.get(m.id);
+      if (changed !== undefined) await writeMessageChanges(this.transaction, m.id, m.highestModSeq, changed);
+    }
     const changes = mailboxes.map((m) => ({ accountId: m.ownerId, mailboxId: m.id, modSeq: m.highestModSeq }));
     for (const accountId of this.#listChanged) {
       changes.push({ accountId, mailboxId: 0, modSeq: this.modSeqOf(accountId) });
