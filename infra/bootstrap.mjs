@@ -46,6 +46,10 @@ const DEBIAN = {
     ['/usr/bin/wsrep_sst_rsync', 'mariadb-server'],
     // MySQL's own server comes from unstable, in a folder of its own (npm run test:full)
     ['/usr/sbin/debootstrap', 'debootstrap'],
+    // a signed zone, and a resolver that validates it
+    ['/usr/bin/ldns-signzone', 'ldnsutils'],
+    ['/usr/sbin/nsd', 'nsd'],
+    ['/usr/sbin/unbound', 'unbound'],
     ['/usr/sbin/nft', 'nftables'],
     ['/usr/sbin/iptables-restore', 'iptables'],
     ['/usr/sbin/ip', 'iproute2'],

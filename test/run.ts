@@ -43,6 +43,7 @@ const PARTS: readonly Part[] = [
   { name: 'dialogue', paths: ['test/dialogue/'] },
   { name: 'journey', paths: ['test/journey/'] },
   { name: 'policy', paths: ['test/policy/'] },
+  { name: 'outbound', paths: ['test/outbound/'] },
   { name: 'peers', paths: ['test/peers/'] },
   { name: 'deploy', paths: ['test/deploy/'] },
   { name: 'zones', paths: ['test/zones/'] },

@@ -29,6 +29,8 @@ export interface QueueParts {
   readonly returnRoutes: ReturnRoutes;
 }
 
+/** Longest that a stop waits for messages that are being sent outside; they stay in the spool. */
+const CLOSE_GRACE_MS = 5_000;
 const DAY_MS = 86_400_000;
 
 /** Rejects when a key or a certificate does not load. Nothing is tried before {@link QueueRunner.start}. */
@@ -62,7 +64,10 @@ export async function openQueue({
     storeTestMs: config.spool.storeTestMs,
     finishedMs: (settings?.queue.finishedDays ?? 10) * DAY_MS,
   });
-  runner.onDomains = (held) => outbound?.hold(held);
+  runner.onDomains = (held) => {
+    log.warn({ event: 'domains-held', domains: held });
+    outbound?.hold(held);
+  };
   stores.onUp = (store) => {
     storeCarriers.get(store)?.isUp();
     runner.storeIsUp(`store:${store}`);
@@ -72,6 +77,7 @@ export async function openQueue({
     settlement,
     outbound,
     async close() {
+      outbound?.endSoon(CLOSE_GRACE_MS);
       await runner.close();
       await outbound?.close();
     },

@@ -89,8 +89,12 @@ function describe(error: Error & { readonly code?: string }): string {
 }
 
 function tcpSocket(options: ClientOptions): Socket {
-  const { host, port, localAddress } = options;
-  return connectTcp({ host, port, noDelay: true, ...(localAddress === undefined ? {} : { localAddress }) });
+  const { host, port, localAddress, signal } = options;
+  return connectTcp({
+    ...{ host, port, noDelay: true },
+    ...(localAddress === undefined ? {} : { localAddress }),
+    ...(signal === undefined ? {} : { signal }),
+  });
 }
 
 async function secured(tcp: Socket, options: ClientOptions, timeoutMs: number): Promise<Socket> {

@@ -44,6 +44,8 @@ export interface ClientOptions {
   readonly heloName: string;
   readonly tls: ClientTls;
   readonly timeouts?: Partial<ClientTimeouts> | undefined;
+  /** Ends the connection, at any time. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Content of a message: CRLF line ends, dots not stuffed. Pieces are sent one after the other. */

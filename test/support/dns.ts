@@ -49,6 +49,12 @@ export async function startDns(
   };
 }
 
+/** `20 mx.example`, or the name alone with the preference 10. */
+function exchangerOf(text: string): { preference: number; exchange: string } {
+  const [, preference = '10', exchange = ''] = /^(?:(\d+) )?(\S+)$/.exec(text) ?? [];
+  return { preference: Number(preference), exchange };
+}
+
 function record({ name, type }: Question, text: string): Answer {
   const common = { name, ttl: 60 };
   switch (type) {
@@ -56,7 +62,7 @@ function record({ name, type }: Question, text: string): Answer {
       // RFC 1035 §3.3: a character string has at most 255 octets.
       return { ...common, type, data: text.match(/.{1,255}/gs) ?? [''] };
     case 'MX':
-      return { ...common, type, data: { preference: 10, exchange: text } };
+      return { ...common, type, data: exchangerOf(text) };
     case 'A':
     case 'AAAA':
     case 'PTR':

@@ -23,6 +23,8 @@ export interface TestPki {
   readonly directory: IdentityFiles;
   /** Of the public name: `mx.example`. */
   readonly public: IdentityFiles;
+  /** Of the hub, a client of the relay's private leg: `hub.example`. */
+  readonly hub: IdentityFiles;
   /** A client of the same CA whose name no store expects: `stranger.example`. */
   readonly stranger: IdentityFiles;
   /** Removes the folder. */
@@ -43,6 +45,7 @@ export async function makeTestPki(folder = mkdtempSync(join(tmpdir(), 'postern-p
     store: both('store.example'),
     directory: both('directory.example'),
     public: both('mx.example'),
+    hub: both('hub.example'),
     stranger: both('stranger.example'),
   });
   const files = (name: string): IdentityFiles => ({
@@ -56,6 +59,7 @@ export async function makeTestPki(folder = mkdtempSync(join(tmpdir(), 'postern-p
     store: files('store'),
     directory: files('directory'),
     public: files('public'),
+    hub: files('hub'),
     stranger: files('stranger'),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };

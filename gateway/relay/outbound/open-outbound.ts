@@ -24,6 +24,8 @@ export interface Outbound {
   /** Domains to which nothing is sent for now. */
   hold(domains: readonly string[]): void;
   readonly counts: TlsCounts;
+  /** The relay stops: nothing new is opened, and what is in hand has so long. */
+  endSoon(graceMs: number): void;
   close(): Promise<void>;
 }
 
@@ -82,6 +84,7 @@ export async function openOutbound(config: RelayConfig, outbound: OutboundSettin
     carrierOf: (domain) => new OutsideCarrier(domain, way, queue, queue.perDestination),
     hold: (domains) => way.hold(domains),
     counts,
+    endSoon: (graceMs) => connections.endSoon(graceMs),
     async close() {
       await connections.close();
       await policies.close();

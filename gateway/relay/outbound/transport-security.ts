@@ -93,21 +93,34 @@ export class TransportSecurity {
     if (required) return usable('required', verified, `verified ${host.name}`);
     return {
       ok: true,
-      protection: {
-        kind: 'opportunistic',
-        tls: { mode: 'offered', serverName: host.name },
-        mayBePlain: true,
-        key: 'opportunistic',
+      protection: { kind: 'opportunistic', tls: this.#offered(security, host), mayBePlain: true, key: 'opportunistic' },
+    };
+  }
+
+  /** TLS with any certificate; under a policy in testing, what it would have said is counted. */
+  #offered(security: DomainSecurity, host: MailHost): ClientTls {
+    const tls: ClientTls = { mode: 'offered', serverName: host.name };
+    if (security.sts === undefined) return tls;
+    const policy = policyOfReport(security, 'opportunistic', host.name);
+    return {
+      ...tls,
+      ca: this.#ca?.join('\n'),
+      judge: ({ authorized, authorizationError }) => {
+        const { counts } = this.#options;
+        if (authorized) counts.success(security.domain, policy);
+        else counts.failure(security.domain, policy, resultOfCertificate(String(authorizationError)), host.name);
+        return undefined;
       },
     };
   }
 
   /** Counts a session that was protected as it had to be. */
   noteSuccess(security: DomainSecurity, host: string, protection: Protection, encrypted: boolean): void {
-    const policy = policyOfReport(security, protection, host);
-    if (policy.kind === 'no-policy-found' && !encrypted)
-      this.#options.counts.failure(security.domain, policy, 'starttls-not-supported', host);
-    else this.#options.counts.success(security.domain, policy);
+    const policy = policyOfReport(security, protection.kind, host);
+    const { counts } = this.#options;
+    if (!encrypted) counts.failure(security.domain, policy, 'starttls-not-supported', host);
+    // Under a policy in testing the certificate was judged and counted in the handshake.
+    else if (protection.kind !== 'opportunistic' || policy.kind !== 'sts') counts.success(security.domain, policy);
   }
 
   /** Counts a session that was not. */
@@ -120,7 +133,7 @@ export class TransportSecurity {
   ): void {
     const result = resultOf(stage, protection, cause);
     if (result !== undefined)
-      this.#options.counts.failure(security.domain, policyOfReport(security, protection, host), result, host);
+      this.#options.counts.failure(security.domain, policyOfReport(security, protection.kind, host), result, host);
   }
 
   #count(
@@ -148,9 +161,8 @@ function usable(kind: Protection['kind'], tls: ClientTls, key: string): HostProt
   return { ok: true, protection: { kind, tls, mayBePlain: false, key } };
 }
 
-function policyOfReport({ sts }: DomainSecurity, protection: Protection, host: string): ReportedPolicy {
-  if (protection.kind === 'dane' || protection.kind === 'dane-encryption')
-    return { kind: 'tlsa', lines: [], mx: [host] };
+function policyOfReport({ sts }: DomainSecurity, kind: Protection['kind'], host: string): ReportedPolicy {
+  if (kind === 'dane' || kind === 'dane-encryption') return { kind: 'tlsa', lines: [], mx: [host] };
   return sts === undefined
     ? { kind: 'no-policy-found', lines: [], mx: [] }
     : { kind: 'sts', lines: sts.lines, mx: sts.mx };
@@ -161,7 +173,10 @@ function resultOf(stage: ConnectStage, protection: Protection, cause: string): R
   if (stage === 'no-tls') return 'starttls-not-supported';
   if (stage === 'handshake') return 'validation-failure';
   if (stage !== 'certificate') return undefined;
-  if (protection.kind === 'dane') return 'validation-failure';
+  return protection.kind === 'dane' ? 'validation-failure' : resultOfCertificate(cause);
+}
+
+function resultOfCertificate(cause: string): ResultType {
   if (/expired|not yet valid/i.test(cause)) return 'certificate-expired';
   if (/altname|does not match/i.test(cause)) return 'certificate-host-mismatch';
   return 'certificate-not-trusted';

@@ -2,6 +2,7 @@ import type { Carrier, Job } from './carrier.ts';
 
 /** How often the jobs of a destination that cannot take any are looked at again. */
 const LOOK_AGAIN_MS = 1_000;
+const UNPROVEN_JOBS = 2;
 
 /** The jobs of one destination, in the order in which they came. */
 export class Destination {
@@ -65,7 +66,7 @@ export class Destination {
     for (const job of this.#jobs.values()) {
       if (this.#inFlight.has(job.id)) continue;
       const gate = this.carrier.gate(job, now);
-      const mayGo = gate === 'test' || (gate === 'open' && job.nextTryAt <= now && this.carrier.pace.isFree);
+      const mayGo = gate === 'test' || (gate === 'open' && job.nextTryAt <= now && this.#hasPlace);
       if (!mayGo && job.ageAt > now) {
         lookAt = Math.min(lookAt, gate === 'open' ? Math.max(job.nextTryAt, now) : lookAt, job.ageAt);
         // When one has no place none has.
@@ -80,8 +81,14 @@ export class Destination {
       }
       return { job, kind: mayGo ? gate : 'age' };
     }
-    this.#nextLookAt = this.carrier.pace.isFree ? lookAt : now + LOOK_AGAIN_MS;
+    this.#nextLookAt = this.#hasPlace ? lookAt : now + LOOK_AGAIN_MS;
     return undefined;
+  }
+
+  /** Jobs are counted from when they are taken; until it has answered, two find out whether it is there. */
+  get #hasPlace(): boolean {
+    const { pace, proven } = this.carrier;
+    return this.#inFlight.size < (proven ? pace.limit : Math.min(pace.limit, UNPROVEN_JOBS));
   }
 
   /** The job came back; `done` when the destination has nothing more to do for this message. */
