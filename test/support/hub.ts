@@ -24,7 +24,7 @@ export interface Relayed {
 /** What the hub sees of a relay: STARTTLS, a client certificate demanded, XDELIVERYID remembered. */
 export interface RelaySide {
   readonly port: number;
-  /** Each delivery id once, as a relay that remembers them has it. */
+  /** Each recipient of a delivery id once, as a relay that remembers them has it. */
   readonly messages: Relayed[];
   /** How often a transaction came again whose id was known. */
   readonly repetitions: number;
@@ -39,7 +39,7 @@ export interface RelaySide {
 
 export async function startRelaySide(pki: TestPki, port = 0): Promise<RelaySide> {
   const messages: Relayed[] = [];
-  const known = new Map<string, string>();
+  const known = new Map<string, { bytes: string; had: Set<string> }>();
   const side = {
     repetitions: 0,
     refuse: (_address: string): Reply | undefined => undefined,
@@ -64,15 +64,15 @@ export async function startRelaySide(pki: TestPki, port = 0): Promise<RelaySide>
       async onData(_, envelope, { content }) {
         const deliveryId = envelope.extra.get(DELIVERY_ID_KEYWORD);
         const bytes = content.toString('latin1');
-        const before = deliveryId === undefined ? undefined : known.get(deliveryId);
-        if (before !== undefined) {
-          side.repetitions++;
-          // A relay knows a repetition by id and bytes; other bytes would be an alarm.
-          if (before !== bytes) return reply(451, '4.3.5', 'The same id with other bytes');
-        } else {
-          if (deliveryId !== undefined) known.set(deliveryId, bytes);
-          messages.push({ envelope, deliveryId, content: bytes });
-        }
+        const before = known.get(deliveryId ?? '') ?? { bytes, had: new Set<string>() };
+        // Other bytes under the same id would be an alarm.
+        if (before.bytes !== bytes) return reply(451, '4.3.5', 'The same id with other bytes');
+        if (deliveryId !== undefined) known.set(deliveryId, before);
+        const fresh = envelope.recipients.filter(({ address }) => !before.had.has(address));
+        for (const { address } of fresh) before.had.add(address);
+        if (fresh.length > 0)
+          messages.push({ envelope: { ...envelope, recipients: fresh }, deliveryId, content: bytes });
+        else side.repetitions++;
         return (await side.afterTaking()) ?? reply(250, '2.0.0', 'Queued');
       },
     },

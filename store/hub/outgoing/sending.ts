@@ -280,7 +280,7 @@ class Sending {
     );
   }
 
-  /** Each group is one transaction, known to the relay by an id of its own: of exactly these recipients of this message. */
+  /** Each group is one transaction. The relay knows a repetition by the id, the bytes and each recipient. */
   async #relay(recipients: readonly OutgoingRecipient[]): Promise<Result[]> {
     if (recipients.length === 0) return [];
     const { relay, config } = this.#parts;
@@ -301,8 +301,6 @@ class Sending {
     const { reversePath, smtpUtf8 = false, ret, envid, requireTls } = this.#claimed.message;
     const results: Result[] = [];
     for (const group of groups.values()) {
-      const numbers = group.map(({ n }) => n).join(',');
-      const deliveryId = createHash('sha256').update(`${this.#hopId}/relay/${numbers}`).digest('hex').slice(0, 32);
       const outcomes = await relay.send(
         {
           reversePath,
@@ -318,7 +316,7 @@ class Sending {
           requireTls,
         },
         bytes,
-        { deliveryId, size: bytes.length },
+        { deliveryId: this.#hopId, size: bytes.length },
       );
       for (const [i, recipient] of group.entries()) {
         const outcome = outcomes[i];
