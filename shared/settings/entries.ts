@@ -1,6 +1,7 @@
 import { appPassword } from './app-password.ts';
 import { privateComment, sharedComment } from './comment.ts';
 import type { SettingEntry } from './entry.ts';
+import { accountEntry, identity } from './identity.ts';
 import { preferences } from './preferences.ts';
 import { secondFactor } from './second-factor.ts';
 import { sieveActive, sieveError, sieveScript } from './sieve.ts';
@@ -15,6 +16,8 @@ export const SETTING_ENTRIES: readonly SettingEntry[] = [
   sharedComment,
   specialUse,
   preferences,
+  accountEntry,
+  identity,
   token,
   sieveScript,
   sieveActive,

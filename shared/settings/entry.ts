@@ -12,6 +12,8 @@ export interface SettingEntry {
   /** How long ago the password may have been given, for writing; undefined asks for none. A token is never fresh. */
   readonly freshSignInMs?: number;
   readonly maxBytes: number;
+  /** Of an entry with `*`: most names that are kept. */
+  readonly maxEntries?: number;
   /** Why a value is not one, in words for the client; undefined when it is. */
   check(value: Buffer): string | undefined;
 }

@@ -1,11 +1,13 @@
 import { appPassword as appPasswordEntry } from '@postern/shared/settings/app-password.ts';
 import type { SettingEntry } from '@postern/shared/settings/entry.ts';
+import { accountEntry } from '@postern/shared/settings/identity.ts';
 import { secondFactor as secondFactorEntry } from '@postern/shared/settings/second-factor.ts';
 import { sieveActive as sieveActiveEntry, sieveScript as sieveScriptEntry } from '@postern/shared/settings/sieve.ts';
 import { specialUse as specialUseEntry } from '@postern/shared/settings/special-use.ts';
 import { submission as submissionEntry } from '@postern/shared/settings/submission.ts';
 import { token as tokenEntry } from '@postern/shared/settings/token.ts';
 import { vacation as vacationEntry } from '@postern/shared/settings/vacation.ts';
+import { account } from './account.ts';
 import { appPassword } from './app-password.ts';
 import { kept } from './kept.ts';
 import { secondFactor } from './second-factor.ts';
@@ -17,6 +19,7 @@ import { token } from './token.ts';
 import { vacation } from './vacation.ts';
 
 const HANDLERS: ReadonlyMap<SettingEntry, SettingHandler> = new Map([
+  [accountEntry, account],
   [specialUseEntry, specialUse],
   [submissionEntry, submission],
   [tokenEntry, token],

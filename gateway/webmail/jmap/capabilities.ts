@@ -28,6 +28,10 @@ export function serverCapabilities({ limits, uploads }: WebmailConfig): Record<s
       collationAlgorithms: ['i;ascii-casemap', 'i;unicode-casemap'],
     },
     [MAIL]: {},
+    [SUBMISSION]: {},
+    [VACATION]: {},
+    [QUOTA]: {},
+    [SETTINGS]: {},
   };
 }
 
@@ -53,5 +57,13 @@ export function accountCapabilities({ limits }: WebmailConfig): Record<string, o
       ],
       mayCreateTopLevelMailbox: true,
     },
+    // RFC 4865: sending later, and undoing it until then.
+    [SUBMISSION]: {
+      maxDelayedSend: MAX_DELAYED_SEND_S,
+      submissionExtensions: { FUTURERELEASE: [String(MAX_DELAYED_SEND_S)] },
+    },
+    [VACATION]: {},
+    [QUOTA]: {},
+    [SETTINGS]: {},
   };
 }
