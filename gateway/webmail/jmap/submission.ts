@@ -43,6 +43,8 @@ const PROPERTIES = [
   ],
 ];
 const PREFIX = 'submission/';
+/** What is sent at once is sent after this. */
+const FILING_MS = 1_000;
 
 /** Everything about a submission that the store does not keep is in its id: whose email, by which identity. */
 function newId(emailId: string, identityId: string): string {
@@ -363,7 +365,9 @@ async function throughOutbox(
     if (appended.status !== 'OK') throw new CommandRefused(appended);
     const [, uidValidity = '0'] = appended.code.split(' ');
     const outboxUid = uidOf(appended);
-    const wanted: SubmissionRequest = { ...request, uidValidity: Number(uidValidity), uid: outboxUid };
+    // The copy in the Outbox is gone when the hub begins, which would file it in Sent beside the client's own.
+    const releaseAtMs = request.releaseAtMs ?? Date.now() + FILING_MS;
+    const wanted: SubmissionRequest = { ...request, releaseAtMs, uidValidity: Number(uidValidity), uid: outboxUid };
     const started = await connection.run(
       imap`SETMETADATA "" (${`/private/vendor/postern/${PREFIX}${id}`} ${JSON.stringify(wanted)})`,
     );
