@@ -31,6 +31,8 @@ const DEBIAN = {
     ['/usr/bin/offlineimap', 'offlineimap3'],
     ['/usr/bin/neomutt', 'neomutt'],
     ['/usr/bin/getmail', 'getmail6'],
+    ['/usr/bin/procmail', 'procmail'],
+    ['/usr/bin/maildrop', 'maildrop'],
     ['/usr/bin/fetchmail', 'fetchmail'],
     ['/usr/bin/mpop', 'mpop'],
     ['/usr/bin/sieve-connect', 'sieve-connect'],

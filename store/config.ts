@@ -3,6 +3,7 @@ import { secret } from '@postern/shared/runtime/config.ts';
 import { tlsIdentity } from '@postern/shared/runtime/tls.ts';
 import { z } from 'zod';
 import { listener, manageSieveSettings, pop3Settings } from './client-settings.ts';
+import { localProgramSettings } from './delivery/local-program/settings.ts';
 import { sieveSettings } from './delivery/rules/settings.ts';
 import { hubSettings } from './hub/settings.ts';
 
@@ -139,6 +140,9 @@ export const storeConfigSchema = z.strictObject({
         .int()
         .default(1_209_600_000)
         .describe('How long a delivery id is remembered: longer than any spool’s lifetime.'),
+      localProgram: localProgramSettings()
+        .optional()
+        .describe('Delivery by a program (procmail, maildrop) to people with a shell account; off when unset.'),
     })
     .prefault({}),
   sieve: sieveSettings(),

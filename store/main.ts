@@ -9,6 +9,7 @@ import { awaitMailstore } from './awaited-mailstore.ts';
 import { type StoreConfig, storeConfigSchema } from './config.ts';
 import { databaseFaultSentence } from './database-fault.ts';
 import { LocalDelivery } from './delivery/deliver.ts';
+import { ProgramDelivery } from './delivery/local-program/program-delivery.ts';
 import { DeliveryRules } from './delivery/rules/delivery-rules.ts';
 import { readSiteScripts } from './delivery/rules/site-scripts.ts';
 import { startHousekeeping } from './housekeeping.ts';
@@ -73,7 +74,9 @@ async function start(config: StoreConfig, log: Log, lifecycle: Lifecycle): Promi
     site: readSiteScripts(config.sieve),
     log,
   });
-  const delivery = new LocalDelivery(mailstore, config.delivery, rules);
+  const { localProgram } = config.delivery;
+  const programs = localProgram && new ProgramDelivery({ settings: localProgram, mailstore, log });
+  const delivery = new LocalDelivery(mailstore, config.delivery, rules, programs);
   lifecycle.add({ name: 'delivery', close: () => delivery.drained() });
 
   // A database that is there is migrated before anybody is let in; one that is away keeps nobody waiting for long.

@@ -4,6 +4,7 @@ import { relayConfigSchema } from '@postern/gateway/relay/config.ts';
 import { webmailConfigSchema } from '@postern/gateway/webmail/config.ts';
 import { describeSettings, type SettingDescription } from '@postern/shared/runtime/config.ts';
 import { storeConfigSchema } from '@postern/store/config.ts';
+import { helperConfigSchema } from '@postern/store/delivery/local-program/helper-config.ts';
 
 /** `npm run docs [-- --check]`: writes the pages that are generated from declarations, or fails when one is stale. */
 const root = join(import.meta.dirname, '..', '..');
@@ -18,6 +19,7 @@ const pages: Record<string, string> = {
     table('gateway.yaml (the relay)', describeSettings(relayConfigSchema)),
     table('webmail.yaml (the webmail host)', describeSettings(webmailConfigSchema)),
     table('store.yaml (the store)', describeSettings(storeConfigSchema)),
+    table('local-delivery.yaml (the helper of local delivery)', describeSettings(helperConfigSchema)),
   ].join('\n'),
 };
 

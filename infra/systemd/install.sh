@@ -75,7 +75,8 @@ fi
 } > "$root/usr/lib/sysusers.d/postern-$tier.conf"
 cp "$source/infra/systemd/postern-$tier.service" "$source/infra/systemd/postern-$tier-certificates.service" \
   "$source/infra/systemd/postern-$tier-certificates.path" "$units/"
-[ "$tier" != store ] || cp "$source/infra/systemd/postern-certificates.service" "$source/infra/systemd/postern-certificates.timer" "$units/"
+[ "$tier" != store ] || cp "$source/infra/systemd/postern-certificates.service" "$source/infra/systemd/postern-certificates.timer" \
+  "$source/infra/systemd/postern-local-delivery.service" "$units/"
 [ -e "$etc/$config" ] || cp "$source/infra/systemd/examples/$config" "$etc/$config"
 [ "$tier" != store ] || [ -e "$etc/certificates.yaml" ] || cp "$source/infra/systemd/examples/certificates.yaml" "$etc/certificates.yaml"
 

@@ -23,6 +23,14 @@ export interface Directory {
   close(): Promise<void>;
 }
 
+/** A Unix account (RFC 2307 posixAccount), for delivery by a program of its owner. */
+export interface ShellAccount {
+  readonly user: string;
+  readonly uid: number;
+  readonly gid: number;
+  readonly home: string;
+}
+
 /** An account as the directory tells it. Tied to `uuid`, never to the address alone. */
 export interface Account {
   /** entryUUID (objectGUID in Active Directory) as lower-case `8-4-4-4-12` text. */
@@ -38,6 +46,8 @@ export interface Account {
   readonly quotaMessages?: number | undefined;
   /** Name of the store that the account lives in, when there are several. */
   readonly mailHost?: string | undefined;
+  /** Set for people with a shell account, as far as the entry tells all of it. */
+  readonly shell?: ShellAccount | undefined;
   /** Forwarding addresses set on the account itself. */
   readonly forwards: readonly string[];
   /** The main password opens webmail and console alone, together with a code: everything else wants an app password. */

@@ -196,3 +196,11 @@ export function messagesRemoved(
 export function scriptChanged(log: Log, e: { session: string; user: string; script: string; how: string }): void {
   write(log, 'info', 'script-changed', e);
 }
+
+/** A recipient's own program got the message: what became of it, by its exit status. */
+export function programRan(
+  log: Log,
+  e: MailIds & { to: string; user: string; verdict: string; cause?: string | undefined },
+): void {
+  write(log, 'info', 'program-ran', e);
+}

@@ -1,4 +1,5 @@
 import type { Placement } from '@postern/shared/delivery/placement.ts';
+import type { ShellAccount } from '@postern/shared/directory/directory.ts';
 import type { ArrivedContent, QuotaLimits, StoredAccount } from '../mailstore/mailstore.ts';
 
 /** One message on its way to accounts of this store. */
@@ -28,6 +29,8 @@ export interface LocalRecipient {
   readonly originalAddress?: string | undefined;
   readonly account: StoredAccount;
   readonly quota: QuotaLimits;
+  /** Of somebody with a shell account, who may have a program of their own. */
+  readonly shell?: ShellAccount | undefined;
 }
 
 /** RFC 3461 §4.2: the address that the sender gave, as ORCPT tells it (`type;address`). */

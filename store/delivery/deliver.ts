@@ -4,6 +4,7 @@ import { NO_FLAGS } from '../mailstore/flags.ts';
 import type { DeliveredMessage, DeliverResult, Delivery, DeliveryTarget, Mailstore } from '../mailstore/mailstore.ts';
 import type { ArrivedMessage, LocalRecipient } from './arrived-message.ts';
 import { GroupCommit, LOCKED, type Submission } from './group-commit.ts';
+import type { ProgramDelivery } from './local-program/program-delivery.ts';
 import type { DeliveryRules } from './rules/delivery-rules.ts';
 
 export type { ArrivedMessage, LocalRecipient } from './arrived-message.ts';
@@ -43,6 +44,8 @@ const MAX_LOCKED_ACCOUNTS = 4;
 /** A delivery whose rules change under it time and again is tried later. */
 const MAX_JUDGEMENTS = 5;
 
+type Submitted = Submission<DeliverResult> & { readonly delivery: Delivery };
+
 function isOutdated(submission: Submission<DeliverResult>): boolean {
   return submission.kind === 'decided' && submission.verdict.kind === 'rules-changed';
 }
@@ -52,10 +55,15 @@ export class LocalDelivery {
   readonly #commits: GroupCommit<Delivery, DeliverResult>;
 
   readonly #rules: DeliveryRules | undefined;
+  readonly #programs: ProgramDelivery | undefined;
 
-  /** @param rules without them everything goes where the gateway wants it */
-  constructor(mailstore: Mailstore, options: LocalDeliveryOptions, rules?: DeliveryRules) {
+  /**
+   * @param rules without them everything goes where the gateway wants it
+   * @param programs without them shell accounts are like all others
+   */
+  constructor(mailstore: Mailstore, options: LocalDeliveryOptions, rules?: DeliveryRules, programs?: ProgramDelivery) {
     this.#rules = rules;
+    this.#programs = programs;
     this.#commits = new GroupCommit<Delivery, DeliverResult>({
       accountOf: (delivery) => delivery.account.id,
       commitTogether: async (batch) => {
@@ -74,7 +82,8 @@ export class LocalDelivery {
   async deliver(message: ArrivedMessage, recipient: LocalRecipient): Promise<LocalOutcome> {
     try {
       const plain = deliveryFor(message, recipient);
-      let submission = await this.#submit(plain, message, recipient);
+      let submission =
+        (await this.#byProgram(plain, message, recipient)) ?? (await this.#submit(plain, message, recipient));
       for (let n = 1; isOutdated(submission) && n < MAX_JUDGEMENTS; n++) {
         this.#rules?.forget(recipient.account.id);
         submission = await this.#submit(plain, message, recipient);
@@ -89,11 +98,18 @@ export class LocalDelivery {
     }
   }
 
-  async #submit(
+  /** What the recipient's own program took or refused; undefined when the mailbox has to keep the message. */
+  async #byProgram(
     plain: Delivery,
     message: ArrivedMessage,
     recipient: LocalRecipient,
-  ): Promise<Submission<DeliverResult> & { readonly delivery: Delivery }> {
+  ): Promise<Submitted | undefined> {
+    if (recipient.shell === undefined || this.#programs === undefined) return undefined;
+    const delivery = await this.#programs.judge(plain, message, recipient);
+    return delivery === plain ? undefined : { ...(await this.#commits.submit(delivery)), delivery };
+  }
+
+  async #submit(plain: Delivery, message: ArrivedMessage, recipient: LocalRecipient): Promise<Submitted> {
     const judged = this.#rules?.judge(plain, message, recipient) ?? plain;
     const delivery = judged instanceof Promise ? await judged : judged;
     return { ...(await this.#commits.submit(delivery)), delivery };

@@ -48,7 +48,7 @@ export async function decideRecipient(
   if (!(await questions.mailstore.accounts.fits(ensured.account.id, sizeBytes, quota))) {
     return { kind: 'refused', reply: DELIVERY_REPLIES.overQuota, cause: 'over quota' };
   }
-  return { kind: 'accepted', recipient: { address, account: ensured.account, quota } };
+  return { kind: 'accepted', recipient: { address, account: ensured.account, quota, shell: account.shell } };
 }
 
 type Found =
