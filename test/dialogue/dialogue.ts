@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { constants, createDeflateRaw, createInflateRaw, type DeflateRaw, type InflateRaw } from 'node:zlib';
 
 /**
@@ -16,6 +17,7 @@ import { constants, createDeflateRaw, createInflateRaw, type DeflateRaw, type In
  * S* a OK *                  the server's lines are passed over until this one
  * S. (closed)                the server closes, and says nothing before
  * C! deflate                 from here on both sides speak DEFLATE (RFC 4978)
+ * C! tls                     from here on it is TLS, whoever the server is
  * ```
  *
  * `%{name}` in a line of the server stands for anything, which is kept; after that, and in lines of the client, it stands for
@@ -36,7 +38,7 @@ type Step =
   | { readonly kind: 'pass'; readonly at: number; readonly connection: number; readonly line: LinePattern }
   | { readonly kind: 'any-order'; readonly at: number; readonly connection: number; readonly lines: LinePattern[] }
   | { readonly kind: 'closed'; readonly at: number; readonly connection: number }
-  | { readonly kind: 'deflate'; readonly at: number; readonly connection: number };
+  | { readonly kind: 'deflate' | 'tls'; readonly at: number; readonly connection: number };
 
 interface LinePattern {
   readonly text: string;
@@ -94,8 +96,8 @@ function parseStep(
     case 'S.':
       return { kind: 'closed', at, connection };
     case 'C!':
-      if (rest !== 'deflate') throw new Error(`${name}:${at}: no such change: ${rest}`);
-      return { kind: 'deflate', at, connection };
+      if (rest !== 'deflate' && rest !== 'tls') throw new Error(`${name}:${at}: no such change: ${rest}`);
+      return { kind: rest, at, connection };
     case 'S~':
       if (last?.kind === 'any-order' && last.connection === connection) {
         last.lines.push(linePattern(rest));
@@ -185,6 +187,9 @@ async function playStep(step: Step, connection: Lines, kept: Map<string, string>
     case 'deflate':
       connection.deflate();
       return;
+    case 'tls':
+      await connection.secure();
+      return;
     case 'expect': {
       const heard = await connection.next();
       if (heard === undefined || !step.line.matches(heard, kept)) throw differs(step.line.text, heard);
@@ -219,7 +224,7 @@ function differs(expected: string, heard: string | undefined): Error {
 
 /** What a server says, line by line; a line ends in CRLF alone. */
 class Lines {
-  readonly socket: Socket;
+  socket: Socket;
   #rest = '';
   #inflater: InflateRaw | undefined;
   #deflater: DeflateRaw | undefined;
@@ -228,16 +233,29 @@ class Lines {
 
   constructor(socket: Socket) {
     this.socket = socket;
-    socket.on('data', (chunk: Buffer) => {
+    this.#listen();
+  }
+
+  #listen(): void {
+    this.socket.on('data', (chunk: Buffer) => {
       if (this.#inflater === undefined) this.#hear(chunk);
       else this.#inflater.write(chunk);
     });
     for (const event of ['end', 'close', 'error']) {
-      socket.on(event, () => {
+      this.socket.on(event, () => {
         this.#closed = true;
         this.#wake();
       });
     }
+  }
+
+  /** The handshake behind the OK of STARTTLS; the certificate is not what is looked at here. */
+  async secure(): Promise<void> {
+    this.socket.removeAllListeners('data');
+    const secure = connectTls({ socket: this.socket, rejectUnauthorized: false });
+    this.socket = secure;
+    await once(secure, 'secureConnect');
+    this.#listen();
   }
 
   write(octets: Buffer): void {
