@@ -3,6 +3,7 @@ import { secret } from '@postern/shared/runtime/config.ts';
 import { tlsIdentity } from '@postern/shared/runtime/tls.ts';
 import { z } from 'zod';
 import { listener, manageSieveSettings, pop3Settings } from './client-settings.ts';
+import { consoleSettings } from './console/settings.ts';
 import { localProgramSettings } from './delivery/local-program/settings.ts';
 import { sieveSettings } from './delivery/rules/settings.ts';
 import { hubSettings } from './hub/settings.ts';
@@ -152,6 +153,7 @@ export const storeConfigSchema = z.strictObject({
       defaultMessages: z.int().default(0).describe('The same for the number of messages.'),
     })
     .prefault({}),
+  console: consoleSettings().optional().describe('The console, its HTTP API and what they need; off when unset.'),
   metrics: z
     .strictObject({ listen: listener(9127).describe('Where Prometheus asks, on the corporate leg.') })
     .optional()

@@ -7,6 +7,7 @@ import { type Log, openLog } from '@postern/shared/runtime/log.ts';
 import { Metrics } from '@postern/shared/runtime/metrics.ts';
 import { awaitMailstore } from './awaited-mailstore.ts';
 import { type StoreConfig, storeConfigSchema } from './config.ts';
+import { startConsole } from './console/server.ts';
 import { databaseFaultSentence } from './database-fault.ts';
 import { LocalDelivery } from './delivery/deliver.ts';
 import { ProgramDelivery } from './delivery/local-program/program-delivery.ts';
@@ -94,6 +95,9 @@ async function start(config: StoreConfig, log: Log, lifecycle: Lifecycle): Promi
   const imap = await startImapServer({ config, mailstore, directory, log, throttle, outbox });
   lifecycle.add({ name: 'imap', close: () => imap.close() });
 
+  const webConsole = await startConsole({ config, mailstore, directory, log, throttle });
+  if (webConsole !== undefined) lifecycle.add({ name: 'console', close: () => webConsole.close() });
+
   const pop3 = await startPop3Server({ config, mailstore, directory, log, throttle });
   if (pop3 !== undefined) lifecycle.add({ name: 'pop3', close: () => pop3.close() });
 
@@ -114,6 +118,7 @@ async function start(config: StoreConfig, log: Log, lifecycle: Lifecycle): Promi
     try {
       lmtp.updateTls(lmtpTls(config));
       imap.reloadTls();
+      webConsole?.reloadTls();
       pop3?.reloadTls();
       managesieve?.reloadTls();
       hub.listeners.reloadTls();
@@ -140,6 +145,7 @@ async function start(config: StoreConfig, log: Log, lifecycle: Lifecycle): Promi
     hub: hub.listeners.hub?.port,
     submission: hub.listeners.submission?.port,
     submissions: hub.listeners.submissions?.port,
+    console: webConsole?.port,
     metrics: metricsServer?.port,
   });
 }

@@ -99,13 +99,18 @@ export class PersonDirectory {
     return this.#use(MAIN, (connection) => removeEntry(connection, dn, this.#timeoutMs), false);
   }
 
-  /** RFC 3062. */
-  setPassword(dn: string, newPassword: string, oldPassword?: string): Promise<ChangeResult> {
-    return this.#use(
+  /**
+   * RFC 3062. ldapjs tells every answer to an extended operation as success, so the new password is tried: code 50
+   * (insufficientAccessRights) when it does not open the entry.
+   */
+  async setPassword(dn: string, newPassword: string, oldPassword?: string): Promise<ChangeResult> {
+    const result = await this.#use(
       MAIN,
       (connection) => setPassword(connection, { dn, newPassword, oldPassword }, this.#timeoutMs),
       false,
     );
+    if (result.code !== 0 || (await this.#opens(dn, newPassword))) return result;
+    return { code: 50, message: 'the directory did not take the password' };
   }
 
   close(): void {
@@ -123,6 +128,18 @@ export class PersonDirectory {
       if (!(error instanceof LdapFault) || error.kind === 'answered' || !repeats || kept === undefined) throw error;
       return await work(await this.#open(list));
     }
+  }
+
+  async #opens(dn: string, password: string): Promise<boolean> {
+    for (const endpoint of this.#endpoints) {
+      const connection = await LdapConnection.open(endpoint, this.#timeoutMs);
+      try {
+        return (await connection.bind(dn, password, this.#timeoutMs)) === 0;
+      } finally {
+        connection.close();
+      }
+    }
+    return false;
   }
 
   async #open(list: string): Promise<LdapConnection> {

@@ -163,7 +163,7 @@ export async function setAccountPassword(
   const weak = passwordFault(password, found.value.address);
   if (weak !== undefined) return weak;
   const result = await acting.person.setPassword(found.value.dn, password, given.oldPassword);
-  if (given.oldPassword !== undefined && (result.code === 53 || result.code === 49)) {
+  if (given.oldPassword !== undefined && (result.code === 53 || result.code === 49 || result.code === 50)) {
     return refuse('forbidden', 'The old password is another one', 'oldPassword');
   }
   const refused = refusedBy(result);

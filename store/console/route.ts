@@ -1,0 +1,72 @@
+import type { CredentialWriter } from '@postern/shared/directory/credential-writer.ts';
+import type { Directory } from '@postern/shared/directory/directory.ts';
+import type { z } from 'zod';
+import type { Acting, AdministrationParts } from '../administration/acting.ts';
+import type { Outcome } from '../administration/outcome.ts';
+import type { Action } from '../administration/tokens.ts';
+import type { LoginThrottle } from '../sign-in/login-throttle.ts';
+import type { ConsoleSession, ConsoleSessions } from './sessions.ts';
+import type { ConsoleSettings } from './settings.ts';
+
+/** What every route works on. */
+export interface ConsoleServices extends AdministrationParts {
+  readonly settings: ConsoleSettings;
+  readonly sessions: ConsoleSessions;
+  readonly signInDirectory: Directory;
+  readonly throttle: LoginThrottle;
+  readonly writer: CredentialWriter;
+  readonly relay: RelayAdmin | undefined;
+  /** PEM files whose end is watched. */
+  readonly certificates: readonly string[];
+}
+
+/** The relay's administration, over its private leg. */
+export interface RelayAdmin {
+  ask(method: 'GET' | 'POST' | 'DELETE', path: string): Promise<{ readonly status: number; readonly body: unknown }>;
+}
+
+/** A request that a route answers: its parts are checked already. */
+export interface Call<Query = unknown, Body = unknown> {
+  readonly services: ConsoleServices;
+  readonly acting: Acting;
+  /** Undefined for a token of the API. */
+  readonly session: ConsoleSession | undefined;
+  /** Domains that a token is limited to; undefined for a session, whom the directory alone limits. */
+  readonly domains: readonly string[] | undefined;
+  /** Parts of the path in braces. */
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: Query;
+  readonly body: Body;
+}
+
+/** A text instead of JSON. */
+export interface TextAnswer {
+  readonly contentType: string;
+  readonly fileName: string;
+  readonly text: string;
+}
+
+export interface Route {
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
+  /** `/api/domains/{domain}`. */
+  readonly path: string;
+  readonly summary: string;
+  /** What a token needs; `session`: people alone. */
+  readonly action: Action | 'session';
+  readonly query?: z.ZodType | undefined;
+  readonly body?: z.ZodType | undefined;
+  readonly answer: z.ZodType;
+  readonly maxBodyBytes?: number;
+  run(call: Call): Promise<Outcome<unknown>>;
+}
+
+/** Declares a route; its `run` gets query and body as the declaration types them. */
+export function route<Q extends z.ZodType, B extends z.ZodType>(
+  declared: Omit<Route, 'run' | 'query' | 'body'> & {
+    readonly query?: Q;
+    readonly body?: B;
+    run(call: Call<z.output<Q>, z.output<B>>): Promise<Outcome<unknown>>;
+  },
+): Route {
+  return declared as unknown as Route;
+}
