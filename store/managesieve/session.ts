@@ -6,6 +6,8 @@ import type { LiteralBudget } from '../connection/literal-budget.ts';
 import { PieceWriter } from '../connection/piece-writer.ts';
 import { CommandFramer, type Frame, type FramerLimits, type Segment } from '../imap/codec/command.ts';
 import { MAX_SCRIPT_BYTES } from '../mailstore/door/scripts.ts';
+import type { CheckOptions } from '../sieve/check.ts';
+import type { SieveLimits } from '../sieve/limits.ts';
 import { GrammarFault, SieveArguments } from './codec/arguments.ts';
 import { bye, formatCompletion, no, type SieveCompletion } from './codec/response.ts';
 import { writeCapabilities } from './commands/capability.ts';
@@ -14,8 +16,8 @@ import { findCommand } from './commands/table.ts';
 export interface ManageSieveServices extends ClientServices {
   readonly config: NonNullable<StoreConfig['managesieve']>;
   readonly literals: LiteralBudget;
-  /** What `require` takes. */
-  readonly sieveExtensions: readonly string[];
+  /** The language as deliveries run it: a script that is taken here runs there. */
+  readonly language: CheckOptions & { readonly limits: SieveLimits };
 }
 
 /** RFC 5804 §4 allows names of 512 octets, each of which may be quoted by a backslash; a line holds two of them. */

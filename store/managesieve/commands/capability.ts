@@ -1,5 +1,4 @@
-import { NOTIFY_METHODS } from '../../sieve/check.ts';
-import { DEFAULT_LIMITS } from '../../sieve/limits.ts';
+import { NOTIFY_METHODS, sieveCapabilities } from '../../sieve/check.ts';
 import { formatString, ok } from '../codec/response.ts';
 import type { ManageSieveSession } from '../session.ts';
 import { noArguments, type SieveCommand } from './command.ts';
@@ -11,9 +10,9 @@ export function writeCapabilities(session: ManageSieveSession, text: string): vo
     ['IMPLEMENTATION', 'Postern'],
     ['VERSION', '1.0'],
     ['SASL', passwordsAllowed ? 'PLAIN' : ''],
-    ['SIEVE', services.sieveExtensions.join(' ')],
+    ['SIEVE', sieveCapabilities(services.language).join(' ')],
     ['NOTIFY', NOTIFY_METHODS.join(' ')],
-    ['MAXREDIRECTS', String(DEFAULT_LIMITS.maxRedirects)],
+    ['MAXREDIRECTS', String(services.language.limits.maxRedirects)],
     ['LANGUAGE', 'en'],
     ['UNAUTHENTICATE'],
     ...(isSignedIn ? [['OWNER', session.account.address] as const] : []),

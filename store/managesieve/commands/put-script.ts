@@ -2,6 +2,7 @@ import { scriptChanged } from '@postern/shared/runtime/mail-events.ts';
 import type { PutScriptResult } from '../../mailstore/door/scripts.ts';
 import { checkScript } from '../../sieve/check.ts';
 import { no, ok, type SieveCompletion } from '../codec/response.ts';
+import type { ManageSieveSession } from '../session.ts';
 import { readScriptName, readString, type SieveCommand } from './command.ts';
 
 /** What a script that cannot be stored is answered by. */
@@ -13,9 +14,12 @@ const REFUSALS: Readonly<Record<Exclude<PutScriptResult, 'stored'>, SieveComplet
 };
 
 /** RFC 5804 §2.6, §2.12: all errors, or all warnings, a line each, with the line of the script. */
-function judge(text: string): { readonly good: boolean; readonly completion: SieveCompletion } {
+function judge(
+  { services }: ManageSieveSession,
+  text: string,
+): { readonly good: boolean; readonly completion: SieveCompletion } {
   if (text === '') return { good: false, completion: no('A script has at least one octet') };
-  const checked = checkScript(text);
+  const checked = checkScript(text, services.language);
   const notes = checked.ok ? checked.warnings : checked.errors;
   const lines = notes.map(({ line, message }) => `line ${line}: ${message}`).join('\r\n');
   if (!checked.ok) return { good: false, completion: no(lines) };
@@ -28,7 +32,7 @@ export const putscript: SieveCommand<{ readonly name: string; readonly text: str
   when: 'signed-in',
   read: (args) => ({ name: readScriptName(args), text: readString(args) }),
   async act(session, { name, text }) {
-    const { good, completion } = judge(text);
+    const { good, completion } = judge(session, text);
     if (!good) return completion;
     const stored = await session.mailstore.scripts.put(session.account.id, name, text);
     if (stored !== 'stored') return REFUSALS[stored];
@@ -42,7 +46,7 @@ export const checkscript: SieveCommand<string> = {
   name: 'CHECKSCRIPT',
   when: 'signed-in',
   read: readString,
-  act: (_, text) => judge(text).completion,
+  act: (session, text) => judge(session, text).completion,
 };
 
 /** RFC 5804 §2.5. */
