@@ -11,6 +11,8 @@ export function compileFiling(call: Call): (run: Run) => Omit<FileAction, 'mailb
   const create = call.has('create');
   const specialUse = call.tagText('specialuse');
   const mailboxId = call.tagText('mailboxid');
+  // Which mailbox an id stands for is looked up (RFC 9042 §4).
+  if (mailboxId !== undefined) call.compiler.asksForMailboxes = true;
   return (run) => ({
     kind: 'file',
     // RFC 5232 §5: the tag's flags in place of the internal variable.
