@@ -7,6 +7,7 @@ export const NAMES = {
   public: 'mx.postern.example',
   relay: 'relay.dmz.postern.example',
   webmail: 'webmail.dmz.postern.example',
+  hub: 'hub.corp.postern.example',
   store: 'store.corp.postern.example',
   directory: 'directory.corp.postern.example',
 } as const;
@@ -15,8 +16,10 @@ export const NAMES = {
 export function keepDemoCertificates(layout: Layout): Promise<CertificateReport[]> {
   return keepCertificates(layout.at('pki'), {
     public: { commonName: NAMES.public, names: [NAMES.public, 'localhost', LEGS.internet], uses: ['server'] },
-    relay: { commonName: NAMES.relay, names: [NAMES.relay, LEGS.dmz], uses: ['client'] },
+    // Client towards the store; server towards the hub.
+    relay: { commonName: NAMES.relay, names: [NAMES.relay, LEGS.dmz], uses: ['server', 'client'] },
     webmail: { commonName: NAMES.webmail, names: [NAMES.webmail, LEGS.dmz], uses: ['client'] },
+    hub: { commonName: NAMES.hub, names: [NAMES.hub, LEGS.corporate], uses: ['client'] },
     store: { commonName: NAMES.store, names: [NAMES.store, 'localhost', LEGS.corporate], uses: ['server'] },
     directory: { commonName: NAMES.directory, names: [NAMES.directory, LEGS.corporate], uses: ['server'] },
   });

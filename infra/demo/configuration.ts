@@ -26,6 +26,8 @@ const identity = (layout: Layout, name: string) => ({
   key: layout.at('pki', `${name}.key`),
 });
 
+const listenAt = ({ host, port }: { readonly host: string; readonly port: number }) => ({ address: host, port });
+
 function directory(layout: Layout, service: 'relay' | 'store', localAddress: string): RelaySettings['directory'] {
   const { host, port } = layout.endpoints.ldap;
   return {
@@ -42,7 +44,7 @@ function directory(layout: Layout, service: 'relay' | 'store', localAddress: str
 
 /** gateway.yaml of a stack: no database, no key but the gateway's own two. */
 export function relaySettings(layout: Layout): RelaySettings {
-  const { smtp, lmtp } = layout.endpoints;
+  const { smtp, lmtp, outbound, world } = layout.endpoints;
   return {
     hostname: NAMES.public,
     smtp: { listen: [{ address: smtp.host, port: smtp.port }], tls: identity(layout, 'public') },
@@ -54,6 +56,17 @@ export function relaySettings(layout: Layout): RelaySettings {
     },
     directory: directory(layout, 'relay', LEGS.dmz),
     spool: { path: layout.at('spool') },
+    outbound: {
+      localAddress: LEGS.internet,
+      listen: {
+        ...listenAt(outbound),
+        tls: identity(layout, 'relay'),
+        clientCa: layout.at('pki', 'ca.pem'),
+        clients: [NAMES.hub],
+      },
+      smartHost: { host: world.host, port: world.port, tls: 'none' },
+      allowNetworks: ['127.0.0.0/8'],
+    },
   };
 }
 
@@ -79,7 +92,8 @@ export function webmailSettings(layout: Layout): WebmailSettings {
 
 /** store.yaml of a stack. */
 export function storeSettings(layout: Layout): StoreSettings {
-  const { lmtp, imap, imaps, pop3, pop3s, managesieve } = layout.endpoints;
+  const { lmtp, imap, imaps, pop3, pop3s, managesieve, hub, hubSubmission, hubSubmissions, outbound } =
+    layout.endpoints;
   return {
     hostname: NAMES.store,
     tls: identity(layout, 'store'),
@@ -99,6 +113,15 @@ export function storeSettings(layout: Layout): StoreSettings {
     managesieve: {
       listen: { address: managesieve.host, port: managesieve.port },
       allowPlaintextLoopback: true,
+    },
+    hub: {
+      submission: {
+        listen: listenAt(hubSubmission),
+        listenTls: listenAt(hubSubmissions),
+        allowPlaintextLoopback: true,
+      },
+      intranet: { listen: listenAt(hub), networks: ['127.0.0.0/8'] },
+      relay: { host: outbound.host, port: outbound.port, serverName: NAMES.relay, identity: identity(layout, 'hub') },
     },
     database: { url: { file: layout.at('secrets', 'database-url') } },
     directory: directory(layout, 'store', LEGS.corporate),

@@ -18,6 +18,12 @@ const SERVICES = [
   { name: 'pop3s', address: LEGS.corporate, port: 2995 },
   { name: 'managesieve', address: LEGS.corporate, port: 4190 },
   { name: 'webmail', address: LEGS.internet, port: 2443 },
+  { name: 'hub', address: LEGS.corporate, port: 3025 },
+  { name: 'hubSubmission', address: LEGS.corporate, port: 3587 },
+  { name: 'hubSubmissions', address: LEGS.corporate, port: 3465 },
+  { name: 'outbound', address: LEGS.dmz, port: 2526 },
+  // Nobody listens there until somebody starts a sink: the demo sends nothing to the Internet.
+  { name: 'world', address: LEGS.internet, port: 2527 },
 ] as const;
 
 export type ServiceName = (typeof SERVICES)[number]['name'];

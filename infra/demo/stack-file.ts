@@ -11,6 +11,10 @@ export interface StackFile {
   readonly pop3: Endpoint;
   readonly pop3s: Endpoint;
   readonly managesieve: Endpoint;
+  /** SMTP for servers inside, and submission by STARTTLS and by TLS from the first octet. */
+  readonly hub: Endpoint;
+  readonly hubSubmission: Endpoint;
+  readonly hubSubmissions: Endpoint;
   readonly webmail: { readonly url: string };
   readonly ldap: {
     readonly url: string;

@@ -76,7 +76,21 @@ async function main(): Promise<number> {
 async function bringUp(layout: Layout, supervisor: Supervisor): Promise<void> {
   const start = performance.now();
   const given = process.env.DATABASE_URL || undefined;
-  const services: ServiceName[] = ['smtp', 'lmtp', 'imap', 'imaps', 'pop3', 'pop3s', 'managesieve', 'webmail', 'ldap'];
+  const services: ServiceName[] = [
+    'smtp',
+    'lmtp',
+    'imap',
+    'imaps',
+    'pop3',
+    'pop3s',
+    'managesieve',
+    'webmail',
+    'ldap',
+    'hub',
+    'hubSubmission',
+    'hubSubmissions',
+    'outbound',
+  ];
   await checkPorts(layout, given === undefined ? [...services, 'database'] : services);
 
   say(`• ${certificateLine(await keepDemoCertificates(layout))}`);
@@ -88,7 +102,7 @@ async function bringUp(layout: Layout, supervisor: Supervisor): Promise<void> {
     say(`• database of DATABASE_URL (${version})`);
   }
   await step('directory with the sample tree (LDAP)', supervisor, directoryPart(layout));
-  await step('store (LMTP, IMAP, POP3, ManageSieve)', supervisor, storePart(layout));
+  await step('store (LMTP, IMAP, POP3, ManageSieve, hub)', supervisor, storePart(layout));
   await step('gateway (SMTP)', supervisor, relayPart(layout));
   await step('webmail (HTTPS)', supervisor, webmailPart(layout));
 
@@ -116,6 +130,7 @@ async function step(what: string, supervisor: Supervisor, part: Part): Promise<v
 
 function describeStack(layout: Layout, supervisor: Supervisor, databaseUrl: string | undefined): StackFile {
   const { smtp, lmtp, imap, imaps, pop3, pop3s, managesieve, webmail, ldap, database } = layout.endpoints;
+  const { hub, hubSubmission, hubSubmissions } = layout.endpoints;
   const password = keepSecret(layout, 'database');
   return {
     smtp,
@@ -125,6 +140,9 @@ function describeStack(layout: Layout, supervisor: Supervisor, databaseUrl: stri
     pop3,
     pop3s,
     managesieve,
+    hub,
+    hubSubmission,
+    hubSubmissions,
     webmail: { url: `https://${webmail.host}:${webmail.port}` },
     ldap: {
       url: `ldap://${ldap.host}:${ldap.port}`,

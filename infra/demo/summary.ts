@@ -22,6 +22,9 @@ export function summary(layout: Layout, stack: StackFile): string {
       ['POP3', at('pop3'), 'corporate', 'STLS, or plain on loopback (demo alone)'],
       ['POP3S', at('pop3s'), 'corporate', 'TLS'],
       ['ManageSieve', at('managesieve'), 'corporate', 'STARTTLS, or plain on loopback (demo alone)'],
+      ['Submission', at('hubSubmission'), 'corporate', 'STARTTLS, or plain on loopback (demo alone); staff send here'],
+      ['Submissions', at('hubSubmissions'), 'corporate', 'TLS'],
+      ['Hub', at('hub'), 'corporate', 'SMTP of servers inside, without signing in'],
       ['Webmail', stack.webmail.url, 'Internet', 'HTTPS and JMAP; the CA below signs its certificate'],
       ['LDAP', at('ldap'), 'corporate', `StartTLS; base ${stack.ldap.baseDn}`],
     ],
@@ -41,10 +44,12 @@ export function summary(layout: Layout, stack: StackFile): string {
   return [
     addresses,
     accounts,
+    `Mail to the outside waits in the relay until something listens on ${at('world')}: the demo sends nothing to the Internet.`,
     `CA ${shown(stack.ca)} · logs ${state}/log · everything in ${state}/stack.json`,
     'Try: swaks --server ' +
       `${endpoints.smtp.host}:${endpoints.smtp.port} --to user1@domain1.example` +
       `\n     curl --cacert ${shown(stack.ca)} -u user1@domain1.example:user1 'imaps://${at('imaps')}/INBOX;MAILINDEX=1'`,
+    `     swaks --server ${at('hubSubmission')} --tls --auth-user user1@domain1.example --auth-password user1 --from user1@domain1.example --to user2@domain1.example`,
     '',
   ].join('\n');
 }

@@ -22,6 +22,9 @@ export type StoreAddresses = {
   readonly directory: Pick<StoreConfig['directory'], 'urls' | 'localAddress'>;
   readonly database: Pick<StoreConfig['database'], 'url'>;
   readonly lmtp: Pick<StoreConfig['lmtp'], 'listen'>;
+  readonly hub?:
+    | { readonly relay?: Pick<NonNullable<StoreConfig['hub']['relay']>, 'host' | 'port'> | undefined }
+    | undefined;
 };
 
 /** gateway.yaml against the policy: it listens on its own legs where a flow leads, and connects only along flows. */
@@ -74,11 +77,15 @@ export function checkStoreSettings(policy: Policy, settings: StoreAddresses): Fi
   const host = hostThatRuns(policy, 'store');
   if (host === undefined) return [finding('store.yaml', 'the policy has no host that runs the store')];
   const place = { policy, host, file: 'store.yaml' };
-  const { lmtp, directory, database } = settings;
+  const { lmtp, directory, database, hub } = settings;
   const findings = allListen(place, settings);
   const own = directory.localAddress ?? lmtp.listen.address;
   for (const url of directory.urls) findings.push(...connects(place, 'directory.urls', [own], ofUrl(url)));
   findings.push(...connects(place, 'database.url', [lmtp.listen.address], ofUrl(database.url)));
+  if (hub?.relay !== undefined) {
+    const { host: to, port } = hub.relay;
+    findings.push(...connects(place, 'hub.relay', [lmtp.listen.address], { to, port }));
+  }
   return findings;
 }
 

@@ -5,8 +5,8 @@ import { eventually, type HubStack, startHubStack } from '../support/hub.ts';
 
 /** `npm run test:full` kills more often. */
 const FULL = process.env.POSTERN_TEST_FULL === '1';
-const KILLS = FULL ? 40 : 6;
-const MESSAGES = FULL ? 600 : 90;
+const KILLS = FULL ? 40 : 4;
+const MESSAGES = FULL ? 600 : 60;
 const FROM = 'user1@domain1.example';
 const INSIDE = 'user2@domain1.example';
 
