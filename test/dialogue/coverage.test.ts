@@ -110,7 +110,8 @@ describe('dialogues of IMAP', () => {
   );
 
   it('name the RFC that they follow, but for what is a switch of ours', () => {
-    const files = readdirSync(folder).filter((name) => name.endsWith('.dialogue'));
+    const ofOurOwn = /^(?:all-mail-off|capability-off.*)\.dialogue$/;
+    const files = readdirSync(folder).filter((name) => name.endsWith('.dialogue') && !ofOurOwn.test(name));
     const without = files.filter((name) => !/^# .*(?:RFC \d+)/m.test(readFileSync(join(folder, name), 'utf8')));
     expect(without).toEqual([]);
   });
