@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import type { RelayConfig } from '@postern/gateway/relay/config.ts';
+import type { WebmailConfig } from '@postern/gateway/webmail/config.ts';
 import type { StoreConfig } from '@postern/store/config.ts';
 import { sameAddress } from './address.ts';
 import type { Finding } from './check.ts';
@@ -15,6 +16,11 @@ export type GatewayAddresses = Pick<RelayConfig, 'innerAddress' | 'store'> & {
     readonly rspamd?: { readonly url: string } | undefined;
   };
   readonly outbound?: Pick<NonNullable<RelayConfig['outbound']>, 'localAddress' | 'smartHost' | 'routes'> | undefined;
+};
+
+/** The part of webmail.yaml that speaks of addresses; whatever is called `listen…` is looked at as well. */
+export type WebmailAddresses = Pick<WebmailConfig, 'innerAddress'> & {
+  readonly store: Pick<WebmailConfig['store'], 'host' | 'port'>;
 };
 
 /** The part of store.yaml that speaks of addresses; whatever else is called `listen…` is looked at as well. */
@@ -70,6 +76,18 @@ export function checkGatewaySettings(policy: Policy, settings: GatewayAddresses)
     }
   }
   return findings;
+}
+
+/** webmail.yaml against the policy: HTTPS outside, and one connection inwards. */
+export function checkWebmailSettings(policy: Policy, settings: WebmailAddresses): Finding[] {
+  const host = hostThatRuns(policy, 'webmail');
+  if (host === undefined) return [finding('webmail.yaml', 'the policy has no host that runs webmail')];
+  const place = { policy, host, file: 'webmail.yaml' };
+  const { innerAddress, store } = settings;
+  return [
+    ...allListen(place, settings),
+    ...connects(place, 'store', [innerAddress], { to: store.host, port: store.port }),
+  ];
 }
 
 /** store.yaml against the policy. */
@@ -165,7 +183,7 @@ function legOf(policy: Policy, host: string, address: string): End | undefined {
   return endsOf(policy, host).find(({ prefixes }) => prefixes.some(({ text }) => sameAddress(text, address)));
 }
 
-function hostThatRuns(policy: Policy, part: 'gateway' | 'store'): string | undefined {
+function hostThatRuns(policy: Policy, part: 'gateway' | 'webmail' | 'store'): string | undefined {
   return Object.entries(policy.hosts).find(([, { runs }]) => runs === part)?.[0];
 }
 

@@ -94,7 +94,10 @@ test('drift is named by chain and flow', () => {
 
 test('explain names the flow, or the reason why not', () => {
   expect(explain(policy, '10.10.2.25', 'store', '24').lines[0]).toContain('open by relay-store');
-  expect(explain(policy, 'relay.private', 'store', 'smtp').lines[0]).toContain('closed. No flow leads there');
+  expect(explain(policy, 'relay.private', 'store', 'smtp').lines[0]).toContain(
+    'closed. Only servers, offices may (servers-hub)',
+  );
+  expect(explain(policy, 'webmail.private', 'directory', '389').lines[0]).toContain('closed. ');
   expect(explain(policy, '198.51.100.9', 'relay.public', '587').lines[0]).toContain(
     'roaming-submission is not enabled',
   );
@@ -107,9 +110,9 @@ test('store.yaml and docker-compose.yml that leave the policy are found', () => 
   const database = { url: 'mysql://u:p@10.20.1.33/postern', connections: 2, migrate: true };
   const good = { lmtp: listen('10.20.1.24', 24), imap: listen('10.20.1.24', 143), directory, database };
   expect(checkStoreSettings(policy, good)).toEqual([]);
-  const bad = { ...good, lmtp: listen('10.20.1.24', 25), database: { ...database, url: 'mysql://u:p@10.10.2.80/x' } };
+  const bad = { ...good, lmtp: listen('10.20.1.24', 26), database: { ...database, url: 'mysql://u:p@10.10.2.80/x' } };
   expect(checkStoreSettings(policy, bad).map(({ text }) => text)).toEqual([
-    'listens on store.lan port 25, where no flow leads',
+    'listens on store.lan port 26, where no flow leads',
     'connects from store.lan to 10.10.2.80 port 3306, and no flow permits it',
   ]);
   const compose = composeSchema.parse({

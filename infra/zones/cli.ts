@@ -4,13 +4,14 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { relayConfigSchema } from '@postern/gateway/relay/config.ts';
+import { webmailConfigSchema } from '@postern/gateway/webmail/config.ts';
 import { type ConfigResult, loadConfig, parseConfig } from '@postern/shared/runtime/config.ts';
 import { storeConfigSchema } from '@postern/store/config.ts';
 import { allRuleSets, hostRules } from './build-rules.ts';
 import { changeRows, renderCsv, renderMarkdown } from './change-request.ts';
 import { checkPolicy, type Finding } from './check.ts';
 import { checkCompose, composeSchema } from './check-compose.ts';
-import { checkGatewaySettings, checkStoreSettings } from './check-settings.ts';
+import { checkGatewaySettings, checkStoreSettings, checkWebmailSettings } from './check-settings.ts';
 import { checksum, diffListings } from './diff.ts';
 import { explain } from './explain.ts';
 import { renderIptablesSave } from './iptables.ts';
@@ -21,7 +22,7 @@ import type { RuleSet } from './rules.ts';
 
 const USAGE = `usage: postern-zones <command> [--policy FILE]
 
-  check [--gateway gateway.yaml] [--store store.yaml] [--compose docker-compose.yml]…
+  check [--gateway gateway.yaml] [--store store.yaml] [--webmail webmail.yaml] [--compose docker-compose.yml]…
         Judges the policy, and whether settings and containers follow it.
   render --out DIR [--machine NAME=HOST,HOST…]…
         Writes nftables, iptables-save and ip6tables-save for each firewall and host, and for each machine that is several hosts at once;
@@ -64,13 +65,19 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-function check(policy: Policy, files: { gateway?: string; store?: string; compose?: string[] }): number {
+function check(
+  policy: Policy,
+  files: { gateway?: string; store?: string; webmail?: string; compose?: string[] },
+): number {
   const findings: Finding[] = [...checkPolicy(policy)];
   if (files.gateway !== undefined) {
     findings.push(...checkGatewaySettings(policy, valid(loadConfig(relayConfigSchema, files.gateway))));
   }
   if (files.store !== undefined) {
     findings.push(...checkStoreSettings(policy, valid(loadConfig(storeConfigSchema, files.store))));
+  }
+  if (files.webmail !== undefined) {
+    findings.push(...checkWebmailSettings(policy, valid(loadConfig(webmailConfigSchema, files.webmail))));
   }
   for (const file of files.compose ?? []) {
     findings.push(...checkCompose(policy, valid(parseConfig(composeSchema, readText(file), file)), basename(file)));
@@ -169,7 +176,7 @@ function required(value: string | undefined, option: string): string {
 function parse(args: readonly string[]) {
   const text = { type: 'string' } as const;
   const list = { type: 'string', multiple: true } as const;
-  const options = { policy: text, gateway: text, store: text, out: text, as: text, running: text };
+  const options = { policy: text, gateway: text, store: text, webmail: text, out: text, as: text, running: text };
   return parseArgs({
     args: [...args],
     allowPositionals: true,

@@ -64,9 +64,16 @@ export function endOfAddress(policy: Policy, address: string): End | undefined {
     .find((end) => end.prefixes.length === 0);
 }
 
+/** The paths of a policy are asked for with each connection; a policy that was read is never changed. */
+const pathsByPolicy = new WeakMap<Policy, readonly Path[]>();
+
 /** Every enabled flow, end by end. */
-export function pathsOf(policy: Policy): Path[] {
-  return policy.flows.filter((flow) => flow.enabled).flatMap((flow) => pathsOfFlow(policy, flow));
+export function pathsOf(policy: Policy): readonly Path[] {
+  const known = pathsByPolicy.get(policy);
+  if (known !== undefined) return known;
+  const paths = policy.flows.filter((flow) => flow.enabled).flatMap((flow) => pathsOfFlow(policy, flow));
+  pathsByPolicy.set(policy, paths);
+  return paths;
 }
 
 /** One flow, end by end, whether it is enabled or not. */

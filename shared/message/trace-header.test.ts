@@ -72,3 +72,18 @@ describe('returnPathHeader', () => {
     expect(returnPathHeader(address)).toBe(`Return-Path:\r\n\t<${address}>\r\n`);
   });
 });
+
+it('a client that is nobody’s business is left out, name and address', () => {
+  const header = receivedHeader({
+    fromHelo: 'store.corp.example',
+    fromAddress: undefined,
+    byHost: 'mx.example',
+    withProtocol: 'ESMTPS',
+    id: 'abc',
+    date: new Date(0),
+    zoneOffsetMinutes: 0,
+  });
+  expect(header.replace(/\r\n\t/g, ' ')).toBe(
+    'Received: by mx.example with ESMTPS id abc; Thu, 01 Jan 1970 00:00:00 +0000\r\n',
+  );
+});

@@ -28,8 +28,8 @@ export type TransmissionProtocol =
 export interface ReceivedTrace {
   /** The argument of EHLO, HELO or LHLO, as the client gave it. */
   readonly fromHelo: string;
-  /** The client's IP address, without brackets. */
-  readonly fromAddress: string;
+  /** The client's IP address, without brackets; undefined leaves the client out, name and address. */
+  readonly fromAddress: string | undefined;
   /** The name that the client's address resolves to and back, when it was looked up. */
   readonly fromReverseName?: string | undefined;
   /** Name of this server. */
@@ -51,12 +51,8 @@ const PREFERRED_LINE_LENGTH = 78;
 
 /** The Received field of one hop, folded, ending in CRLF. */
 export function receivedHeader(trace: ReceivedTrace): string {
-  const literal = addressLiteral(trace.fromAddress);
-  const tcpInfo = trace.fromReverseName === undefined ? literal : `${token(trace.fromReverseName)} ${literal}`;
-  const clauses = [
-    `Received: from ${token(trace.fromHelo)} (${tcpInfo})`,
-    `by ${token(trace.byHost)} with ${trace.withProtocol} id ${token(trace.id)}`,
-  ];
+  const by = `by ${token(trace.byHost)} with ${trace.withProtocol} id ${token(trace.id)}`;
+  const clauses = trace.fromAddress === undefined ? [`Received: ${by}`] : [...fromClause(trace, trace.fromAddress), by];
   if (trace.tls !== undefined) {
     clauses.push(`(using ${token(trace.tls.version)} with cipher ${token(trace.tls.cipher)})`);
   }
@@ -65,6 +61,12 @@ export function receivedHeader(trace: ReceivedTrace): string {
   clauses[last] += ';';
   clauses.push(dateTime(trace.date, trace.zoneOffsetMinutes ?? -trace.date.getTimezoneOffset()));
   return fold(clauses);
+}
+
+function fromClause({ fromHelo, fromReverseName }: ReceivedTrace, address: string): string[] {
+  const literal = addressLiteral(address);
+  const tcpInfo = fromReverseName === undefined ? literal : `${token(fromReverseName)} ${literal}`;
+  return [`Received: from ${token(fromHelo)} (${tcpInfo})`];
 }
 
 /**

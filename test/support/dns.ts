@@ -15,9 +15,10 @@ export interface DnsServer {
   stop(): Promise<void>;
 }
 
-/** A name server on loopback that answers from a table, by UDP. */
+/** A name server that answers from a table, by UDP; on loopback and a port of the kernel's choice unless told otherwise. */
 export async function startDns(
   records: Readonly<Record<string, readonly string[] | 'servfail' | 'silence'>> = {},
+  at: { readonly address: string; readonly port: number } = { address: '127.0.0.1', port: 0 },
 ): Promise<DnsServer> {
   const zone: Zone = new Map(Object.entries(records));
   const questions: string[] = [];
@@ -39,10 +40,10 @@ export async function startDns(
       peer.address,
     );
   });
-  socket.bind(0, '127.0.0.1');
+  socket.bind(at.port, at.address);
   await once(socket, 'listening');
   return {
-    address: `127.0.0.1:${socket.address().port}`,
+    address: `${at.address}:${socket.address().port}`,
     zone,
     questions,
     stop: () => new Promise((resolve) => socket.close(() => resolve())),

@@ -7,6 +7,7 @@ import { renderIptablesSave } from '@postern/infra/zones/iptables.ts';
 import { renderNftables } from '@postern/infra/zones/nftables.ts';
 import type { Policy } from '@postern/infra/zones/policy.ts';
 import type { Probe, ProbeResult } from '@postern/infra/zones/probe.ts';
+import type { RuleSet } from '@postern/infra/zones/rules.ts';
 
 /** Addresses of the machines that the policy does not name: somebody on the Internet, a staff PC, an administrator's. */
 export const STRANGERS: Readonly<Record<string, readonly string[]>> = {
@@ -82,8 +83,7 @@ export async function buildLab(policy: Policy, unprivileged = process.getuid?.()
     within,
     run: (place, command, input) => run(within(place, command), input),
     apply(changed, notation = 'nftables') {
-      for (const set of allRuleSets(changed)) {
-        const text = renderNftables(set);
+      for (const { set, text } of renderedSets(changed)) {
         if (applied.get(set.owner) === text) continue;
         if (notation === 'nftables') run(within(set.owner, ['nft', '-f', '-']), text);
         else {
@@ -108,6 +108,14 @@ export async function buildLab(policy: Policy, unprivileged = process.getuid?.()
       holder.kill('SIGKILL');
     },
   };
+}
+
+const renderedByPolicy = new WeakMap<Policy, { readonly set: RuleSet; readonly text: string }[]>();
+
+function renderedSets(policy: Policy): { readonly set: RuleSet; readonly text: string }[] {
+  const known = renderedByPolicy.get(policy) ?? allRuleSets(policy).map((set) => ({ set, text: renderNftables(set) }));
+  renderedByPolicy.set(policy, known);
+  return known;
 }
 
 interface Agent {

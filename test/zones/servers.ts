@@ -2,9 +2,15 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { NAMES } from '@postern/infra/demo/certificates.ts';
-import { type RelaySettings, type StoreSettings, writeSettings } from '@postern/infra/demo/configuration.ts';
+import {
+  type RelaySettings,
+  type StoreSettings,
+  type WebmailSettings,
+  writeSettings,
+} from '@postern/infra/demo/configuration.ts';
 import { findDatabaseProgram } from '@postern/infra/demo/private-database.ts';
 import { serviceDn } from '@postern/infra/demo/sample-tree.ts';
 import { keepCertificates } from '@postern/infra/pki/certificate-folder.ts';
@@ -13,7 +19,7 @@ import type { Policy } from '@postern/infra/zones/policy.ts';
 import { createConnection } from 'mysql2/promise';
 import { startTestDatabase } from '../support/mariadb.ts';
 import { startSlapd } from '../support/slapd.ts';
-import type { Lab } from './lab.ts';
+import { type Lab, STRANGERS } from './lab.ts';
 
 const PROJECT = resolve(import.meta.dirname, '../..');
 
@@ -21,27 +27,38 @@ const PROJECT = resolve(import.meta.dirname, '../..');
 export interface Servers {
   readonly ca: string;
   readonly relayPid: number;
+  readonly webmailPid: number;
+  /** Messages that reached the other organisation, as lines of outside-world.ts. */
+  readonly mailOutside: readonly { client: string; from: string; to: string[]; content: string }[];
   /** Keys and passwords that the relay must not have. */
   readonly secretsOfOthers: Readonly<Record<string, string>>;
   /** All that belongs to the relay: settings, certificates, spool. */
   readonly relayFolder: string;
+  readonly webmailFolder: string;
   readonly logs: { readonly relay: string; readonly store: string };
   /** gateway.yaml and store.yaml as they run. */
-  readonly settings: { readonly relay: string; readonly store: string };
+  readonly settings: { readonly relay: string; readonly store: string; readonly webmail: string };
   stop(): Promise<void>;
 }
 
-/** Starts database, directory, store and relay, in this order. */
+/** A password that stands nowhere else. */
+export const PASSWORD2 = 'Kuckucksuhr-4711-im-Nebelwald';
+
+/** Starts database, directory, store, relay and webmail, and a mail server of others outside. */
 export async function startServers(lab: Lab, policy: Policy): Promise<Servers> {
   const folder = mkdtempSync(join(tmpdir(), 'postern-zones-'));
   const at = (name: string): string => join(folder, name);
-  for (const name of ['authority', 'relay', 'store', 'relay/spool']) mkdirSync(at(name), { mode: 0o700 });
+  for (const name of ['authority', 'relay', 'store', 'webmail', 'relay/spool']) mkdirSync(at(name), { mode: 0o700 });
   const children: ChildProcess[] = [];
   const address = (host: string, leg: string): string => policy.hosts[host]?.legs[leg]?.addresses[0] ?? '';
   const store = address('store', 'lan');
+  const [outsideAddress = ''] = STRANGERS.internet ?? [];
 
   // Their data is made outside, where nothing is proven; then they start again within.
   const [database, slapd] = await Promise.all([startTestDatabase(), startSlapd()]);
+  await slapd.modify(
+    `dn: mail=user2@domain1.example,jvd=domain1.example,${slapd.baseDn}\nchangetype: modify\nreplace: userPassword\nuserPassword: ${PASSWORD2}\n`,
+  );
   const connection = await createConnection(database.url);
   await connection.query(`RENAME USER 'postern'@'127.0.0.1' TO 'postern'@'${store}'`);
   await connection.end();
@@ -97,10 +114,13 @@ export async function startServers(lab: Lab, policy: Policy): Promise<Servers> {
   await keepCertificates(at('authority'), {
     public: { commonName: NAMES.public, names: [NAMES.public], uses: ['server'] },
     relay: { commonName: NAMES.relay, names: [NAMES.relay], uses: ['client'] },
+    onward: { commonName: NAMES.relay, names: [NAMES.relay], uses: ['server'] },
     store: { commonName: NAMES.store, names: [NAMES.store], uses: ['server'] },
+    hub: { commonName: NAMES.hub, names: [NAMES.hub], uses: ['client'] },
+    webmail: { commonName: NAMES.webmail, names: [NAMES.webmail], uses: ['client'] },
   });
   // Each host gets its own keys, and none that of the CA.
-  const given = { relay: ['relay', 'public'], store: ['store'] };
+  const given = { relay: ['relay', 'public', 'onward'], store: ['store', 'hub'], webmail: ['webmail', 'public'] };
   giveCertificates(at('authority'), {
     give: Object.entries(given).map(([host, certificates]) => ({
       folder: at(`${host}/pki`),
@@ -123,27 +143,50 @@ export async function startServers(lab: Lab, policy: Policy): Promise<Servers> {
     localAddress,
     defaultDomain: 'domain1.example',
   });
+  const inner = address('relay', 'private');
   const storeSettings: StoreSettings = {
     hostname: NAMES.store,
     tls: identity('store'),
     ca: ca('store'),
     lmtp: { listen: { address: store, port: 24 }, peers: [NAMES.relay] },
-    imap: { listen: { address: store, port: 143 }, listenTls: { address: store, port: 993 } },
+    imap: {
+      listen: { address: store, port: 143 },
+      listenTls: { address: store, port: 993 },
+      trustedPeers: [NAMES.webmail],
+    },
+    hub: {
+      submission: { listen: { address: store, port: 587 }, listenTls: { address: store, port: 465 } },
+      relay: { host: inner, port: 25, serverName: NAMES.relay, identity: identity('store', 'hub') },
+      queue: { pollMs: 100 },
+    },
     database: { url: database.url.replace(/127\.0\.0\.1:\d+/, `${address('database', 'lan')}:3306`) },
     directory: directory('store', store),
   };
-  const inner = address('relay', 'private');
   const relaySettings: RelaySettings = {
     hostname: NAMES.public,
     smtp: { listen: [{ address: address('relay', 'public'), port: 25 }], tls: identity('relay', 'public') },
     innerAddress: inner,
     store: { lmtp: { host: store, port: 24, serverName: NAMES.store }, tls: identity('relay'), ca: ca('relay') },
     directory: directory('relay', inner),
-    // The stranger on the Internet has no name server: each question is refused at once.
-    dns: { servers: ['198.51.100.7'], timeoutMs: 200, tries: 1 },
+    dns: { servers: [outsideAddress], timeoutMs: 1_000, tries: 2 },
+    outbound: {
+      localAddress: address('relay', 'public'),
+      direct: true,
+      listen: { address: inner, tls: identity('relay', 'onward'), clientCa: ca('relay'), clients: [NAMES.hub] },
+    },
     limits: { greetingWaitMs: 0 },
     spool: { path: at('relay/spool') },
   };
+  const webmailSettings: WebmailSettings = {
+    publicUrl: `https://${NAMES.public}`,
+    listen: [{ address: address('webmail', 'public') }],
+    tls: identity('webmail', 'public'),
+    innerAddress: address('webmail', 'private'),
+    store: { host: store, port: 993, serverName: NAMES.store, tls: identity('webmail'), ca: ca('webmail') },
+    sessionKeyFile: at('webmail/session-keys'),
+    uploads: { path: at('webmail/uploads') },
+  };
+  writeSettings(at('webmail/webmail.yaml'), webmailSettings);
   writeSettings(at('store/store.yaml'), storeSettings);
   writeSettings(at('relay/gateway.yaml'), relaySettings);
 
@@ -151,6 +194,8 @@ export async function startServers(lab: Lab, policy: Policy): Promise<Servers> {
     answers('store', 'database', 3306, 'database.log'),
     answers('store', 'directory', 389, 'directory.log'),
   ]);
+  const mailOutside: Servers['mailOutside'][number][] = [];
+  await startOutside(lab, outsideAddress, children, (message) => mailOutside.push(message));
   const startOurs = async (host: string, script: string, settings: string): Promise<number> => {
     const log = `${host}.log`;
     const child = start(host, [process.execPath, join(PROJECT, script), '--config', at(settings)], log, true);
@@ -163,9 +208,12 @@ export async function startServers(lab: Lab, policy: Policy): Promise<Servers> {
   writeFileSync(at('store.log'), '');
   await startOurs('store', 'store/main.ts', 'store/store.yaml');
   const relayPid = await startOurs('relay', 'gateway/relay/main.ts', 'relay/gateway.yaml');
+  const webmailPid = await startOurs('webmail', 'gateway/webmail/main.ts', 'webmail/webmail.yaml');
   return {
     ca: at('authority/ca.pem'),
     relayPid,
+    webmailPid,
+    mailOutside,
     secretsOfOthers: {
       'the password of the database': new URL(database.url).password,
       'the key of the store': keyBody(at('authority/store.key')),
@@ -173,8 +221,9 @@ export async function startServers(lab: Lab, policy: Policy): Promise<Servers> {
       'the key of the directory': keyBody(join(data, 'directory.key')),
     },
     relayFolder: at('relay'),
+    webmailFolder: at('webmail'),
     logs: { relay: at('relay.log'), store: at('store.log') },
-    settings: { relay: at('relay/gateway.yaml'), store: at('store/store.yaml') },
+    settings: { relay: at('relay/gateway.yaml'), store: at('store/store.yaml'), webmail: at('webmail/webmail.yaml') },
     async stop() {
       const ended = children.map((child) =>
         child.exitCode !== null || child.signalCode !== null
@@ -192,4 +241,26 @@ export async function startServers(lab: Lab, policy: Policy): Promise<Servers> {
 /** One line of a PEM file that no other file has. */
 function keyBody(path: string): string {
   return readFileSync(path, 'utf8').split('\n')[1] ?? '';
+}
+
+async function startOutside(
+  lab: Lab,
+  address: string,
+  children: ChildProcess[],
+  onMessage: (message: Servers['mailOutside'][number]) => void,
+): Promise<void> {
+  const [program, args] = lab.within('internet', [
+    process.execPath,
+    join(import.meta.dirname, 'outside-world.ts'),
+    address,
+  ]);
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  children.push(child);
+  await new Promise<void>((ready, fail) => {
+    child.once('exit', (code) => fail(new Error(`the mail server outside ended with ${code}`)));
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      if (line === 'ready') ready();
+      else onMessage(JSON.parse(line));
+    });
+  });
 }

@@ -157,7 +157,9 @@ export class Forward {
     if (inspection.kind === 'refused') return { refusal: inspection.reply, notes };
     const placement = transaction.junk && inspection.placement === 'inbox' ? 'junk' : inspection.placement;
     const quarantine = placement === 'quarantine' ? this.#options.quarantineAddress : undefined;
-    const received = this.#receivedHeader(session, envelope, id);
+    // Who hands over mail of the house is inside, and our own field must tell it no more than theirs.
+    const silent = transaction.origin !== undefined && this.#options.internalDomains !== undefined;
+    const received = this.#receivedHeader(session, envelope, id, silent);
     const why = quarantine === undefined ? '' : this.#quarantineHeader(inspection, envelope);
     const own = transaction.origin === undefined ? inspection.content : await this.#ownContent(message);
     const content = [Buffer.from(inspection.header + received + why), ...own];
@@ -293,13 +295,13 @@ export class Forward {
     return undefined;
   }
 
-  #receivedHeader(session: SmtpSession, envelope: ReceivedEnvelope, id: string): string {
+  #receivedHeader(session: SmtpSession, envelope: ReceivedEnvelope, id: string, silent: boolean): string {
     const { tls } = session;
     // RFC 5321 §7.2: with several recipients the clause would tell blind copies.
     const [only, ...others] = envelope.recipients;
     return receivedHeader({
       fromHelo: session.heloName ?? '',
-      fromAddress: session.remoteAddress,
+      fromAddress: silent ? undefined : session.remoteAddress,
       byHost: this.#options.hostname,
       withProtocol: session.withProtocol as TransmissionProtocol,
       tls: tls === undefined ? undefined : { version: tls.protocol, cipher: tls.cipher },
