@@ -1,3 +1,4 @@
+import { canonicalDomain } from '@postern/shared/smtp/path.ts';
 import { replyLine } from '@postern/shared/smtp/reply.ts';
 import { expire, recipientsOf, restart } from '../relay/spool/attempt.ts';
 import type { Spool, SpoolEntry, SpoolFolder } from '../relay/spool/spool.ts';
@@ -30,6 +31,9 @@ export const QUEUE_COMMANDS: ReadonlyMap<string, QueueCommand> = new Map<string,
   ['requeue', { wantsIds: true, run: (spool, ids) => forEach(spool, ids, requeue) }],
   ['expire', { wantsIds: true, run: (spool, ids) => forEach(spool, ids, giveUp) }],
   ['delete', { wantsIds: true, run: (spool, ids) => forEach(spool, ids, remove) }],
+  ['domains', { wantsIds: false, run: heldDomains }],
+  ['hold-domain', { wantsIds: true, run: (spool, domains) => holdDomains(spool, domains, 'hold') }],
+  ['release-domain', { wantsIds: true, run: (spool, domains) => holdDomains(spool, domains, 'release') }],
 ]);
 
 async function list(spool: Spool): Promise<QueueAnswer> {
@@ -115,6 +119,24 @@ async function giveUp(spool: Spool, { folder, entry }: Found): Promise<QueueAnsw
 async function remove(spool: Spool, { folder, entry }: Found): Promise<QueueAnswer> {
   await spool.remove(folder, entry.envelope.deliveryId);
   return done(entry.envelope.deliveryId, 'is deleted');
+}
+
+async function heldDomains(spool: Spool): Promise<QueueAnswer> {
+  const domains = await spool.heldDomains();
+  return { lines: domains.length === 0 ? ['no domain is held'] : domains, json: { held: domains }, failed: false };
+}
+
+/** Domains to which nothing is sent until they are released; `*` stands for all. */
+async function holdDomains(spool: Spool, domains: readonly string[], what: 'hold' | 'release'): Promise<QueueAnswer> {
+  const wanted = domains.map((domain) => (domain === '*' ? domain : canonicalDomain(domain)));
+  const wrong = domains.filter((_, i) => wanted[i] === undefined);
+  if (wrong.length > 0)
+    return { lines: wrong.map((d) => `${d} is no domain`), json: { error: 'no domain', wrong }, failed: true };
+  const named = new Set(wanted.filter((domain) => domain !== undefined));
+  const held = await spool.heldDomains();
+  const next = what === 'hold' ? [...held, ...named] : held.filter((domain) => !named.has(domain));
+  await spool.holdDomains(next);
+  return await heldDomains(spool);
 }
 
 async function forEach(

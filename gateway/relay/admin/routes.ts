@@ -46,7 +46,7 @@ export function healthRoutes(
   ];
 }
 
-/** The commands of `postern-gateway queue`, and the relay's part of `postern trace`. */
+/** The commands of `postern-gateway queue` (domains that are held among them), and the relay's part of `postern trace`. */
 export function adminRoutes(spool: Spool, logFile: string | undefined): AdminRoute[] {
   return [
     { method: 'GET', path: /^\/queue$/, answer: () => queue(spool, 'list', []) },
@@ -56,6 +56,12 @@ export function adminRoutes(spool: Spool, logFile: string | undefined): AdminRou
       method: 'POST',
       path: /^\/queue\/([0-9a-f]{32})\/([a-z]+)$/,
       answer: ({ parts: [id = '', command = ''] }) => queue(spool, command, [id]),
+    },
+    { method: 'GET', path: /^\/domains$/, answer: () => queue(spool, 'domains', []) },
+    {
+      method: 'POST',
+      path: /^\/domains\/([a-z0-9.*-]+)\/(hold|release)$/,
+      answer: ({ parts: [domain = '', what = ''] }) => queue(spool, `${what}-domain`, [domain]),
     },
     { method: 'GET', path: /^\/trace$/, answer: ({ query }) => trace(query.get('q') ?? '', logFile) },
   ];

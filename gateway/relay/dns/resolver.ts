@@ -103,6 +103,16 @@ async function askWithin(
   }
 }
 
+async function tlsaRecords(client: DnsClient, name: string): Promise<TlsaRecord[]> {
+  const records = await client.resolveTlsa(name);
+  return records.map(({ certUsage, selector, match, data }) => ({
+    usage: certUsage,
+    selector,
+    matchingType: match,
+    data: Buffer.from(data),
+  }));
+}
+
 /** By node's own client, which tells nothing of DNSSEC. */
 function systemClient(settings: DnsSettings): DnsAsker {
   const client = new DnsClient({ timeout: settings.timeoutMs, tries: settings.tries });
@@ -111,9 +121,9 @@ function systemClient(settings: DnsSettings): DnsAsker {
 }
 
 async function askSystem(client: DnsClient, name: string, type: RecordType): Promise<DnsAnswer> {
-  if (type === 'TLSA') return { kind: 'none', nameExists: false };
   try {
-    const records = (await client.resolve(name, type)) as DnsRecord[];
+    const records =
+      type === 'TLSA' ? await tlsaRecords(client, name) : ((await client.resolve(name, type)) as DnsRecord[]);
     return records.length > 0 ? { kind: 'found', records } : { kind: 'none', nameExists: true };
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? '';
