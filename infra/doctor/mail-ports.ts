@@ -4,7 +4,7 @@ import { readTlsIdentity } from '@postern/shared/runtime/tls.ts';
 import { type ClientOptions, connectSmtp } from '@postern/shared/smtp/client.ts';
 import type { Check, Finding } from './finding.ts';
 
-const TIMEOUTS = { connectMs: 5_000, commandMs: 30_000 } as const;
+export const TIMEOUTS = { connectMs: 5_000, commandMs: 30_000 } as const;
 
 /** Each store takes mail from this gateway: TCP, TLS with both certificates, LHLO, and a recipient that is not written to. */
 export function lmtpCheck(config: RelayConfig, recipient: string | undefined): Check {
@@ -53,8 +53,8 @@ export function smtpCheck(config: RelayConfig, recipient: string | undefined): C
   };
 }
 
-/** Goes as far as RCPT, and resets: nobody gets a message. */
-async function rehearse(
+/** Goes as far as RCPT, or the greeting alone, and resets: nobody gets a message. */
+export async function rehearse(
   check: string,
   recipient: string | undefined,
   advice: string,

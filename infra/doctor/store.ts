@@ -8,6 +8,7 @@ import { openMailstore } from '@postern/store/mailstore/mailstore.ts';
 import { certificatesCheck } from './certificates.ts';
 import { directoryCheck } from './directory.ts';
 import type { Check, Finding } from './finding.ts';
+import { hubCheck } from './hub.ts';
 
 const GREETING_MS = 5_000;
 
@@ -18,6 +19,7 @@ export function storeChecks(config: StoreConfig): Check[] {
     directoryCheck(config.directory),
     databaseCheck(config),
     imapCheck(config),
+    hubCheck(config),
   ];
 }
 

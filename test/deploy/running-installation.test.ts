@@ -146,6 +146,7 @@ it('finds a whole installation in order', async () => {
       'directory',
       'disk',
       'dns',
+      'hub',
       'imap',
       'lmtp',
       'queue',
@@ -348,7 +349,7 @@ it('says which neighbour is away', async () => {
   expect((await fetch(`http://${LEGS.corporate}:${metricsPort(stack.logs.store)}/readyz`)).status).toBe(503);
   await stack.kill('store');
   expect(faults(await gateway())).toEqual(['lmtp']);
-  expect(faults(await store())).toEqual(['database', 'imap']);
+  expect(faults(await store())).toEqual(['database', 'imap', 'hub']);
   await stack.kill('relay');
   expect(faults(await gateway())).toEqual(['lmtp', 'smtp']);
 }, 60_000);
