@@ -1,10 +1,12 @@
 import { parseArgs } from 'node:util';
+import { benchDelivery } from './delivery/delivery.ts';
 import { benchImap } from './imap/imap.ts';
 import { benchInbound } from './inbound/inbound.ts';
 
 const USAGE = `usage: npm run bench -- PART [--quick] [--repeats N] [--only TEXT] [--trusted]
 
   inbound   SMTP to the durable message, beside Postfix and Dovecot
+  delivery  what Sieve costs: processor time of scripts, and deliveries a second with and without them
   imap      IMAP command for command in a mailbox of 20,000 messages, beside Dovecot
 
   --quick     fewer loads and messages
@@ -30,6 +32,7 @@ async function main(args: readonly string[]): Promise<number> {
   const [part, ...more] = positionals;
   const wrong = more.length > 0 || (repeats !== undefined && !(Number.isInteger(repeats) && repeats > 0));
   if (part === 'inbound' && !wrong) await benchInbound({ quick, repeats: repeats ?? (quick ? 2 : 3), only, trusted });
+  else if (part === 'delivery' && !wrong) await benchDelivery({ quick, repeats: repeats ?? (quick ? 2 : 3) });
   else if (part === 'imap' && !wrong) {
     await benchImap({ messages: quick ? 5_000 : 20_000, repeats: repeats ?? (quick ? 3 : 5), only });
   } else {

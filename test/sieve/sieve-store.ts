@@ -28,6 +28,8 @@ export interface SieveStore {
   readonly mailstore: Mailstore;
   /** Final reply of LMTP. */
   deliver(letter: Letter): Promise<string>;
+  /** A further connection; messages on it go one after the other. */
+  connect(): Promise<{ deliverText(to: string, text: string): Promise<void>; close(): void }>;
   account(address: string): Promise<StoredAccount>;
   /** The account's only script, compiled or not. */
   useScript(address: string, text: string): Promise<void>;
@@ -94,6 +96,19 @@ export async function startSieveStore(sieve: object = {}): Promise<SieveStore> {
       if (!accepted.startsWith('250')) throw new Error(accepted);
       const [reply = ''] = await dialogue.data(`Message-ID: <${id}@a.example>\r\n${letterText(letter)}`, 1);
       return reply;
+    },
+    async connect() {
+      const dialogue = await openLmtp({ port: process.ready.lmtp, ca: pki.ca, identity: pki.relay });
+      await dialogue.say('LHLO relay.example');
+      return {
+        async deliverText(to, text) {
+          await dialogue.say(`MAIL FROM:<ann@a.example> XDELIVERYID=${newDeliveryId()}`);
+          await dialogue.say(`RCPT TO:<${to}>`);
+          const [reply = ''] = await dialogue.data(text, 1);
+          if (!reply.startsWith('250')) throw new Error(reply);
+        },
+        close: () => dialogue.close(),
+      };
     },
     async useScript(address, text) {
       const { id } = await account(address);
