@@ -27,6 +27,12 @@ afterAll(async () => {
 });
 
 it('loses nothing and doubles nothing when the store is killed in the middle of submissions and of sending', async () => {
+  const script = 'require ["copy", "vacation"]; redirect :copy "mirror@far.example"; vacation "I am away";';
+  const imap = await stack.dialogue(INSIDE);
+  const entries = '/private/vendor/postern/sieve';
+  const set = `SETMETADATA "" (${entries}/mirror {${script.length}+}\r\n${script} ${entries}-active "mirror")`;
+  expect(await imap.command(set)).toMatch(/TAG OK/);
+  imap.close();
   const chance = openChance('kills of the hub');
   // The relay's reply is lost now and then: it has the message, and the hub does not know.
   stack.relay.afterTaking = () => (chance.next() < 0.2 ? reply(421, '4.3.2', 'Lost') : undefined);
@@ -37,7 +43,7 @@ it('loses nothing and doubles nothing when the store is killed in the middle of 
   let kills = 0;
 
   const send = async (n: number): Promise<void> => {
-    const raw = `From: ${FROM}\r\nMessage-ID: <m${n}@test.example>\r\nSubject: number ${n};\r\n\r\nx\r\n`;
+    const raw = `From: ${FROM}\r\nMessage-ID: <m${n}@test.example>\r\nTo: ${INSIDE}\r\nSubject: number ${n};\r\n\r\nx\r\n`;
     for (;;) {
       const mailer = stack.mailer(FROM);
       try {
@@ -80,21 +86,34 @@ it('loses nothing and doubles nothing when the store is killed in the middle of 
       const found = /^Subject: number (\d+);/m.exec(source);
       return found === null ? [] : [Number(found[1])];
     });
-  const outside = (): number[] => numbersIn(stack.relay.messages.map(({ content }) => content));
+  const relayedTo = (what: RegExp): number[] =>
+    numbersIn(
+      stack.relay.messages
+        .filter(({ envelope }) => envelope.recipients.some(({ address }) => what.test(address)))
+        .map(({ content }) => content),
+    );
+  const outside = (): number[] => relayedTo(/^far/);
+  const mirrored = (): number[] => relayedTo(/^mirror/);
   const all = (numbers: readonly number[]): boolean => [...confirmed].every((n) => numbers.includes(n));
   await eventually(() => (all(outside()) ? true : undefined));
   const inside = await eventually(async () => {
     const numbers = numbersIn(await stack.read(INSIDE));
     return all(numbers) && numbers.length === outside().length ? numbers : undefined;
   });
-  for (const numbers of [inside, outside()]) {
+  await eventually(() => (mirrored().length >= inside.length ? true : undefined));
+  for (const numbers of [inside, outside(), mirrored()]) {
     expect(numbers.filter((n, i) => numbers.indexOf(n) !== i)).toEqual([]);
     // Nothing that nobody handed over.
     for (const n of numbers) expect(confirmed.has(n) || unclear.has(n)).toBe(true);
   }
   // There were lost replies, so that this is seen to hold something.
   expect(stack.relay.repetitions).toBeGreaterThan(0);
-  // The same ones on both ways, and nobody was told of a failure that was none.
+  // The same ones on all ways, one vacation reply to their sender, and nobody was told of a failure that was none.
   expect([...inside].sort()).toEqual([...outside()].sort());
-  expect((await stack.read(FROM)).filter((source) => source.includes('Auto-Submitted'))).toEqual([]);
+  expect([...inside].sort()).toEqual([...mirrored()].sort());
+  const answers = await eventually(async () => {
+    const found = (await stack.read(FROM)).filter((source) => source.includes('Auto-Submitted'));
+    return found.length > 0 ? found : undefined;
+  });
+  expect(answers).toEqual([expect.stringContaining('I am away')]);
 });

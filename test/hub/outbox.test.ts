@@ -14,7 +14,7 @@ const ENTRIES = '/private/vendor/postern/submission';
 let stack: HubStack;
 
 beforeAll(async () => {
-  stack = await startHubStack();
+  stack = await startHubStack({ queue: { delayWarningMs: 400, lifetimeMs: 8_000 } });
 });
 
 afterAll(async () => {
@@ -171,6 +171,22 @@ describe('the Outbox', () => {
       state: 'done',
       recipients: [{ state: 'failed', reply: '550 5.1.1 Gone for good' }],
     });
+  });
+
+  it('tells of a delay once, and gives up in the end with the last words that it heard', async () => {
+    const slow = 'slow@far.example';
+    stack.relay.refuse = (address) => (address === slow ? reply(451, '4.2.0', 'Come back tomorrow') : undefined);
+    const client = await Client.of(ME);
+    const { uidValidity, uid } = await client.append(letter('patience'));
+    await client.submit('waits', { uidValidity, uid, envelope: { mailFrom: ME, rcptTo: to(slow) } });
+    await stack.arrived(ME, 'Action: delayed');
+    expect(await client.state('waits')).toMatchObject({
+      state: 'claimed',
+      recipients: [{ state: 'pending', reply: '451 4.2.0 Come back tomorrow' }],
+    });
+    const bounce = await stack.arrived(ME, 'Delivery time expired; the last answer was: 451 4.2.0 Come back tomorrow');
+    expect(bounce).toContain('Status: 5.4.7');
+    expect((await stack.read(ME)).filter((source) => source.includes('Action: delayed'))).toHaveLength(1);
   });
 
   it('takes nothing by COPY and MOVE, and sends nothing that a program syncs into it', async () => {
