@@ -76,7 +76,7 @@ function sinceOf(input: CommandInput): Date | undefined {
 }
 
 /** Envelopes are content: they are shown to the administrator who asks, and stand in no log. */
-function lineOf({ mailbox, uid, expungedAt, sizeBytes, envelope }: DeletedMessage): string {
+function lineOf({ mailbox, uid, expungedAt, expungedBy, sizeBytes, envelope }: DeletedMessage): string {
   const subject = /^\((?:NIL|"[^"]*"|\{\d+\}\r\n) (NIL|"(?:\\.|[^"\\])*")/.exec(envelope?.toString() ?? '')?.[1] ?? '';
-  return `message\t${uid}\t${expungedAt.toISOString()}\t${mailbox}\t${sizeBytes}\t${subject}`;
+  return `message\t${uid}\t${expungedAt.toISOString()}\t${mailbox}\t${sizeBytes}\t${subject}${expungedBy === undefined ? '' : `\tby ${expungedBy}`}`;
 }

@@ -108,8 +108,9 @@ export class MessagesWithAllMail implements Messages {
     toMailboxId: number,
     message: AppendMessage,
     quota: QuotaLimits,
+    byUser?: string,
   ): Promise<AppendResult | { readonly kind: 'replaced-is-gone' }> {
-    return this.#messages.replace(mailboxId, uid, toMailboxId, message, quota);
+    return this.#messages.replace(mailboxId, uid, toMailboxId, message, quota, byUser);
   }
 
   async storeFlags(
@@ -201,16 +202,17 @@ export class MessagesWithAllMail implements Messages {
     toMailboxId: number,
     quota: QuotaLimits,
     by?: FlagActor,
+    byUser?: string,
   ): Promise<CopyResult> {
-    return this.#messages.move(mailboxId, uids, toMailboxId, quota, by);
+    return this.#messages.move(mailboxId, uids, toMailboxId, quota, by, byUser);
   }
 
-  expunge(mailboxId: number, uids?: ArrayLike<number>): Promise<ExpungeResult> {
-    return this.#messages.expunge(mailboxId, uids);
+  expunge(mailboxId: number, uids?: ArrayLike<number>, byUser?: string): Promise<ExpungeResult> {
+    return this.#messages.expunge(mailboxId, uids, byUser);
   }
 
-  remove(mailboxId: number, uids: ArrayLike<number>): Promise<ExpungeResult> {
-    return this.#messages.remove(mailboxId, uids);
+  remove(mailboxId: number, uids: ArrayLike<number>, byUser?: string): Promise<ExpungeResult> {
+    return this.#messages.remove(mailboxId, uids, byUser);
   }
 
   async expungedSince(mailboxId: number, modSeq: number): Promise<ExpungedSince> {

@@ -87,6 +87,7 @@ export class SqlMessages implements Messages {
     toMailboxId: number,
     given: AppendMessage,
     quota: QuotaLimits,
+    byUser?: string,
   ): Promise<AppendResult | { readonly kind: 'replaced-is-gone' }> {
     const message = { ...given, content: await this.#contents.keep(given.content) };
     return this.#locked<AppendResult | { readonly kind: 'replaced-is-gone' }>(
@@ -100,7 +101,7 @@ export class SqlMessages implements Messages {
         const result = await addMessages(inserts, scope, this.#keywords, to, [message], more, quota);
         if (result.kind !== 'appended') return new Abandon(result);
         await inserts.flush();
-        await removeMessages(scope, from, [replaced], 'expunge', '');
+        await removeMessages(scope, from, [replaced], 'expunge', byUser);
         await scope.save();
         return result;
       },
@@ -144,8 +145,9 @@ export class SqlMessages implements Messages {
     toMailboxId: number,
     quota: QuotaLimits,
     by?: FlagActor,
+    byUser?: string,
   ): Promise<CopyResult> {
-    return this.#transfer(mailboxId, uids, toMailboxId, quota, true, by);
+    return this.#transfer(mailboxId, uids, toMailboxId, quota, true, by, byUser);
   }
 
   async #transfer(
@@ -155,6 +157,7 @@ export class SqlMessages implements Messages {
     quota: QuotaLimits,
     move: boolean,
     by: FlagActor | undefined,
+    byUser?: string,
   ): Promise<CopyResult> {
     if (!(await this.#fitsWhole(fromId, uids, toId, quota, move))) return { kind: 'over-quota' };
     const done = { sourceUids: [] as number[], destinationUids: [] as number[] };
@@ -163,7 +166,7 @@ export class SqlMessages implements Messages {
     for (const slice of slicesOf(uids, SLICE)) {
       let result: CopyResult;
       try {
-        result = await this.#transferSlice(fromId, slice, toId, quota, move, by);
+        result = await this.#transferSlice(fromId, slice, toId, quota, move, by, byUser);
       } catch (fault) {
         // RFC 9051 §6.4.7: a COPY that fails leaves nothing behind. (A MOVE may have moved some, RFC 6851 §3.3.)
         if (!move) await this.takeBack(toId, done.destinationUids);
@@ -189,6 +192,7 @@ export class SqlMessages implements Messages {
     quota: QuotaLimits,
     move: boolean,
     by: FlagActor | undefined,
+    byUser?: string,
   ): Promise<CopyResult> {
     return this.#locked<CopyResult>([fromId, toId], async (scope, from, to) => {
       const messages = await readCounted(scope, from.id, uids);
@@ -215,7 +219,7 @@ export class SqlMessages implements Messages {
         ? await copyMessages(scope, from, to, messages, carried)
         : await copyToOtherAccount(scope, this.#keywords, from, to, messages, carried);
       if (by !== undefined) await carrySeen(scope, from, to, messages, destinationUids, by);
-      if (move) await removeMessages(scope, from, messages, 'move', '');
+      if (move) await removeMessages(scope, from, messages, 'move', byUser);
       await scope.save();
       return { ...nothing, destinationUids, sourceModSeq: move ? from.highestModSeq : undefined };
     });
@@ -251,23 +255,23 @@ export class SqlMessages implements Messages {
       await this.#locked<undefined>([mailboxId], async (scope, mailbox) => {
         const messages = await readCounted(scope, mailbox.id, slice);
         if (messages.length === 0) return new Abandon(undefined);
-        await removeMessages(scope, mailbox, messages, 'undone', '');
+        await removeMessages(scope, mailbox, messages, 'undone');
         await scope.save();
         return undefined;
       });
     }
   }
 
-  expunge(mailboxId: number, uids?: ArrayLike<number>): Promise<ExpungeResult> {
-    return this.#remove(mailboxId, uids, `(flags & ${DELETED}) <> 0`);
+  expunge(mailboxId: number, uids?: ArrayLike<number>, byUser?: string): Promise<ExpungeResult> {
+    return this.#remove(mailboxId, uids, byUser, `(flags & ${DELETED}) <> 0`);
   }
 
-  remove(mailboxId: number, uids: ArrayLike<number>): Promise<ExpungeResult> {
-    return this.#remove(mailboxId, uids);
+  remove(mailboxId: number, uids: ArrayLike<number>, byUser?: string): Promise<ExpungeResult> {
+    return this.#remove(mailboxId, uids, byUser);
   }
 
   /** @param which condition that the messages have to meet as well; without it `uids` alone tell */
-  async #remove(mailboxId: number, uids?: ArrayLike<number>, which?: string): Promise<ExpungeResult> {
+  async #remove(mailboxId: number, uids?: ArrayLike<number>, byUser?: string, which?: string): Promise<ExpungeResult> {
     const gone: number[] = [];
     const slices: (readonly number[] | 'all')[] = uids === undefined ? ['all'] : slicesOf(uids, SLICE);
     let modSeq = 0;
@@ -280,7 +284,7 @@ export class SqlMessages implements Messages {
         const condition = `uid >= ${from}${which === undefined ? '' : ` AND ${which}`}`;
         const messages = await readCounted(scope, mailbox.id, slice, condition, slice === 'all' ? SLICE : 0);
         if (messages.length === 0) return new Abandon(nothing);
-        await removeMessages(scope, mailbox, messages, 'expunge', '');
+        await removeMessages(scope, mailbox, messages, 'expunge', byUser);
         await scope.save();
         return { kind: 'expunged', uids: messages.map((m) => m.uid), modSeq: mailbox.highestModSeq };
       });

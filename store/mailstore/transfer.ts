@@ -133,7 +133,7 @@ export async function removeMessages(
   from: LockedMailbox,
   messages: readonly CountedMessage[],
   reason: 'expunge' | 'move' | 'undone',
-  byUser: string,
+  byUser = '',
 ): Promise<void> {
   const { transaction } = scope;
   const modSeq = scope.modSeqFor(from);
@@ -160,7 +160,7 @@ export async function moveAllMessages(scope: WriteScope, fromId: number, toId: n
   const messages = await readCounted(scope, fromId, 'all');
   if (messages.length === 0) return;
   await copyMessages(scope, from, to, messages);
-  await removeMessages(scope, from, messages, 'move', '');
+  await removeMessages(scope, from, messages, 'move');
 }
 
 /** Adds messages to the counters of a mailbox and its account (`sign` 1), or takes them away. */

@@ -48,7 +48,7 @@ export async function listDeletedMessages(
     values.push(canonicalMailboxName(mailbox));
   }
   const rows = await database.rowsOnce(
-    `SELECT x.mailbox_id, b.name, x.uid, x.email_no, x.size, x.internal_date, x.at, c.envelope
+    `SELECT x.mailbox_id, b.name, x.uid, x.email_no, x.size, x.internal_date, x.at, c.envelope, x.by_user
      FROM mailbox b JOIN expunged x ON x.mailbox_id = b.id
        JOIN email e ON e.account_id = b.owner_id AND e.email_no = x.email_no
        LEFT JOIN message_cache c ON c.mailbox_id = x.mailbox_id AND c.uid = x.uid
@@ -56,7 +56,7 @@ export async function listDeletedMessages(
      LIMIT ${integerList([options.limit ?? DEFAULT_LIMIT])}`,
     values,
   );
-  return (rows as [number, string, number, number, number, number, number, Buffer | null][]).map((row) => ({
+  return (rows as [number, string, number, number, number, number, number, Buffer | null, string][]).map((row) => ({
     mailboxId: row[0],
     mailbox: row[1],
     uid: row[2],
@@ -64,6 +64,7 @@ export async function listDeletedMessages(
     sizeBytes: row[4],
     internalDate: new Date(row[5]),
     expungedAt: new Date(row[6]),
+    expungedBy: row[8] || undefined,
     envelope: row[7] ?? undefined,
   }));
 }

@@ -20,6 +20,13 @@ const ORPHANS: readonly { readonly table: string; readonly what: string; readonl
       AND NOT EXISTS (SELECT 1 FROM expunged x WHERE x.mailbox_id = t.mailbox_id AND x.uid = t.uid)`,
   })),
   {
+    table: 'seen_by',
+    what: 'marks of having seen, of messages or users that are not there',
+    condition: `(NOT EXISTS (SELECT 1 FROM account a WHERE a.id = t.user_id)
+      OR (NOT EXISTS (SELECT 1 FROM message m WHERE m.mailbox_id = t.mailbox_id AND m.uid = t.uid)
+      AND NOT EXISTS (SELECT 1 FROM expunged x WHERE x.mailbox_id = t.mailbox_id AND x.uid = t.uid)))`,
+  },
+  {
     table: 'expunged',
     what: 'expunged messages of mailboxes that are not there',
     condition: 'NOT EXISTS (SELECT 1 FROM mailbox b WHERE b.id = t.mailbox_id)',

@@ -10,7 +10,9 @@ export const close: Command<undefined> = {
   async act(session) {
     const { view, readOnly, rights } = session.selected;
     // RFC 4314 §4: without the right it is ignored.
-    if (!readOnly && rights.has('e')) await session.mailstore.messages.expunge(view.mailboxId);
+    if (!readOnly && rights.has('e')) {
+      await session.mailstore.messages.expunge(view.mailboxId, undefined, session.signedIn.account.address);
+    }
     session.unselect();
     return ok('CLOSE completed');
   },

@@ -50,7 +50,7 @@ function transferring(how: 'COPY' | 'MOVE', uid: boolean): Command<Arguments> {
       const result = await session.whileWorking(
         how === 'COPY'
           ? messages.copy(view.mailboxId, uids, target.id, quota, by)
-          : messages.move(view.mailboxId, uids, target.id, quota, by),
+          : messages.move(view.mailboxId, uids, target.id, quota, by, session.signedIn.account.address),
       );
       if (result.kind === 'no-such-mailbox') return tryCreate();
       if (result.kind === 'over-quota') return overQuota();

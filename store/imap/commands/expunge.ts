@@ -28,7 +28,9 @@ export const expunge: Command<undefined> = {
     if (readOnly) return no('READ-ONLY', 'The mailbox was opened read-only');
     const refused = refusal(session.selected, 'e');
     if (refused !== undefined) return refused;
-    return completionOf(session, await session.whileWorking(session.mailstore.messages.expunge(view.mailboxId)));
+    const { address } = session.signedIn.account;
+    const removal = session.mailstore.messages.expunge(view.mailboxId, undefined, address);
+    return completionOf(session, await session.whileWorking(removal));
   },
 };
 
@@ -51,6 +53,7 @@ export const uidExpunge: Command<SequenceSet> = {
     if (refused !== undefined) return refused;
     const uids = uidsOf(view, sequenceRanges(session.selected, set, true));
     if (uids.length === 0) return ok('EXPUNGE completed');
-    return completionOf(session, await session.whileWorking(session.mailstore.messages.expunge(view.mailboxId, uids)));
+    const removal = session.mailstore.messages.expunge(view.mailboxId, uids, session.signedIn.account.address);
+    return completionOf(session, await session.whileWorking(removal));
   },
 };

@@ -4,6 +4,7 @@ import { specialUse } from '@postern/shared/settings/special-use.ts';
 import { NO_RIGHTS } from '../../mailstore/access-rights.ts';
 import type { MailboxInfo } from '../../mailstore/mailstore.ts';
 import { handlerOf } from '../../settings/handlers.ts';
+import { kept, writeKept } from '../../settings/kept.ts';
 import type { SettingPlace } from '../../settings/setting.ts';
 import type { ArgumentReader } from '../codec/lexer.ts';
 import { type Completion, no, ok } from '../completion.ts';
@@ -105,14 +106,33 @@ export const setMetadata: Command<Writing> = {
       const refused = (place.mailbox && refusedEntry(place.mailbox, name, entry)) ?? judge(session, entry, value);
       if (refused !== undefined) return refused;
     }
-    for (const { name, value } of changes) {
-      const entry = findEntry(name, place.mailbox === undefined ? 'server' : 'mailbox');
-      const outcome = entry === undefined ? 'done' : await handlerOf(entry).write(placeFor(place, name), name, value);
-      if (outcome !== 'done') return no(outcome.code, outcome.why);
-    }
-    return ok('SETMETADATA completed');
+    return (await write(place, changes)) ?? ok('SETMETADATA completed');
   },
 };
+
+/** Entries that do something are written one by one, in their order; then all that are kept as they are, together or none. */
+async function write(place: ReachedPlace, changes: Writing['changes']): Promise<Completion | undefined> {
+  const asTheyAre = new Map<number, { readonly at: SettingPlace; readonly changes: Writing['changes'][number][] }>();
+  for (const change of changes) {
+    const entry = findEntry(change.name, place.mailbox === undefined ? 'server' : 'mailbox');
+    const at = placeFor(place, change.name);
+    if (entry === undefined) continue;
+    const handler = handlerOf(entry);
+    if (handler === kept) {
+      const together = asTheyAre.get(at.accountId) ?? { at, changes: [] };
+      together.changes.push(change);
+      asTheyAre.set(at.accountId, together);
+      continue;
+    }
+    const outcome = await handler.write(at, change.name, change.value);
+    if (outcome !== 'done') return no(outcome.code, outcome.why);
+  }
+  for (const together of asTheyAre.values()) {
+    const outcome = await writeKept(together.at, together.changes);
+    if (outcome !== 'done') return no(outcome.code, outcome.why);
+  }
+  return undefined;
+}
 
 function judge(session: Session, entry: SettingEntry | undefined, value: Buffer | undefined): Completion | undefined {
   if (entry === undefined || !entry.writable) return no('CANNOT', 'No such entry, or none that can be set');

@@ -59,7 +59,14 @@ function replacing(uid: boolean): Command<Arguments> {
       const [message] = assembled.messages;
       if (message === undefined) return bad('No message');
       const allowed = { ...message, flags: flagsAllowed(message.flags, flagActor(session, target)) };
-      const result = await session.mailstore.messages.replace(view.mailboxId, replacedUid, target.id, allowed, quota);
+      const result = await session.mailstore.messages.replace(
+        view.mailboxId,
+        replacedUid,
+        target.id,
+        allowed,
+        quota,
+        session.signedIn.account.address,
+      );
       if (result.kind === 'appended') await markSeen(session, target, [message], result.uids);
       switch (result.kind) {
         case 'appended': {

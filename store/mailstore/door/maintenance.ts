@@ -80,6 +80,8 @@ export interface DeletedMessage {
   readonly sizeBytes: number;
   readonly internalDate: Date;
   readonly expungedAt: Date;
+  /** Address of who removed it; undefined where that is not known. */
+  readonly expungedBy: string | undefined;
   /** Parenthesised ENVELOPE; undefined when it is not kept any more. */
   readonly envelope: Buffer | undefined;
 }

@@ -5,7 +5,10 @@ import type { ArrivedContent } from './contents.ts';
 import type { FetchedMessage, FetchWants, StoredStructure } from './fetched-messages.ts';
 import type { KeyWants, MessageKeys } from './message-keys.ts';
 
-/** UIDs are given in ascending order, without repetition. UIDs that do not exist (any more) are left out of answers. */
+/**
+ * UIDs are given in ascending order, without repetition. UIDs that do not exist (any more) are left out of answers.
+ * `byUser` is the address of who removes messages: kept beside them for the audit.
+ */
 export interface Messages {
   /**
    * Reads what FETCH asks for, page by page (at most `pageSize` messages, 500 by default), in order of UID. Only what
@@ -28,6 +31,7 @@ export interface Messages {
     toMailboxId: number,
     message: AppendMessage,
     quota: QuotaLimits,
+    byUser?: string,
   ): Promise<AppendResult | { readonly kind: 'replaced-is-gone' }>;
   /**
    * STORE. `unchangedSince` (RFC 7162 §3.1.3) leaves out messages with a higher mod-sequence and names them. Messages
@@ -52,11 +56,12 @@ export interface Messages {
     toMailboxId: number,
     quota: QuotaLimits,
     by?: FlagActor,
+    byUser?: string,
   ): Promise<CopyResult>;
   /** Removes the \Deleted ones; only those among `uids` when given (UID EXPUNGE, RFC 4315). */
-  expunge(mailboxId: number, uids?: ArrayLike<number>): Promise<ExpungeResult>;
+  expunge(mailboxId: number, uids?: ArrayLike<number>, byUser?: string): Promise<ExpungeResult>;
   /** Removes these messages whatever their flags (POP3's DELE), kept for undelete as expunged ones are. Many are committed in slices. */
-  remove(mailboxId: number, uids: ArrayLike<number>): Promise<ExpungeResult>;
+  remove(mailboxId: number, uids: ArrayLike<number>, byUser?: string): Promise<ExpungeResult>;
   /**
    * UIDs expunged or moved away since a mod-sequence, ascending (QRESYNC, RFC 7162 §3.2.5). `forgotten`: the history does
    * not reach back that far, so that only what is there now can tell.

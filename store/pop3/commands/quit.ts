@@ -25,7 +25,7 @@ async function update(session: Pop3Session): Promise<PopReply> {
     });
   }
   if (deleted.length === 0) return ok('Bye');
-  const result = await mailstore.messages.remove(maildrop.mailboxId, deleted);
+  const result = await mailstore.messages.remove(maildrop.mailboxId, deleted, session.account.address);
   if (result.kind !== 'expunged') return err('The INBOX is gone; nothing was removed', 'SYS/TEMP');
   const user = session.account.address;
   messagesRemoved(session.log, { session: session.id, service: 'pop3', user, messages: result.uids.length });
