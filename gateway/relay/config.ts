@@ -9,6 +9,7 @@ import { policySettings } from './inbound/policy/settings.ts';
 import { recipientSettings } from './inbound/recipient-settings.ts';
 import { legFaults } from './legs.ts';
 import { outboundSettings } from './outbound/settings.ts';
+import { submissionSettings } from './submission/settings.ts';
 
 const logSettings = z
   .strictObject({
@@ -99,6 +100,7 @@ const relaySettings = z.strictObject({
     maxRetryMs: z.int().min(100).default(300_000).describe('Longest pause between two tries.'),
     lifetimeMs: z.int().default(432_000_000).describe('After this time a spooled message is given up (five days).'),
   }),
+  submission: submissionSettings().optional(),
   outbound: outboundSettings().optional().describe('Mail out of the house; without it nothing leaves.'),
   limits: z
     .strictObject({

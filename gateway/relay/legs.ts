@@ -4,6 +4,7 @@ import { isIPv6, SocketAddress } from 'node:net';
 export interface LegSettings {
   readonly innerAddress: string;
   readonly smtp: { readonly listen: readonly { readonly address: string }[] };
+  readonly submission?: { readonly listen: readonly { readonly address: string }[] } | undefined;
   readonly directory: { readonly localAddress?: string | undefined };
   readonly metrics?: { readonly listen: { readonly address: string } } | undefined;
   readonly admin?: { readonly listen: { readonly address: string } } | undefined;
@@ -34,7 +35,9 @@ export function legFaults(settings: LegSettings): LegFault[] {
   const faults: LegFault[] = [];
   const { outbound, directory } = settings;
   const inner = canonical(settings.innerAddress);
-  const listened = settings.smtp.listen.map(({ address }) => canonical(address));
+  const listened = [...settings.smtp.listen, ...(settings.submission?.listen ?? [])].map(({ address }) =>
+    canonical(address),
+  );
   const publicLeg = new Set(outbound === undefined ? listened : [...listened, canonical(outbound.localAddress)]);
   for (const name of Object.keys(PRIVATE_SERVICES) as (keyof typeof PRIVATE_SERVICES)[]) {
     const address = settings[name]?.listen?.address;

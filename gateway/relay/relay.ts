@@ -15,6 +15,7 @@ import { Spool } from './spool/spool.ts';
 import { lockSpool } from './spool/spool-lock.ts';
 import type { StoreHealth } from './store-link.ts';
 import { Stores } from './stores.ts';
+import { startSubmission } from './submission/listeners.ts';
 
 /** Longest that a stop waits for transactions in DATA. */
 const CLOSE_GRACE_MS = 10_000;
@@ -26,11 +27,16 @@ const CLOSE_GRACE_MS = 10_000;
 export type RelayRole = 'alone' | 'queue' | 'worker';
 
 /** Settings that are read at the start alone. */
-const FIXED = ['hostname', 'smtp', 'workers', 'innerAddress', 'spool', 'outbound', 'metrics', 'admin', 'log'] as const;
+const FIXED = [
+  ...(['hostname', 'smtp', 'workers', 'innerAddress', 'spool', 'outbound', 'submission'] as const),
+  ...(['metrics', 'admin', 'log'] as const),
+] as const;
 
 /** A relay that answers. */
 export interface Relay {
   readonly ports: readonly number[];
+  /** Where mail programs on the road send; none in a worker. */
+  readonly submissionPorts: readonly number[];
   /** Where the hub hands mail over; undefined when it is not configured, and in a worker. */
   readonly onwardPort: number | undefined;
   /** Undefined in a worker. */
@@ -133,7 +139,13 @@ export async function startRelay(
       });
       listeners.push(listener);
     }
-    const ports = listeners.map((listener) => listener.port);
+    const inward = [...listeners];
+    // One process alone judges guessers and counts what users send.
+    const forUsers =
+      role === 'worker' || inbound.submissionHandlers === undefined
+        ? []
+        : await startSubmission(config, inbound.submissionHandlers, log);
+    listeners.push(...forUsers);
     // One process alone remembers the ids of the hub's deliveries.
     let onward: Listener | undefined;
     if (role !== 'worker' && outbound?.listen !== undefined && inbound.onwardHandlers !== undefined) {
@@ -141,7 +153,8 @@ export async function startRelay(
       listeners.push(onward);
     }
     return {
-      ports,
+      ports: inward.map((listener) => listener.port),
+      submissionPorts: forUsers.map((listener) => listener.port),
       onwardPort: onward?.port,
       queue,
       spool,
@@ -161,11 +174,14 @@ export async function startRelay(
         const routes = storeRoutes(next);
         const onwardFiles = next.outbound?.listen === undefined ? undefined : onwardTls(next.outbound.listen);
         if (onwardFiles !== undefined) onward?.checkTls(onwardFiles);
-        const inward = listeners.filter((listener) => listener !== onward);
-        for (const listener of inward) listener.checkTls(identity);
+        for (const listener of [...inward, ...forUsers]) listener.checkTls(identity);
         inbound.replace(next);
         for (const listener of inward) {
           listener.update({ tls: identity, handlers: inbound.handlers, limits: listenerLimits(next) });
+        }
+        const { submissionHandlers } = inbound;
+        if (submissionHandlers !== undefined) {
+          for (const listener of forUsers) listener.update({ tls: identity, handlers: submissionHandlers, limits: {} });
         }
         own?.update(next);
         if (onwardFiles !== undefined && inbound.onwardHandlers !== undefined) {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Account } from '@postern/shared/directory/directory.ts';
+import { readSubmittedHeader } from '@postern/shared/message/submitted-message.ts';
 import {
   OUTBOX,
   outboxSends,
@@ -17,7 +18,6 @@ import type {
 } from '../mailstore/mailstore.ts';
 import { destinationOf } from './recipients.ts';
 import type { DeskParts, SubmissionDesk } from './submission-desk.ts';
-import { readSubmittedHeader } from './submitted-message.ts';
 import { innerTrace } from './trace.ts';
 
 /** `code` is one of RFC 5530. */

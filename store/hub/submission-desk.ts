@@ -1,14 +1,14 @@
 import type { Account, Directory } from '@postern/shared/directory/directory.ts';
 import type { ExpansionLimits } from '@postern/shared/directory/recipients.ts';
 import { DIRECTORY_UNKNOWN_REPLY } from '@postern/shared/directory/refusal-reply.ts';
+import { maySendAs, type SenderRules } from '@postern/shared/directory/sender-rights.ts';
+import { completeMessage, readSubmittedHeader } from '@postern/shared/message/submitted-message.ts';
 import type { Log } from '@postern/shared/runtime/log.ts';
 import * as events from '@postern/shared/runtime/mail-events.ts';
 import type { Envelope } from '@postern/shared/smtp/envelope.ts';
 import { type Reply, reply } from '@postern/shared/smtp/reply.ts';
 import type { Mailstore, SendingLimits, StoredAccount, SubmissionSource } from '../mailstore/mailstore.ts';
-import { maySendAs, type SenderRules } from './sender-rights.ts';
 import type { HubConfig } from './settings.ts';
-import { completeMessage, readSubmittedHeader } from './submitted-message.ts';
 
 /** Who hands a message over. */
 export type Sender =

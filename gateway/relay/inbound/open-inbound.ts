@@ -6,11 +6,15 @@ import type { RelayConfig } from '../config.ts';
 import { openResolver } from '../dns/resolver.ts';
 import type { RelayMemory } from '../memory/relay-memory.ts';
 import { onwardHandlers } from '../outbound/onward-session.ts';
+import { RepeatedDeliveries } from '../outbound/repeated-deliveries.ts';
 import { openSigner } from '../outbound/signing.ts';
 import type { ReturnRoutes } from '../spool/notices.ts';
 import type { QueueRunner } from '../spool/queue-runner.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { Stores } from '../stores.ts';
+import { LockOut } from '../submission/lock-out.ts';
+import { SendLimits } from '../submission/send-limits.ts';
+import { submissionHandlers } from '../submission/session.ts';
 import { contentRules } from './content/content-rules.ts';
 import { Forward } from './forward.ts';
 import { Inspector } from './inspection.ts';
@@ -34,6 +38,8 @@ export interface Inbound {
   readonly handlers: SmtpHandlers;
   /** For sessions of the hub and of hosts in the DMZ; undefined where `outbound.listen` is not set. */
   readonly onwardHandlers: SmtpHandlers | undefined;
+  /** For sessions of people on the road; undefined where `submission` is not set. */
+  readonly submissionHandlers: SmtpHandlers | undefined;
   readonly returnRoutes: ReturnRoutes;
   /** New settings for sessions to come. What the old ones opened is closed with the last session that has them. */
   replace(config: RelayConfig): void;
@@ -44,6 +50,7 @@ export interface Inbound {
 interface Generation {
   readonly handlers: SmtpHandlers;
   readonly onwardHandlers: SmtpHandlers | undefined;
+  readonly submissionHandlers: SmtpHandlers | undefined;
   readonly returnRoutes: ReturnRoutes;
   sessions: number;
   retired: boolean;
@@ -52,8 +59,10 @@ interface Generation {
 
 export function openInbound(config: RelayConfig, parts: InboundParts, log: Log): Inbound {
   const living = new Set<Generation>();
+  // What is known of users, guessers and the hub's deliveries outlives a change of settings.
+  const lasting: Lasting = { repeated: new RepeatedDeliveries(parts.spool, log), ...submissionGuards(config) };
   const open = (settings: RelayConfig): Generation => {
-    const generation = openGeneration(settings, parts, log, () => end(generation));
+    const generation = openGeneration(settings, { ...parts, ...lasting }, log, () => end(generation));
     living.add(generation);
     return generation;
   };
@@ -69,6 +78,9 @@ export function openInbound(config: RelayConfig, parts: InboundParts, log: Log):
     get onwardHandlers() {
       return current.onwardHandlers;
     },
+    get submissionHandlers() {
+      return current.submissionHandlers;
+    },
     returnRoutes: (address) => current.returnRoutes(address),
     replace(settings) {
       const old = current;
@@ -82,7 +94,19 @@ export function openInbound(config: RelayConfig, parts: InboundParts, log: Log):
   };
 }
 
-function openGeneration(config: RelayConfig, parts: InboundParts, log: Log, onIdle: () => void): Generation {
+interface Lasting {
+  readonly repeated: RepeatedDeliveries;
+  readonly lockOut: LockOut | undefined;
+  readonly sendLimits: SendLimits | undefined;
+}
+
+function submissionGuards({ submission }: RelayConfig): Omit<Lasting, 'repeated'> {
+  if (submission === undefined) return { lockOut: undefined, sendLimits: undefined };
+  const { lockOut, messagesPerHour, recipientsPerDay } = submission;
+  return { lockOut: new LockOut(lockOut), sendLimits: new SendLimits(messagesPerHour, recipientsPerDay) };
+}
+
+function openGeneration(config: RelayConfig, parts: InboundParts & Lasting, log: Log, onIdle: () => void): Generation {
   const { limits } = config;
   const directorySettings = { localAddress: config.innerAddress, ...config.directory };
   const directory = cachedDirectory(openLdapDirectory(directorySettings, log), {
@@ -136,7 +160,23 @@ function openGeneration(config: RelayConfig, parts: InboundParts, log: Log, onId
   const generation: Generation = {
     handlers: counted(inboundHandlers(recipients, forward, policy, log)),
     onwardHandlers:
-      listen === undefined ? undefined : counted(onwardHandlers({ recipients, forward, spool, log, ...listen })),
+      listen === undefined
+        ? undefined
+        : counted(onwardHandlers({ recipients, forward, repeated: parts.repeated, log, ...listen })),
+    submissionHandlers:
+      config.submission === undefined || parts.lockOut === undefined || parts.sendLimits === undefined
+        ? undefined
+        : counted(
+            submissionHandlers({
+              ...{ hostname, directory, recipients, forward, log, settings: config.submission },
+              ...{ lockOut: parts.lockOut, limits: parts.sendLimits },
+              expansion: {
+                defaultDomain: config.directory.defaultDomain,
+                maxDepth: limits.maxAliasDepth,
+                maxTargets: limits.maxAliasTargets,
+              },
+            }),
+          ),
     returnRoutes: (address) => recipients.returnRoutes(address),
     sessions: 0,
     retired: false,

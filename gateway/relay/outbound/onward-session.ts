@@ -11,13 +11,12 @@ import type { Forward } from '../inbound/forward.ts';
 import { RECIPIENT_OK } from '../inbound/recipient-replies.ts';
 import type { Recipients } from '../inbound/recipients.ts';
 import { newTransaction, type Origin, type Transaction } from '../inbound/transaction.ts';
-import type { Spool } from '../spool/spool.ts';
-import { RepeatedDeliveries } from './repeated-deliveries.ts';
+import type { RepeatedDeliveries } from './repeated-deliveries.ts';
 
 export interface OnwardService {
   readonly recipients: Recipients;
   readonly forward: Forward;
-  readonly spool: Spool;
+  readonly repeated: RepeatedDeliveries;
   readonly log: Log;
   /** Names of certificates that may send. */
   readonly clients: readonly string[];
@@ -37,10 +36,9 @@ type Peer = 'hub' | 'host' | undefined;
  * What the relay does with sessions on the private leg: the hub, known by its certificate, hands over mail for the outside; hosts
  * of the DMZ, known by their address, send to anybody, and what is local goes inwards by LMTP.
  */
-export function onwardHandlers({ recipients, forward, spool, log, clients, hosts }: OnwardService): SmtpHandlers {
+export function onwardHandlers({ recipients, forward, repeated, log, clients, hosts }: OnwardService): SmtpHandlers {
   const names = new Set(clients.map((name) => name.toLowerCase()));
   const known = listOf(hosts);
-  const repeated = new RepeatedDeliveries(spool, log);
   const transactions = new WeakMap<SmtpSession, Transaction>();
   const refused = (session: SmtpSession, stage: string, answer: Reply, cause?: string): Reply => {
     const client = session.remoteAddress;

@@ -4,6 +4,7 @@ import { retryPauseMs } from '@postern/shared/delivery/retry-schedule.ts';
 import type { Directory } from '@postern/shared/directory/directory.ts';
 import type { ExpansionLimits } from '@postern/shared/directory/recipients.ts';
 import { headerValue, readHeader } from '@postern/shared/message/header.ts';
+import { readSubmittedHeader } from '@postern/shared/message/submitted-message.ts';
 import { returnPathHeader } from '@postern/shared/message/trace-header.ts';
 import type { Log } from '@postern/shared/runtime/log.ts';
 import * as events from '@postern/shared/runtime/mail-events.ts';
@@ -22,7 +23,6 @@ import {
   type RecipientState,
 } from '../../mailstore/mailstore.ts';
 import type { HubConfig } from '../settings.ts';
-import { readSubmittedHeader } from '../submitted-message.ts';
 import { innerTrace } from '../trace.ts';
 import { noticesOf, type Settled } from './notices.ts';
 import { routesOf } from './routing.ts';

@@ -1,6 +1,6 @@
 import { domainToASCII } from 'node:url';
-import type { Account, Directory } from '@postern/shared/directory/directory.ts';
-import { type ExpansionLimits, expandRecipient } from '@postern/shared/directory/recipients.ts';
+import type { Account, Directory } from './directory.ts';
+import { type ExpansionLimits, expandRecipient } from './recipients.ts';
 
 /** Whether a user may send under an address. */
 export type SenderDecision =

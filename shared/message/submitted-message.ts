@@ -1,6 +1,6 @@
-import { type Mailbox, mailboxesOf, parseAddressList } from '@postern/shared/message/address.ts';
-import { formatDate } from '@postern/shared/message/date.ts';
-import { fieldValue, findField, hasName, readHeader } from '@postern/shared/message/header.ts';
+import { type Mailbox, mailboxesOf, parseAddressList } from './address.ts';
+import { formatDate } from './date.ts';
+import { fieldValue, findField, hasName, readHeader } from './header.ts';
 
 /** What the header of a submitted message says, as far as it is judged. */
 export interface SubmittedHeader {

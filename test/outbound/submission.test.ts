@@ -1,0 +1,165 @@
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { runProgram } from '../support/program.ts';
+import {
+  type OutboundRelay,
+  PATIENCE,
+  PUBLIC_LEG,
+  type Surroundings,
+  startOutboundRelay,
+  startSurroundings,
+  USER1,
+} from './outbound-relay.ts';
+
+/** People on the road, with Debian's swaks and curl: 465 and 587 of the gateway. */
+let around: Surroundings;
+let relay: OutboundRelay;
+
+beforeAll(async () => {
+  around = await startSurroundings();
+  around.dns.zone.set('MX far.example', ['mx.far.example']);
+  around.dns.zone.set('A mx.far.example', ['127.0.1.75']);
+  await around.remote.add('127.0.1.75');
+  relay = await startOutboundRelay(
+    around,
+    {},
+    {
+      submission: {
+        listen: [
+          { address: PUBLIC_LEG, port: 0, mode: 'starttls' },
+          { address: PUBLIC_LEG, port: 0, mode: 'implicit' },
+        ],
+        messagesPerHour: 6,
+        lockOut: { userFailures: 2 },
+      },
+    },
+  );
+});
+
+afterAll(async () => {
+  await relay?.stop();
+  await around?.stop();
+});
+
+interface Mail {
+  readonly to?: string;
+  readonly from?: string;
+  readonly author?: string;
+  readonly user?: string;
+  readonly password?: string;
+  readonly tls?: 'starttls' | 'implicit' | 'none';
+  readonly mark?: string;
+  readonly header?: string;
+  readonly clientAddress?: string;
+}
+
+async function swaks(mail: Mail): Promise<string> {
+  const {
+    to = 'x@far.example',
+    from = USER1,
+    author = from,
+    user = USER1,
+    password = 'user1',
+    tls = 'starttls',
+  } = mail;
+  const [starttls = 0, implicit = 0] = relay.relay.submissionPorts;
+  const { stdout } = await runProgram('/usr/bin/swaks', [
+    ...['--server', PUBLIC_LEG, '--port', String(tls === 'implicit' ? implicit : starttls), '--helo', 'laptop.example'],
+    ...(tls === 'none' ? [] : [tls === 'implicit' ? '--tls-on-connect' : '--tls']),
+    ...['--auth', 'PLAIN', '--auth-user', user, '--auth-password', password],
+    ...['--from', from, '--to', to, '--header', `Subject: ${mail.mark ?? 'from the road'}`, '--h-From', author],
+    ...['--header', mail.header ?? 'Bcc: secret@far.example', '--body', 'Hello.'],
+    ...(mail.clientAddress === undefined ? [] : ['--local-interface', mail.clientAddress]),
+  ]);
+  return stdout.toString();
+}
+
+describe('a user on the road', () => {
+  it.each(['starttls', 'implicit'] as const)('sends outside by the queue (%s), without Bcc', async (tls) => {
+    expect(await swaks({ tls, mark: `road-${tls}` })).toMatch(/ 250 2\.0\.0 Ok, queued as /);
+    const arrived = await vi.waitFor(() => {
+      const [found] = around.remote.with(`road-${tls}`);
+      if (found === undefined) throw new Error('nothing arrived');
+      return found;
+    }, PATIENCE);
+    expect(arrived).toMatchObject({ from: USER1, to: ['x@far.example'] });
+    expect(arrived.content).not.toMatch(/^Bcc:/m);
+    expect(arrived.content).toMatch(/^Message-Id: </im);
+  });
+
+  it('sends to a user here by LMTP', async () => {
+    expect(await swaks({ to: 'user2@domain1.example', mark: 'to-a-neighbour' })).toMatch(/ 250 2\.0\.0 /);
+    await vi.waitFor(
+      () => expect(around.inward.filter((m) => m.content.includes('to-a-neighbour'))).toHaveLength(1),
+      PATIENCE,
+    );
+    expect(around.remote.with('to-a-neighbour')).toEqual([]);
+  });
+
+  it('is refused 553 with another’s address, and 550 with another’s From', async () => {
+    expect(await swaks({ from: 'user2@domain1.example', author: USER1 })).toContain('553 5.7.1');
+    expect(await swaks({ author: 'user2@domain1.example' })).toContain('550 5.7.1');
+  });
+
+  it('is offered no AUTH without TLS, and may not send without it', async () => {
+    const { stdout } = await runProgram('/usr/bin/swaks', [
+      ...[
+        '--server',
+        PUBLIC_LEG,
+        '--port',
+        String(relay.relay.submissionPorts[0]),
+        '--from',
+        USER1,
+        '--to',
+        'x@far.example',
+      ],
+    ]);
+    expect(String(stdout)).not.toMatch(/^<-\s+250.AUTH/m);
+    expect(String(stdout)).toContain('530 5.7.0');
+  });
+
+  it('with curl as well', async () => {
+    const url = `smtps://localhost:${relay.relay.submissionPorts[1]}`;
+    const { status, output } = await runProgram(
+      '/usr/bin/curl',
+      [
+        ...['--verbose', '--cacert', around.pki.ca, '--url', url, '--user', `${USER1}:user1`],
+        ...['--mail-from', USER1, '--mail-rcpt', 'curl@far.example', '--upload-file', '-'],
+      ],
+      { input: `From: ${USER1}\r\nSubject: by curl\r\n\r\nHello.\r\n` },
+    );
+    expect(output).toContain('235 2.7.0');
+    expect(status).toBe(0);
+    await vi.waitFor(
+      () => expect(around.remote.arrived.some(({ to }) => to[0] === 'curl@far.example')).toBe(true),
+      PATIENCE,
+    );
+  });
+
+  it('over the limit waits, and the administrator sees why', async () => {
+    const answers: string[] = [];
+    for (let i = 0; i < 4; i++) answers.push(await swaks({ mark: `many-${i}` }));
+    expect(answers.at(-1)).toContain('450 4.7.1');
+    await vi.waitFor(
+      () =>
+        expect(relay.log().some((l) => l.event === 'refused' && String(l.cause).includes('messagesPerHour'))).toBe(
+          true,
+        ),
+      PATIENCE,
+    );
+  });
+});
+
+describe('who guesses passwords', () => {
+  it('is not let through to the directory after some, while the user goes on from a known place', async () => {
+    const guess = (password: string) => swaks({ password, clientAddress: '127.7.7.7' });
+    expect(await guess('wrong1')).toContain('535 5.7.8');
+    expect(await guess('wrong2')).toContain('535 5.7.8');
+    // The right one would do now, if it were asked for.
+    expect(await guess('user1')).toContain('535 5.7.8');
+    await vi.waitFor(() => {
+      const last = relay.log().findLast((l) => l.event === 'sign-in-refused');
+      expect(last?.why).toContain('too many failures for this user');
+    }, PATIENCE);
+    expect(await swaks({})).toContain('235 2.7.0');
+  });
+});
