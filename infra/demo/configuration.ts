@@ -44,7 +44,7 @@ function directory(layout: Layout, service: 'relay' | 'store', localAddress: str
 
 /** gateway.yaml of a stack: no database, no key but the gateway's own two. */
 export function relaySettings(layout: Layout): RelaySettings {
-  const { smtp, lmtp, outbound, world } = layout.endpoints;
+  const { smtp, lmtp, outbound, submission, submissions, world } = layout.endpoints;
   return {
     hostname: NAMES.public,
     smtp: { listen: [{ address: smtp.host, port: smtp.port }], tls: identity(layout, 'public') },
@@ -56,6 +56,12 @@ export function relaySettings(layout: Layout): RelaySettings {
     },
     directory: directory(layout, 'relay', LEGS.dmz),
     spool: { path: layout.at('spool') },
+    submission: {
+      listen: [
+        { ...listenAt(submission), mode: 'starttls' },
+        { ...listenAt(submissions), mode: 'implicit' },
+      ],
+    },
     outbound: {
       localAddress: LEGS.internet,
       listen: {

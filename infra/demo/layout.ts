@@ -24,6 +24,8 @@ const SERVICES = [
   { name: 'outbound', address: LEGS.dmz, port: 2526 },
   // Nobody listens there until somebody starts a sink: the demo sends nothing to the Internet.
   { name: 'world', address: LEGS.internet, port: 2527 },
+  { name: 'submission', address: LEGS.internet, port: 2587 },
+  { name: 'submissions', address: LEGS.internet, port: 2465 },
 ] as const;
 
 export type ServiceName = (typeof SERVICES)[number]['name'];

@@ -5,6 +5,9 @@ import type { Endpoint, Layout } from './layout.ts';
 /** `stack.json`: every endpoint, process and demo account of a running stack. It is there only while everything answers. */
 export interface StackFile {
   readonly smtp: Endpoint;
+  /** The gateway's, for people on the road: STARTTLS, and TLS from the first octet. */
+  readonly submission: Endpoint;
+  readonly submissions: Endpoint;
   readonly lmtp: Endpoint;
   readonly imap: Endpoint;
   readonly imaps: Endpoint;

@@ -90,6 +90,8 @@ async function bringUp(layout: Layout, supervisor: Supervisor): Promise<void> {
     'hubSubmission',
     'hubSubmissions',
     'outbound',
+    'submission',
+    'submissions',
   ];
   await checkPorts(layout, given === undefined ? [...services, 'database'] : services);
 
@@ -130,10 +132,12 @@ async function step(what: string, supervisor: Supervisor, part: Part): Promise<v
 
 function describeStack(layout: Layout, supervisor: Supervisor, databaseUrl: string | undefined): StackFile {
   const { smtp, lmtp, imap, imaps, pop3, pop3s, managesieve, webmail, ldap, database } = layout.endpoints;
-  const { hub, hubSubmission, hubSubmissions } = layout.endpoints;
+  const { hub, hubSubmission, hubSubmissions, submission, submissions } = layout.endpoints;
   const password = keepSecret(layout, 'database');
   return {
     smtp,
+    submission,
+    submissions,
     lmtp,
     imap,
     imaps,

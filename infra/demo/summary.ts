@@ -22,6 +22,8 @@ export function summary(layout: Layout, stack: StackFile): string {
       ['POP3', at('pop3'), 'corporate', 'STLS, or plain on loopback (demo alone)'],
       ['POP3S', at('pop3s'), 'corporate', 'TLS'],
       ['ManageSieve', at('managesieve'), 'corporate', 'STARTTLS, or plain on loopback (demo alone)'],
+      ['Submission', at('submission'), 'Internet', 'STARTTLS; people on the road send here'],
+      ['Submissions', at('submissions'), 'Internet', 'TLS'],
       ['Submission', at('hubSubmission'), 'corporate', 'STARTTLS, or plain on loopback (demo alone); staff send here'],
       ['Submissions', at('hubSubmissions'), 'corporate', 'TLS'],
       ['Hub', at('hub'), 'corporate', 'SMTP of servers inside, without signing in'],

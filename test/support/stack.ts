@@ -208,8 +208,8 @@ function withSlapd(changes: SettingsChanges, slapd: Slapd): SettingsChanges {
 
 /** Below the range from which the kernel takes the ports of outgoing connections. */
 const FIRST_PORT = 15_000;
-const PORTS_A_STACK = 10;
-const SLOTS = 1_700;
+const PORTS_A_STACK = 20;
+const SLOTS = 850;
 const LISTENING: readonly ServiceName[] = ['smtp', 'lmtp', 'imap', 'imaps', 'ldap', 'database'];
 
 /** A run of ports that nobody uses now; stacks of processes that run side by side begin at different places. */
