@@ -1,7 +1,7 @@
+import { completeMessage, readSubmittedHeader } from '@postern/shared/message/submitted-message.ts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { futureReleaseLine, readFutureRelease } from './future-release.ts';
-import { completeMessage, readSubmittedHeader } from './submitted-message.ts';
 
 const TRACE = 'Received: by test;\r\n\tMon, 01 Jan 2024 00:00:00 +0000\r\n';
 const COMPLETION = { trace: TRACE, messageId: '<new@test.example>', nowMs: 0 };
