@@ -1,9 +1,10 @@
 import type { Log } from '@postern/shared/runtime/log.ts';
 import { withinQuota } from './accounts.ts';
-import { hashKey, idsByHash, type NewBody, writeBodyRows } from './body-rows.ts';
+import { hashKey, idsByHash, writeBodyRows } from './body-rows.ts';
 import type { ChangeNotices } from './changes.ts';
 import type { SqlContents } from './content.ts';
 import type { Database, Row, SqlValue } from './database.ts';
+import { bodiesOf, contentsFor, fileOnce, withBodies } from './delivery-contents.ts';
 import { DeliveryMemory } from './delivery-memory.ts';
 import { type KeywordBits, type Keywords, NO_KEYWORDS } from './keywords.ts';
 import { canonicalMailboxName, mailboxNameHash } from './mailbox-name.ts';
@@ -186,7 +187,7 @@ class BatchDelivery {
         keywords.length === 0
           ? NO_KEYWORDS
           : await this.#keywords.bitsOf(this.#scope.transaction, account.id, keywords, true);
-      into.push({
+      fileOnce(into, {
         mailbox: await this.#target(account.id, this.#nameOf(account.id, target), target.create === true),
         flags: target.flags.system,
         keywords: bits ?? NO_KEYWORDS,
@@ -334,39 +335,6 @@ function keyText(key: DeliveryKey): string {
 }
 
 const NO_BODIES: SqlQuery = { sql: 'SELECT sha256, id FROM content WHERE FALSE', values: [] };
-
-/** The bodies that are not written yet, each once. */
-function bodiesOf(deliveries: readonly Delivery[]): NewBody[] {
-  const distinct = new Map<string, NewBody>();
-  for (const content of deliveries.flatMap(allContents)) {
-    if ('body' in content) distinct.set(hashKey(content.sha256), content.body);
-  }
-  return [...distinct.values()];
-}
-
-/** The contents that become emails of the account. */
-function contentsFor({ content, rules }: Delivery): ArrivedContent[] {
-  return rules?.notice === undefined ? [content] : [content, rules.notice.content];
-}
-
-function allContents(delivery: Delivery): ArrivedContent[] {
-  return [...contentsFor(delivery), ...(delivery.outgoing ?? []).map(({ content }) => content)];
-}
-
-/** The delivery with its contents, and those of all that it causes, as `keep` returns them. */
-async function withBodies(
-  delivery: Delivery,
-  keep: (content: ArrivedContent) => Promise<StoredContent>,
-): Promise<Delivery> {
-  const { content, outgoing = [], rules } = delivery;
-  const notice = rules?.notice;
-  return {
-    ...delivery,
-    content: await keep(content),
-    outgoing: await Promise.all(outgoing.map(async (each) => ({ ...each, content: await keep(each.content) }))),
-    rules: notice && rules ? { ...rules, notice: { ...notice, content: await keep(notice.content) } } : rules,
-  };
-}
 
 /** The mailboxes that deliveries need: their targets, and the INBOX that takes the place of a missing one. */
 function mailboxesFor(deliveries: readonly Delivery[]): { ownerId: number; hash: Buffer }[] {

@@ -49,6 +49,12 @@ export async function readMoreKeywords(
   return found;
 }
 
+/** Keywords of either. */
+export function bothOf(a: KeywordBits, b: KeywordBits): KeywordBits {
+  const more = [...new Set([...a.more, ...b.more])].sort((x, y) => x - y);
+  return { low: (a.low | b.low) >>> 0, high: (a.high | b.high) >>> 0, more };
+}
+
 /** RFC 9051 §2.3.2: keywords ignore case. */
 function fold(name: string): string {
   return name.toLowerCase();

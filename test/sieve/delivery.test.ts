@@ -1,6 +1,6 @@
 import { newDeliveryId } from '@postern/shared/delivery/delivery-id.ts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type SieveStore, startSieveStore } from './sieve-store.ts';
+import { letterText, type SieveStore, startSieveStore } from './sieve-store.ts';
 
 /** Mail comes by LMTP into a store of its own process, on a real MariaDB and slapd, and is read by IMAP. */
 let store: SieveStore;
@@ -38,6 +38,16 @@ describe('Sieve at delivery', () => {
     await store.useScript(ALICE, 'require "fileinto"; fileinto "Nowhere";');
     expect(await store.deliver({ to: ALICE, subject: 'kept all the same' })).toMatch(/^250/);
     expect((await store.mailbox(ALICE, 'INBOX')).at(-1)?.subject).toBe('kept all the same');
+  });
+
+  it('keeps one message there when several names come to the same mailbox (RFC 5228 §2.10.3)', async () => {
+    await store.useScript(
+      ALICE,
+      'require ["fileinto", "copy", "imap4flags"]; fileinto :copy :flags "a" "Nowhere"; fileinto :copy :flags "\\\\Seen" "inbox"; keep :flags "b";',
+    );
+    await store.deliver({ to: ALICE, subject: 'just once' });
+    const found = (await store.mailbox(ALICE, 'INBOX')).filter((each) => each.subject === 'just once');
+    expect(found).toMatchObject([{ flags: ['\\Seen', 'a', 'b'] }]);
   });
 
   it('discards, and says 250 (RFC 5228 §4.4)', async () => {
@@ -89,6 +99,15 @@ describe('Sieve at delivery', () => {
     );
     expect(read).toContain('/private/vendor/postern/sieve-active "web"');
     expect(read).toContain('fileinto');
+    const away = JSON.stringify({ enabled: true, text: 'Away.' });
+    expect(
+      await imap.command(`SETMETADATA "" (/private/vendor/postern/vacation {${away.length}+}\r\n${away})`),
+    ).toMatch(/TAG OK/);
+    expect(await imap.command('GETMETADATA "" /private/vendor/postern/vacation')).toContain('Away.');
+    expect(await imap.command('SETMETADATA "" (/private/vendor/postern/vacation "{}")')).toMatch(
+      /TAG NO \[CANNOT\] .*enabled/,
+    );
+    expect(await imap.command('SETMETADATA "" (/private/vendor/postern/vacation NIL)')).toMatch(/TAG OK/);
     imap.close();
     await store.deliver({ to: BOB, subject: 'two' });
     expect((await store.mailbox(BOB, 'Archive')).map((each) => each.subject)).toEqual(['two']);
@@ -129,6 +148,13 @@ describe('Sieve at delivery', () => {
     await store.deliver({ ...letter, fields: ['X-Id: 8'] });
     expect((await store.mailbox(CAROL, 'INBOX')).filter((each) => each.subject === 'again')).toHaveLength(2);
     expect(await store.mailbox(CAROL, 'Trash')).toHaveLength(1);
+    // On eight connections at once; the first of them is new, whichever that is.
+    const text = letterText({ ...letter, subject: 'crowd', fields: ['X-Id: 9'] });
+    const connections = await Promise.all(Array.from({ length: 8 }, () => store.connect()));
+    await Promise.all(connections.map((each) => each.deliverText(CAROL, text)));
+    for (const each of connections) each.close();
+    expect((await store.mailbox(CAROL, 'INBOX')).filter((each) => each.subject === 'crowd')).toHaveLength(1);
+    expect((await store.mailbox(CAROL, 'Trash')).filter((each) => each.subject === 'crowd')).toHaveLength(7);
   });
 });
 
