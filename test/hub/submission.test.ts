@@ -200,7 +200,8 @@ describe('what comes back', () => {
     const never = { id: '2', return: 'headers', notify: 'never', recipient: 'gone@far.example' } as const;
     await mailer.sendMail({ envelope: { from, to: 'gone@far.example' }, raw: raw('in silence'), dsn: never });
     const log = await stack.store.logged({ event: 'bounced', to: 'gone@far.example' });
-    expect(log).toMatchObject({ reply: expect.stringContaining('in the whole town') });
+    expect(log).toMatchObject({ dsn: true, reply: expect.stringContaining('in the whole town') });
+    await stack.store.logged({ event: 'bounced', dsn: false });
     await mailer.sendMail({ envelope: { from, to: from }, raw: raw('after the silence') });
     await stack.arrived(from, 'Subject: after the silence');
     expect((await stack.read(from)).filter((source) => source.includes('Subject: in silence'))).toEqual([]);

@@ -98,6 +98,8 @@ class Sending {
   readonly #claimant: string;
   readonly #hopId: string;
   #content: Promise<Buffer> | undefined;
+  /** Recipients of whose failure somebody is told. */
+  readonly #told = new Set<string>();
 
   constructor(parts: SendingParts, claimed: ClaimedOutgoing, claimant: string) {
     this.#parts = parts;
@@ -177,6 +179,7 @@ class Sending {
     );
     return Promise.all(
       notices.map(async ({ to, action, recipients, content }): Promise<OutgoingMessage> => {
+        if (action === 'failed') for (const address of recipients) this.#told.add(address);
         events.deliveryStatusSent(log, { deliveryId: this.#hopId, to, action, recipients });
         return {
           cause: 'dsn',
@@ -200,7 +203,7 @@ class Sending {
         reply: replyLine(answer),
       };
       if (state === 'pending') events.deferred(log, { ...known, cause, nextTryAt: nextTryAt.toISOString() });
-      else if (state === 'failed') events.bounced(log, { ...known, cause, dsn: this.#claimed.reversePath !== '' });
+      else if (state === 'failed') events.bounced(log, { ...known, cause, dsn: this.#told.has(recipient.address) });
       else if (state === 'relayed') events.delivered(log, { ...known, next: this.#parts.config.relay?.host });
     }
   }
