@@ -55,6 +55,12 @@ export function relaySettings(layout: Layout): RelaySettings {
       ca: layout.at('pki', 'ca.pem'),
     },
     directory: directory(layout, 'relay', LEGS.dmz),
+    admin: {
+      listen: { address: layout.endpoints.relayAdmin.host, port: layout.endpoints.relayAdmin.port },
+      tls: identity(layout, 'relay'),
+      clientCa: layout.at('pki', 'ca.pem'),
+      clients: [NAMES.hub],
+    },
     spool: { path: layout.at('spool') },
     submission: {
       listen: [
@@ -128,6 +134,15 @@ export function storeSettings(layout: Layout): StoreSettings {
       },
       intranet: { listen: listenAt(hub), networks: ['127.0.0.0/8'] },
       relay: { host: outbound.host, port: outbound.port, serverName: NAMES.relay, identity: identity(layout, 'hub') },
+    },
+    console: {
+      listen: { address: layout.endpoints.console.host, port: layout.endpoints.console.port },
+      mailHosts: [NAMES.public],
+      relay: {
+        url: `https://${layout.endpoints.relayAdmin.host}:${layout.endpoints.relayAdmin.port}`,
+        serverName: NAMES.relay,
+        tls: identity(layout, 'hub'),
+      },
     },
     database: { url: { file: layout.at('secrets', 'database-url') } },
     directory: directory(layout, 'store', LEGS.corporate),

@@ -22,6 +22,8 @@ const SERVICES = [
   { name: 'hubSubmission', address: LEGS.corporate, port: 3587 },
   { name: 'hubSubmissions', address: LEGS.corporate, port: 3465 },
   { name: 'outbound', address: LEGS.dmz, port: 2526 },
+  { name: 'console', address: LEGS.corporate, port: 2444 },
+  { name: 'relayAdmin', address: LEGS.dmz, port: 2445 },
   // Nobody listens there until somebody starts a sink: the demo sends nothing to the Internet.
   { name: 'world', address: LEGS.internet, port: 2527 },
   { name: 'submission', address: LEGS.internet, port: 2587 },

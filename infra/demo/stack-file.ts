@@ -19,6 +19,7 @@ export interface StackFile {
   readonly hubSubmission: Endpoint;
   readonly hubSubmissions: Endpoint;
   readonly webmail: { readonly url: string };
+  readonly console: { readonly url: string };
   readonly ldap: {
     readonly url: string;
     readonly baseDn: string;

@@ -92,6 +92,8 @@ async function bringUp(layout: Layout, supervisor: Supervisor): Promise<void> {
     'outbound',
     'submission',
     'submissions',
+    'console',
+    'relayAdmin',
   ];
   await checkPorts(layout, given === undefined ? [...services, 'database'] : services);
 
@@ -148,6 +150,7 @@ function describeStack(layout: Layout, supervisor: Supervisor, databaseUrl: stri
     hubSubmission,
     hubSubmissions,
     webmail: { url: `https://${webmail.host}:${webmail.port}` },
+    console: { url: `https://${layout.endpoints.console.host}:${layout.endpoints.console.port}` },
     ldap: {
       url: `ldap://${ldap.host}:${ldap.port}`,
       baseDn: BASE_DN,

@@ -28,6 +28,12 @@ export function summary(layout: Layout, stack: StackFile): string {
       ['Submissions', at('hubSubmissions'), 'corporate', 'TLS'],
       ['Hub', at('hub'), 'corporate', 'SMTP of servers inside, without signing in'],
       ['Webmail', stack.webmail.url, 'Internet', 'HTTPS and JMAP; the CA below signs its certificate'],
+      [
+        'Console',
+        stack.console.url,
+        'corporate',
+        'HTTPS; siteadmin@, user1@ (postmaster), anybody; the CA below signs its certificate',
+      ],
       ['LDAP', at('ldap'), 'corporate', `StartTLS; base ${stack.ldap.baseDn}`],
     ],
   );

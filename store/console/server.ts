@@ -83,7 +83,7 @@ export async function startConsole(options: ConsoleOptions): Promise<ConsoleServ
     sessions,
     throttle: options.throttle ?? new LoginThrottle(),
     writer,
-    relay: settings.relay && relayAdmin(settings.relay, config.tls, config.ca),
+    relay: settings.relay && relayAdmin(settings.relay, settings.relay.tls ?? config.tls, config.ca),
     certificates: [...new Set([config.tls.cert, identity.cert, config.ca])],
   };
   const handler = new RequestHandler(services);

@@ -30,9 +30,10 @@ export const consoleSettings = () =>
       .strictObject({
         url: z.url().describe('The relay’s administration on its private leg: `https://192.0.2.2:9443`.'),
         serverName: z.string().optional().describe('Name that its certificate must carry, if not the host of the URL.'),
+        tls: tlsIdentity().optional().describe('Client certificate for it; that of the store when unset.'),
       })
       .optional()
-      .describe('The relay’s queue and trace in the console; the client certificate is that of the store.'),
+      .describe('The relay’s queue and trace in the console; the relay names who may ask (`admin.clients`).'),
   });
 
 export type ConsoleSettings = z.infer<ReturnType<typeof consoleSettings>>;
