@@ -46,6 +46,7 @@ const PARTS: readonly Part[] = [
   { name: 'policy', paths: ['test/policy/'] },
   { name: 'outbound', paths: ['test/outbound/'] },
   { name: 'peers', paths: ['test/peers/'] },
+  { name: 'webmail', paths: ['test/webmail/'] },
   { name: 'deploy', paths: ['test/deploy/'] },
   { name: 'zones', paths: ['test/zones/'] },
   { name: 'faults', paths: ['test/faults/'] },

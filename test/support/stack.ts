@@ -8,20 +8,28 @@ import { type Layout, layoutOf, type ServiceName } from '@postern/infra/demo/lay
 import { checkPorts, prepareStateFolder } from '@postern/infra/demo/preconditions.ts';
 import { writeSecret } from '@postern/infra/demo/secrets.ts';
 import { messageOf } from '@postern/infra/demo/sentence.ts';
-import { directoryPart, relayPart, type SettingsChanges, storePart } from '@postern/infra/demo/stack-parts.ts';
+import {
+  directoryPart,
+  relayPart,
+  type SettingsChanges,
+  storePart,
+  webmailPart,
+} from '@postern/infra/demo/stack-parts.ts';
 import type { RunningPart } from '@postern/infra/demo/supervisor.ts';
 import { findJourneys, type Journey } from '@postern/shared/trace/journey.ts';
 import { readLog } from '@postern/shared/trace/log-lines.ts';
 import { startTestDatabase, type TestDatabase } from './mariadb.ts';
 import { type Slapd, startSlapd } from './slapd.ts';
 
-export type PartName = 'database' | 'directory' | 'store' | 'relay';
+export type PartName = 'database' | 'directory' | 'store' | 'relay' | 'webmail';
 
 export interface StackOptions extends SettingsChanges {
   /** A real slapd with the sample tree (the default), or the demo's embedded directory. */
   readonly directory?: 'slapd' | 'embedded' | undefined;
   /** Parts that are configured but not started: `restart` brings them up. */
   readonly without?: readonly ('store' | 'relay')[] | undefined;
+  /** Starts the webmail host too. */
+  readonly withWebmail?: boolean | undefined;
   /** Further options of mariadbd. */
   readonly databaseOptions?: readonly string[] | undefined;
 }
@@ -39,7 +47,7 @@ export interface TestStack {
   /** Undefined with the embedded directory. */
   readonly slapd: Slapd | undefined;
   /** Paths by the parts' names; JSON lines. */
-  readonly logs: { readonly relay: string; readonly store: string };
+  readonly logs: { readonly relay: string; readonly store: string; readonly webmail: string };
   readonly spoolFolder: string;
   /** Process id of a running part; throws when it is down. */
   pid(name: PartName): number;
@@ -56,7 +64,7 @@ export interface TestStack {
 }
 
 /** Parts of ours, which are Node processes. */
-type OwnPart = 'directory' | 'store' | 'relay';
+type OwnPart = 'directory' | 'store' | 'relay' | 'webmail';
 
 /**
  * Starts database, directory, store and gateway, in this order, on free ports. Call `stop` in `afterAll`; when the test process
@@ -79,6 +87,7 @@ export async function startStack(options: StackOptions = {}): Promise<TestStack>
       directory: directoryPart(layout),
       store: storePart(layout, merged),
       relay: relayPart(layout, merged),
+      webmail: webmailPart(layout, merged),
     };
     const running = await part[name].start(never);
     own.set(name, running);
@@ -87,7 +96,7 @@ export async function startStack(options: StackOptions = {}): Promise<TestStack>
     });
   };
   const stop = async (): Promise<void> => {
-    for (const name of ['relay', 'store', 'directory'] as const) {
+    for (const name of ['webmail', 'relay', 'store', 'directory'] as const) {
       const part = own.get(name);
       if (part !== undefined) wake(part.pid);
       await part?.stop();
@@ -118,12 +127,17 @@ export async function startStack(options: StackOptions = {}): Promise<TestStack>
     writeSecret(layout, 'database-url', startedDatabase.value.url);
     if (slapd === undefined) await start('directory');
     for (const name of ['store', 'relay'] as const) if (options.without?.includes(name) !== true) await start(name);
+    if (options.withWebmail === true) await start('webmail');
   } catch (error) {
     await stop();
     throw error;
   }
   const mariadb = startedOr(database);
-  const logs = { relay: layout.at('log', 'relay.log'), store: layout.at('log', 'store.log') };
+  const logs = {
+    relay: layout.at('log', 'relay.log'),
+    store: layout.at('log', 'store.log'),
+    webmail: layout.at('log', 'webmail.log'),
+  };
 
   const running = (name: OwnPart): RunningPart => {
     const part = own.get(name);
@@ -203,14 +217,14 @@ function withSlapd(changes: SettingsChanges, slapd: Slapd): SettingsChanges {
     const own = { ...settings, directory: directory(settings.directory, 'store') };
     return changes.store?.(own) ?? own;
   };
-  return { relay, store };
+  return { ...changes, relay, store };
 }
 
 /** Below the range from which the kernel takes the ports of outgoing connections. */
 const FIRST_PORT = 15_000;
 const PORTS_A_STACK = 20;
 const SLOTS = 850;
-const LISTENING: readonly ServiceName[] = ['smtp', 'lmtp', 'imap', 'imaps', 'ldap', 'database'];
+const LISTENING: readonly ServiceName[] = ['smtp', 'lmtp', 'imap', 'imaps', 'ldap', 'database', 'webmail'];
 
 /** A run of ports that nobody uses now; stacks of processes that run side by side begin at different places. */
 async function freeLayout(folder: string): Promise<Layout> {

@@ -1,5 +1,6 @@
-/** Attempts that are free: people mistype. */
-const FREE_FAILURES = 3;
+/** Attempts that are free, for an account and from an address: people mistype, and an office has one address. */
+const FREE_FOR_ACCOUNT = 3;
+const FREE_FROM_ADDRESS = 20;
 const FIRST_WAIT_MS = 1_000;
 const LONGEST_WAIT_MS = 60_000;
 const FORGET_MS = 900_000;
@@ -37,7 +38,8 @@ export class BackOff {
 
   #until(key: string): number {
     const { count, atMs } = this.#failures.get(key) ?? { count: 0, atMs: 0 };
-    if (count < FREE_FAILURES) return 0;
-    return atMs + Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (count - FREE_FAILURES));
+    const free = key.startsWith('address ') ? FREE_FROM_ADDRESS : FREE_FOR_ACCOUNT;
+    if (count < free) return 0;
+    return atMs + Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (count - free));
   }
 }

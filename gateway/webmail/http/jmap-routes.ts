@@ -100,6 +100,7 @@ export async function postUpload(exchange: Exchange, services: WebmailServices, 
 
 function sendLimit(exchange: Exchange, limit: string, detail: string, status = 400): void {
   const problem = { type: 'urn:ietf:params:jmap:error:limit', status, limit, detail };
+  if (!exchange.request.complete) exchange.response.setHeader('connection', 'close');
   sendJson(exchange, status, problem, 'application/problem+json');
 }
 
