@@ -58,6 +58,7 @@ async function start(file: string, config: RelayConfig, log: Log, lifecycle: Lif
         store: relay.storeHealth,
       }),
       sessions: () => relay.sessions,
+      outbound: () => relay.outboundState,
       others: async () => (await workers?.metrics()) ?? [],
     },
     log,

@@ -1,4 +1,5 @@
 import type { Log } from '@postern/shared/runtime/log.ts';
+import type { OutboundState } from './admin/services.ts';
 import type { RelayConfig } from './config.ts';
 import { mailLeaves, type Outbound, openOutbound } from './outbound/open-outbound.ts';
 import type { Carrier } from './spool/carrier.ts';
@@ -81,5 +82,17 @@ export async function openQueue({
       await runner.close();
       await outbound?.close();
     },
+  };
+}
+
+/** What waits for the outside, for the metrics. */
+export function outboundState(queue: Queue | undefined): OutboundState {
+  const waiting = [...(queue?.runner.waiting ?? [])].filter(([key, size]) => size > 0 && !key.startsWith('store:'));
+  const { successes = 0, failures = 0 } = queue?.outbound?.counts.totals ?? {};
+  return {
+    waiting: waiting.reduce((sum, [, size]) => sum + size, 0),
+    destinations: waiting.length,
+    tlsSuccesses: successes,
+    tlsFailures: failures,
   };
 }

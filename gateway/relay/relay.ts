@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Log } from '@postern/shared/runtime/log.ts';
 import { readTlsIdentity } from '@postern/shared/runtime/tls.ts';
 import { type Listener, type ListenerLimits, startListener } from '@postern/shared/smtp/listener.ts';
+import type { OutboundState } from './admin/services.ts';
 import type { RelayConfig } from './config.ts';
 import { storeRoutes } from './hops.ts';
 import { type InboundParts, openInbound } from './inbound/open-inbound.ts';
@@ -9,7 +10,7 @@ import { OwnMemory } from './memory/own-memory.ts';
 import type { RelayMemory } from './memory/relay-memory.ts';
 import { onwardTls, startOnward } from './outbound/onward-listener.ts';
 import { mailLeaves } from './outbound/open-outbound.ts';
-import { openQueue, type Queue } from './queue.ts';
+import { openQueue, outboundState, type Queue } from './queue.ts';
 import type { ReturnRoutes } from './spool/notices.ts';
 import { Spool } from './spool/spool.ts';
 import { lockSpool } from './spool/spool-lock.ts';
@@ -45,6 +46,7 @@ export interface Relay {
   readonly memory: RelayMemory;
   /** Sessions open now. */
   readonly sessions: number;
+  readonly outboundState: OutboundState;
   /** Messages that wait in the spool; 0 in a worker. */
   readonly queued: number;
   readonly storeHealth: StoreHealth;
@@ -161,6 +163,9 @@ export async function startRelay(
       memory,
       get sessions() {
         return listeners.reduce((sum, { connections }) => sum + connections, 0);
+      },
+      get outboundState() {
+        return outboundState(queue);
       },
       get queued() {
         return queue?.runner.size ?? 0;

@@ -8,6 +8,14 @@ import { adminRoutes, healthRoutes, type RelayState } from './routes.ts';
 /** Each process that takes mail has it; what Prometheus reads is the sum. */
 export const SESSIONS_GAUGE = { name: 'postern_smtp_sessions', help: 'Sessions open now.' } as const;
 
+/** What waits for the outside, and how safe it goes. */
+export interface OutboundState {
+  readonly waiting: number;
+  readonly destinations: number;
+  readonly tlsSuccesses: number;
+  readonly tlsFailures: number;
+}
+
 /** What the services of the private leg tell about. */
 export interface Observed {
   readonly spool: Spool;
@@ -16,6 +24,7 @@ export interface Observed {
   readonly sessions: () => number;
   /** Metrics of the other processes of this relay. */
   readonly others: () => Promise<readonly MetricValues[]>;
+  outbound(): OutboundState;
 }
 
 export interface PrivateServices {
@@ -40,6 +49,7 @@ export async function startPrivateServices(
     help: '1 when the last answers of the store were its word on mail.',
     read: () => (state().store === 'up' ? 1 : 0),
   });
+  if (config.outbound !== undefined) addOutboundGauges(metrics, observed.outbound);
   const servers: AdminServer[] = [];
   const close = async (): Promise<void> => {
     await Promise.all(servers.map((server) => server.close()));
@@ -69,6 +79,15 @@ export async function startPrivateServices(
     await close();
     throw error;
   }
+}
+
+function addOutboundGauges(metrics: Metrics, read: () => OutboundState): void {
+  const gauge = (name: string, help: string, of: keyof OutboundState): void =>
+    metrics.gauge({ name: `postern_outbound_${name}`, help, read: () => read()[of] });
+  gauge('waiting', 'Copies that wait for a domain outside.', 'waiting');
+  gauge('destinations', 'Domains outside for which something waits.', 'destinations');
+  gauge('tls_successes', 'Sessions of this day (UTC) that were as safe as they had to be.', 'tlsSuccesses');
+  gauge('tls_failures', 'Sessions of this day (UTC) that were not.', 'tlsFailures');
 }
 
 function adminTls({ admin }: RelayConfig): AdminTls | undefined {
