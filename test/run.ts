@@ -17,6 +17,7 @@ interface Part {
 const PARTS: readonly Part[] = [
   { name: 'types', command: ['tsc', '-p', '.'] },
   { name: 'types-console', command: ['tsc', '-p', 'store/console/app'] },
+  { name: 'types-webmail', command: ['tsc', '-p', 'gateway/webmail/app'] },
   { name: 'style', command: ['biome', 'check', '--error-on-warnings', '.'] },
   {
     name: 'imports',

@@ -33,7 +33,12 @@ export const webmailConfigSchema = z.strictObject({
     .describe(
       'File of the key under which tokens lie in cookies; made at the first start, for the process alone. Without it every session ends.',
     ),
-  app: z.string().optional().describe('Folder of the built web app; a plain page of sign-in when unset.'),
+  app: z
+    .string()
+    .optional()
+    .describe(
+      'Folder of the built web app; unset, the one beside the code, and a plain page of sign-in where that was not built.',
+    ),
   sessions: z
     .strictObject({
       idleMs: z

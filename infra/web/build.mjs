@@ -27,13 +27,30 @@ async function build(name, { source, built }) {
   const hash = hashOf(join(root, source));
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === hash) return;
   process.stdout.write(`• building the web app ${name}\n`);
+  const worker = join(root, source, 'service-worker.ts');
   const vite = await import('vite');
   await vite.build({
     root: join(root, source),
     configFile: false,
     logLevel: 'warn',
     oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
-    build: { outDir: join(root, built), emptyOutDir: true, target: 'es2023', assetsInlineLimit: 0 },
+    build: {
+      outDir: join(root, built),
+      emptyOutDir: true,
+      target: 'es2023',
+      assetsInlineLimit: 0,
+      modulePreload: { polyfill: false },
+      rolldownOptions: {
+        input: {
+          index: join(root, source, 'index.html'),
+          ...(existsSync(worker) ? { 'service-worker': worker } : {}),
+        },
+        output: {
+          // A worker's scope is where its file lies, and its name is for good.
+          entryFileNames: (chunk) => (chunk.name === 'service-worker' ? '[name].js' : 'assets/[name]-[hash].js'),
+        },
+      },
+    },
   });
   writeFileSync(stamp, hash);
 }

@@ -27,6 +27,8 @@ export const APP_POLICY = [
   "base-uri 'none'",
   "frame-ancestors 'none'",
   "require-trusted-types-for 'script'",
+  // Who may make trusted markup: the sanitiser, and what puts its result into a frame (app/message-view/trusted-types.ts).
+  'trusted-types dompurify postern',
 ].join('; ');
 
 /** For what users sent and received: should a browser ever show it, it is a document without origin, scripts or network. */

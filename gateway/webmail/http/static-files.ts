@@ -30,12 +30,15 @@ interface StaticFile {
   readonly brotli: Buffer | undefined;
 }
 
+/** Where `npm run build` puts the web app. */
+const BUILT_APP = join(import.meta.dirname, '..', 'dist');
+
 /** The web app's files, read once at the start: no path of a request ever reaches the file system. */
 export class StaticFiles {
   readonly #files = new Map<string, StaticFile>();
 
-  constructor(folder: string | undefined) {
-    if (folder === undefined || !existsSync(join(folder, 'index.html'))) {
+  constructor(folder = BUILT_APP) {
+    if (!existsSync(join(folder, 'index.html'))) {
       for (const [path, text] of Object.entries(PLAIN_PAGES)) this.#add(path, Buffer.from(text));
     } else {
       for (const path of walk(folder)) this.#add(`/${relative(folder, path)}`, readFileSync(path));
@@ -94,6 +97,6 @@ function* walk(folder: string): Generator<string> {
   for (const name of readdirSync(folder)) {
     const path = join(folder, name);
     if (statSync(path).isDirectory()) yield* walk(path);
-    else if (!name.endsWith('.map')) yield path;
+    else if (!name.endsWith('.map') && !name.startsWith('.')) yield path;
   }
 }
