@@ -5,6 +5,7 @@ import type { StoreConfig } from '../config.ts';
 import { LiteralBudget } from '../connection/literal-budget.ts';
 import { startSessionServer } from '../connection/session-server.ts';
 import { ServerTls } from '../connection/tls-identity.ts';
+import { scriptLanguage } from '../delivery/rules/script-language.ts';
 import type { Outbox } from '../hub/outbox.ts';
 import type { Mailstore } from '../mailstore/mailstore.ts';
 import { AccountSessions } from '../sign-in/account-sessions.ts';
@@ -59,6 +60,7 @@ export async function startImapServer(options: ImapServerOptions): Promise<ImapS
     literals: new LiteralBudget(imap.literalMemoryBytes),
     accountSessions: new AccountSessions(imap.maxSessionsPerAccount),
     outbox: options.outbox,
+    language: scriptLanguage(config.sieve),
   };
   const server = await startSessionServer({
     service: 'imap',

@@ -7,6 +7,7 @@ import type { TokenScope } from '@postern/shared/settings/token.ts';
 import { MailstoreUnavailable } from '../awaited-mailstore.ts';
 import type { StoreConfig } from '../config.ts';
 import type { LiteralBudget } from '../connection/literal-budget.ts';
+import type { ScriptLanguage } from '../delivery/rules/script-language.ts';
 import type { Outbox } from '../hub/outbox.ts';
 import { CommitOutcomeUnknown, isDatabaseAway, type Mailstore, type StoredAccount } from '../mailstore/mailstore.ts';
 import type { AccountSessions } from '../sign-in/account-sessions.ts';
@@ -68,6 +69,8 @@ export interface SessionServices {
   readonly accountSessions: AccountSessions;
   /** Undefined where no hub is configured. */
   readonly outbox: Outbox | undefined;
+  /** By which Sieve scripts in METADATA are judged. */
+  readonly language: ScriptLanguage;
 }
 
 /** One IMAP session: reads a command, lets its file act, writes what the client has to know, and answers. */

@@ -4,8 +4,8 @@ import type { StoreConfig } from '../config.ts';
 import { LiteralBudget } from '../connection/literal-budget.ts';
 import { type SessionServer, startSessionServer } from '../connection/session-server.ts';
 import { ServerTls } from '../connection/tls-identity.ts';
+import { scriptLanguage } from '../delivery/rules/script-language.ts';
 import type { Mailstore } from '../mailstore/mailstore.ts';
-import { DEFAULT_LIMITS } from '../sieve/limits.ts';
 import { AccountSessions } from '../sign-in/account-sessions.ts';
 import type { LoginThrottle } from '../sign-in/login-throttle.ts';
 import { type ManageSieveServices, ManageSieveSession } from './session.ts';
@@ -38,10 +38,7 @@ export async function startManageSieveServer(options: ManageSieveServerOptions):
     accountSessions: new AccountSessions(managesieve.maxSessionsPerAccount),
     tls,
     log,
-    language: {
-      enabled: config.sieve.extensions,
-      limits: { ...DEFAULT_LIMITS, maxRedirects: config.sieve.maxRedirects },
-    },
+    language: scriptLanguage(config.sieve),
     literals: new LiteralBudget(LITERAL_MEMORY_BYTES),
   };
   return startSessionServer({

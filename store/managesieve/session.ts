@@ -4,10 +4,9 @@ import { ClientConnection } from '../connection/client-connection.ts';
 import { type ClientServices, ClientSession, type CommandFault, type EndingWhy } from '../connection/client-session.ts';
 import type { LiteralBudget } from '../connection/literal-budget.ts';
 import { PieceWriter } from '../connection/piece-writer.ts';
+import type { ScriptLanguage } from '../delivery/rules/script-language.ts';
 import { CommandFramer, type Frame, type FramerLimits, type Segment } from '../imap/codec/command.ts';
 import { MAX_SCRIPT_BYTES } from '../mailstore/door/scripts.ts';
-import type { CheckOptions } from '../sieve/check.ts';
-import type { SieveLimits } from '../sieve/limits.ts';
 import { GrammarFault, SieveArguments } from './codec/arguments.ts';
 import { bye, formatCompletion, no, type SieveCompletion } from './codec/response.ts';
 import { writeCapabilities } from './commands/capability.ts';
@@ -17,7 +16,7 @@ export interface ManageSieveServices extends ClientServices {
   readonly config: NonNullable<StoreConfig['managesieve']>;
   readonly literals: LiteralBudget;
   /** The language as deliveries run it: a script that is taken here runs there. */
-  readonly language: CheckOptions & { readonly limits: SieveLimits };
+  readonly language: ScriptLanguage;
 }
 
 /** RFC 5804 §4 allows names of 512 octets, each of which may be quoted by a backslash; a line holds two of them. */

@@ -1,5 +1,6 @@
 import type { SettingEntry } from '@postern/shared/settings/entry.ts';
 import type { FreshProof } from '@postern/shared/settings/second-factor.ts';
+import type { ScriptLanguage } from '../delivery/rules/script-language.ts';
 import type { Outbox } from '../hub/outbox.ts';
 import type { MailboxInfo, Mailstore, StoredAccount } from '../mailstore/mailstore.ts';
 import type { CredentialOwner, CredentialParts } from '../sign-in/credentials.ts';
@@ -15,6 +16,8 @@ export interface SettingPlace {
   readonly certificateName: string | undefined;
   /** Undefined where no hub is configured. */
   readonly outbox: Outbox | undefined;
+  /** By which scripts are judged. */
+  readonly language: ScriptLanguage;
   /** Who signed in, and what it takes to change how they sign in. */
   readonly credentials: CredentialDesk;
 }

@@ -15,14 +15,14 @@ export const sieveScript: SettingHandler = {
     }
     return found;
   },
-  async write({ mailstore, accountId }, entryName, value): Promise<SettingOutcome> {
+  async write({ mailstore, accountId, language }, entryName, value): Promise<SettingOutcome> {
     const name = nameOf(entryName);
     if (value === undefined) {
       const outcome = await mailstore.scripts.delete(accountId, name);
       return outcome === 'is-active' ? { kind: 'refused', code: 'CANNOT', why: 'The active script stays' } : 'done';
     }
     const text = value.toString('utf8');
-    const checked = checkScript(text);
+    const checked = checkScript(text, language);
     if (!checked.ok) {
       const [first] = checked.errors;
       return { kind: 'refused', code: 'CANNOT', why: `line ${first?.line ?? 1}: ${first?.message ?? 'not a script'}` };

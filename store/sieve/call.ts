@@ -145,7 +145,7 @@ export class Call {
     const definition = defined.get(tag.name);
     if (definition === undefined) throw new CallFault(`"${this.node.name}" takes no :${tag.name}`, tag.at);
     const { needs } = definition;
-    if (needs !== undefined && !needs.some((each) => this.compiler.isRequired(each))) {
+    if (needs !== undefined && !this.compiler.use(needs)) {
       throw new CallFault(`:${tag.name} asks for require "${needs[0]}"`, tag.at);
     }
     if (this.#tags.has(tag.name)) throw new CallFault(`:${tag.name} was given twice`, tag.at);
@@ -193,7 +193,7 @@ export class Call {
     if (name === undefined) return ASCII_CASEMAP;
     const comparator = comparatorNamed(name);
     if (comparator === undefined) return this.fail(`unknown comparator "${name}"`);
-    const mayBeUsed = BASIC_COMPARATORS.includes(name) || this.compiler.isRequired(`comparator-${name}`);
+    const mayBeUsed = BASIC_COMPARATORS.includes(name) || this.compiler.use([`comparator-${name}`]);
     return mayBeUsed ? comparator : this.fail(`comparator ${name} asks for require "comparator-${name}"`);
   }
 

@@ -1,5 +1,5 @@
 import { Call, CallFault } from './call.ts';
-import { COMPARATOR_CAPABILITIES } from './comparator.ts';
+import { BASIC_COMPARATORS, COMPARATOR_CAPABILITIES } from './comparator.ts';
 import { allows, COMMANDS, supportedCapabilities, TAGS, TESTS } from './language.ts';
 import type { SieveLimits } from './limits.ts';
 import { parseScript } from './parser.ts';
@@ -33,7 +33,7 @@ export function compileScript(text: string, limits: SieveLimits, enabled: readon
   const steps = compiler.script(nodes);
   const { errors, includes, asksForMailboxes } = compiler;
   if (errors.length > 0) return { ok: false, errors: errors.slice(0, limits.maxErrors) };
-  return { ok: true, program: { steps, includes, asksForMailboxes }, warnings: [] };
+  return { ok: true, program: { steps, includes, asksForMailboxes }, warnings: compiler.warnings() };
 }
 
 /** One script on its way from syntax to closures: what it has required, and what is wrong with it. */
@@ -45,6 +45,9 @@ export class Compiler {
   /** Depth of loops around what is being compiled, with their names (RFC 5703 §3). */
   readonly loops: (string | undefined)[] = [];
   readonly #required = new Set<string>();
+  readonly #used = new Set<string>();
+  /** What `require` names, and where. */
+  readonly #named = new Map<string, Position>();
   readonly #supported: ReadonlySet<string>;
 
   constructor(limits: SieveLimits, enabled: readonly string[]) {
@@ -62,6 +65,23 @@ export class Compiler {
 
   isRequired(capability: string): boolean {
     return this.#required.has(capability);
+  }
+
+  /** Whether one of the capabilities that something asks for is required; those that are have been of use. */
+  use(needs: readonly string[]): boolean {
+    const met = needs.filter((each) => this.#required.has(each));
+    for (const each of met) this.#used.add(each);
+    return met.length > 0;
+  }
+
+  /** What the script could do without. */
+  warnings(): ScriptError[] {
+    const used = (name: string): boolean =>
+      this.#used.has(name) ||
+      BASIC_COMPARATORS.includes(name.replace('comparator-', '')) ||
+      (IMPLIED[name] ?? []).some((implied) => !this.#named.has(implied) && this.#used.has(implied));
+    const unused = [...this.#named].filter(([name]) => !used(name));
+    return unused.map(([name, at]) => ({ ...at, message: `"${name}" is required and not used` }));
   }
 
   isSupported(capability: string): boolean {
@@ -87,7 +107,10 @@ export class Compiler {
       throw new CallFault(message, literal.at);
     };
     const decoded = this.isRequired('encoded-character') ? decodeEncodedCharacters(literal.text, fault) : literal.text;
-    return this.hasVariables ? withVariables(decoded, this.isRequired('include'), fault) : decoded;
+    if (decoded !== literal.text) this.use(['encoded-character']);
+    const text = this.hasVariables ? withVariables(decoded, this.isRequired('include'), fault) : decoded;
+    if (typeof text === 'function') this.use(/\$\{global\./i.test(decoded) ? ['variables', 'include'] : ['variables']);
+    return text;
   }
 
   /** Commands in a row; `if`, `elsif` and `else` become one step (RFC 5228 §3.1). */
@@ -177,7 +200,7 @@ export class Compiler {
     if (found === undefined || !allows(this.#supported, found.needs)) {
       throw new CallFault(`unknown ${what} "${node.name}"`, node.at);
     }
-    if (found.needs.length > 0 && !found.needs.some((each) => this.isRequired(each))) {
+    if (found.needs.length > 0 && !this.use(found.needs)) {
       throw new CallFault(`"${node.name}" asks for require "${found.needs[0]}"`, node.at);
     }
     return found.definition;
@@ -189,8 +212,12 @@ export class Compiler {
       throw new CallFault('"require" takes a string or a list of strings', node.at);
     }
     for (const { text, at } of argument.values) {
-      if (this.isSupported(text)) this.makeUsable(text);
-      else this.#report(`unknown extension "${text}"`, at);
+      if (!this.isSupported(text)) {
+        this.#report(`unknown extension "${text}"`, at);
+        continue;
+      }
+      this.makeUsable(text);
+      this.#named.set(text, at);
     }
   }
 

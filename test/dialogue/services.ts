@@ -64,11 +64,12 @@ async function pop3(settings: Readonly<Record<string, unknown>>): Promise<Dialog
   return { open: (n) => openSocket(n === 9 ? ports.imap : ports.pop3), close: stop };
 }
 
-/** ManageSieve on an empty database; settings are those of `managesieve`. */
+/** ManageSieve on an empty database; settings are those of `managesieve`, and the section `sieve`. Connection 9 speaks IMAP with the same store. */
 async function managesieve(settings: Readonly<Record<string, unknown>>): Promise<DialogueService> {
   imapBackends ??= startImapBackends();
-  const { ports, stop } = await startClientService(await imapBackends, { managesieve: settings });
-  return { open: () => openSocket(ports.managesieve), close: stop };
+  const { sieve, ...managesieve } = settings;
+  const { ports, stop } = await startClientService(await imapBackends, { managesieve, sieve: Object(sieve) });
+  return { open: (n) => openSocket(n === 9 ? ports.imap : ports.managesieve), close: stop };
 }
 
 let surroundings: Promise<Surroundings> | undefined;

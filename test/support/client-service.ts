@@ -31,6 +31,7 @@ export interface ClientService {
 export interface ClientSettings {
   readonly pop3?: object;
   readonly managesieve?: object;
+  readonly sieve?: object;
   /** A database that has been used before. */
   readonly databaseUrl?: string;
 }
@@ -53,6 +54,7 @@ export async function startClientService(
     imap: { listen: LISTEN, ...clear },
     pop3: { listen: LISTEN, listenTls: LISTEN, ...clear, ...settings.pop3 },
     managesieve: { listen: LISTEN, ...clear, ...settings.managesieve },
+    sieve: settings.sieve,
     database: { url: databaseUrl },
     directory: {
       urls: [slapd.url],

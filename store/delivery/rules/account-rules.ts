@@ -96,7 +96,7 @@ export class AccountRulesCache {
       asksForMailboxes ||= next.asksForMailboxes;
       for (const wanted of next.includes) {
         const key = `${wanted.location}/${wanted.name}`;
-        if (seen.has(key) || seen.size >= this.#site.limits.maxIncludes) continue;
+        if (seen.has(key) || seen.size >= this.#site.language.limits.maxIncludes) continue;
         seen.add(key);
         const found = await this.#included(account, wanted);
         if (found === undefined) continue;
@@ -120,9 +120,10 @@ export class AccountRulesCache {
   /** Accounts with the same script share its program. */
   #compile(text: string): Program | ScriptError {
     const key = createHash('sha256').update(text).digest('base64');
+    const { limits, enabled } = this.#site.language;
     let compiled = this.#programs.get(key);
     if (compiled === undefined) {
-      compiled = compileScript(text, this.#site.limits, this.#site.extensions);
+      compiled = compileScript(text, limits, enabled);
       if (this.#programs.size >= MAX_PROGRAMS) this.#programs.clear();
       this.#programs.set(key, compiled);
     }

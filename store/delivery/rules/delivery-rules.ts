@@ -75,7 +75,7 @@ export class DeliveryRules {
     // Scripts may change the header, so that each run has a message of its own.
     const message = new SieveMessage(arrived.bytes, arrived.bytes.length - arrived.traceBytes);
     const input = this.#inputOf(message, arrived, recipient, mailboxes, seen);
-    const outcome = runChain(rules.links, input, this.#accounts.site.limits);
+    const outcome = runChain(rules.links, input, this.#accounts.site.language.limits);
     if ('asks' in outcome) {
       const { scripts } = this.#options.mailstore;
       const key = duplicateKey(outcome.asks);

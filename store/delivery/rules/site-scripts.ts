@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { compileScript } from '../../sieve/compiler.ts';
-import { DEFAULT_LIMITS, type SieveLimits } from '../../sieve/limits.ts';
 import type { Program } from '../../sieve/program.ts';
+import { type ScriptLanguage, scriptLanguage } from './script-language.ts';
 import type { SieveSettings } from './settings.ts';
 
 /** A script, ready to run, and what a user reads of it when it fails. */
@@ -13,8 +13,8 @@ export interface NamedProgram {
 
 /** The scripts of the site, read from files: all of them, or none with every error. */
 export interface SiteScripts {
-  readonly limits: SieveLimits;
-  readonly extensions: readonly string[];
+  /** Of users' scripts. */
+  readonly language: ScriptLanguage;
   /** Those around the script of an account of this domain. */
   around(domain: string): { readonly before: readonly NamedProgram[]; readonly after: readonly NamedProgram[] };
   /** For `include :global`. */
@@ -23,12 +23,12 @@ export interface SiteScripts {
 
 /** Reads and compiles them; throws with all errors, a line each, when one is not to be had. */
 export function readSiteScripts(settings: SieveSettings): SiteScripts {
-  const limits: SieveLimits = { ...DEFAULT_LIMITS, maxRedirects: settings.maxRedirects };
+  const language = scriptLanguage(settings);
   const errors: string[] = [];
   // What an administrator writes may change headers.
   const read = (file: string): NamedProgram[] => {
     try {
-      const compiled = compileScript(readFileSync(file, 'utf8'), limits, ['editheader']);
+      const compiled = compileScript(readFileSync(file, 'utf8'), language.limits, ['editheader']);
       if (compiled.ok) return [{ name: basename(file), program: compiled.program }];
       errors.push(...compiled.errors.map(({ line, column, message }) => `${file}:${line}:${column}: ${message}`));
     } catch (error) {
@@ -52,8 +52,7 @@ export function readSiteScripts(settings: SieveSettings): SiteScripts {
   if (errors.length > 0) throw new Error(`Sieve scripts of the site:\n${errors.join('\n')}`);
   const forAll = { before, after };
   return {
-    limits,
-    extensions: settings.extensions,
+    language,
     around: (domain) => domains.get(domain) ?? forAll,
     library: (name) => library.get(name),
   };

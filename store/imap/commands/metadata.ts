@@ -169,9 +169,9 @@ async function placeOf(session: Session, octets: string): Promise<ReachedPlace |
   const { mailstore } = session;
   const certificateName = session.trustedPeer;
   const { account } = session.signedIn;
-  const { outbox } = session.services;
+  const { outbox, language } = session.services;
   const credentials = credentialDesk(session);
-  const place = { mailstore, account, accountId: account.id, certificateName, credentials, outbox };
+  const place = { mailstore, account, accountId: account.id, certificateName, credentials, outbox, language };
   if (octets === '') return { ...place, mailbox: undefined };
   const mailbox = await findMailbox(session, octets);
   return mailbox && { ...place, mailbox };

@@ -34,7 +34,7 @@ const INTERNAL: FlagPlace = {
 };
 
 function placeOf(call: Call, name: Text): FlagPlace {
-  if (!call.compiler.hasVariables) return call.fail('a variable asks for require "variables"');
+  if (!call.compiler.use(['variables'])) return call.fail('a variable asks for require "variables"');
   if (typeof name !== 'string' || !VARIABLE_NAME.test(name)) return call.fail('this is no name of a variable');
   const variable = name.toLowerCase();
   return {

@@ -37,7 +37,7 @@ function compileInclude(call: Call): Step {
 }
 
 function compileGlobal(call: Call): Step {
-  if (!call.compiler.hasVariables) call.fail('"global" asks for require "variables"');
+  if (!call.compiler.use(['variables'])) call.fail('"global" asks for require "variables"');
   const names = call.constants(0, 'names of variables').map((name) => name.toLowerCase());
   const wrong = names.find((name) => !VARIABLE_NAME.test(name));
   if (wrong !== undefined) call.fail(`"${wrong}" cannot be the name of a variable`);

@@ -80,7 +80,7 @@ export const extracttext: Extension = {
       tags: [{ name: 'first', value: 'number' }],
       takes: ['string'],
       compile(call) {
-        if (!call.compiler.hasVariables) call.fail('"extracttext" asks for require "variables"');
+        if (!call.compiler.use(['variables'])) call.fail('"extracttext" asks for require "variables"');
         if (call.compiler.loops.length === 0) call.fail('"extracttext" outside of "foreverypart"');
         const name = settableName(call, 0);
         const modify = modifiersOf(call);

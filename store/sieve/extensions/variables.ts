@@ -37,8 +37,8 @@ function encodeUrl(value: string): string {
 /** The name of a variable that may be set, in lower case. */
 export function settableName(call: Call, index: number): string {
   const name = call.constant(index, 'the name of a variable');
-  const global = call.compiler.isRequired('include') ? /^global\.([a-z_][a-z0-9_]*)$/i.exec(name)?.[1] : undefined;
-  if (global !== undefined) return `global.${global.toLowerCase()}`;
+  const global = /^global\.([a-z_][a-z0-9_]*)$/i.exec(name)?.[1];
+  if (global !== undefined && call.compiler.use(['include'])) return `global.${global.toLowerCase()}`;
   return VARIABLE_NAME.test(name) ? name.toLowerCase() : call.fail(`"${name}" cannot be the name of a variable`);
 }
 
