@@ -1,8 +1,8 @@
 #!/bin/sh
 # Installs one tier on a Debian host: its code, the shared code and their packages below /opt/postern, a user, the units, and a sample
-# configuration where there is none. Starts nothing. Run it again to update; then: systemctl restart postern-relay (or -store).
+# configuration where there is none. Starts nothing. Run it again to update; then: systemctl restart postern-relay (or -webmail, -store).
 #
-#   sh infra/systemd/install.sh relay|store [--root DIR] [--no-npm]
+#   sh infra/systemd/install.sh relay|webmail|store [--root DIR] [--no-npm]
 #
 # --root DIR   installs below DIR, for an image or a look: no users, no systemctl
 # --no-npm     leaves the packages to you: node_modules and bin/node below /opt/postern
@@ -13,8 +13,9 @@ root=
 npm=yes
 case "$tier" in
   relay) folder=gateway; config=gateway.yaml ;;
+  webmail) folder=gateway; config=webmail.yaml ;;
   store) folder=store; config=store.yaml ;;
-  *) echo "usage: install.sh relay|store [--root DIR] [--no-npm]" >&2; exit 2 ;;
+  *) echo "usage: install.sh relay|webmail|store [--root DIR] [--no-npm]" >&2; exit 2 ;;
 esac
 shift
 while [ $# -gt 0 ]; do
@@ -87,7 +88,7 @@ if [ -z "$root" ]; then
   if [ "$tier" = store ]; then
     # the keys belong to who renews them; each service's group reads its own
     chown postern-certificates:postern-store "$etc/pki/store"
-    install -d -m 0700 -o postern-certificates -g postern-certificates "$etc/pki/relay" "$etc/pki/directory"
+    install -d -m 0700 -o postern-certificates -g postern-certificates "$etc/pki/relay" "$etc/pki/webmail" "$etc/pki/directory"
   else
     chown "root:postern-$tier" "$etc/pki/$tier"
   fi
