@@ -1,7 +1,9 @@
+import type { StoreConfig } from '../config.ts';
 import type { Mailstore } from '../mailstore/mailstore.ts';
 
 /** What the command line gave beside the command's name. */
 export interface CommandInput {
+  readonly config: StoreConfig;
   readonly words: readonly string[];
   readonly options: Readonly<Record<string, string | boolean | undefined>>;
 }

@@ -6,6 +6,7 @@ import { type StoreConfig, storeConfigSchema } from '../config.ts';
 import { databaseFaultSentence } from '../database-fault.ts';
 import { openMailstore } from '../mailstore/mailstore.ts';
 import { account } from './account.ts';
+import { ADMINISTRATION_COMMANDS } from './administration.ts';
 import { check } from './check.ts';
 import { type CommandInput, type StoreCommand, Usage } from './command.ts';
 import { migrate } from './migrate.ts';
@@ -14,7 +15,14 @@ import { undelete } from './undelete.ts';
 
 /** The administrator's tool on the store's host. Exits 0 when it did what was asked, 1 when not, 2 on wrong usage. */
 
-const COMMANDS: Readonly<Record<string, StoreCommand>> = { migrate, check, account, undelete, outgoing };
+const COMMANDS: Readonly<Record<string, StoreCommand>> = {
+  migrate,
+  check,
+  account,
+  undelete,
+  outgoing,
+  ...ADMINISTRATION_COMMANDS,
+};
 
 const USAGE = `usage: postern-store COMMAND --config FILE
 ${Object.values(COMMANDS)
@@ -38,6 +46,17 @@ async function main(): Promise<number> {
       into: text,
       uuid: text,
       'deleted-mailbox': text,
+      as: text,
+      'as-password-file': text,
+      name: text,
+      postmaster: text,
+      'password-file': text,
+      welcome: text,
+      format: text,
+      domain: text,
+      apply: flag,
+      'good-rows-only': flag,
+      'even-within-grace': flag,
     },
     allowPositionals: true,
   });
@@ -50,7 +69,7 @@ async function main(): Promise<number> {
     for (const line of loaded.errors) console.error(line);
     return 2;
   }
-  return run(loaded.config, command, { words, options: values });
+  return run(loaded.config, command, { config: loaded.config, words, options: values });
 }
 
 async function run(config: StoreConfig, command: StoreCommand, input: CommandInput): Promise<number> {

@@ -83,7 +83,9 @@ export async function startConsoleUnderTest(
       const body = options.body === undefined ? undefined : JSON.stringify(options.body);
       const headers: Record<string, string> = {
         ...(method === 'GET' || options.token !== undefined ? {} : { Origin: url }),
-        ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
+        ...(body === undefined
+          ? {}
+          : { 'Content-Type': 'application/json', 'Content-Length': String(Buffer.byteLength(body)) }),
         ...(options.cookie === undefined ? {} : { Cookie: `__Host-postern-console=${options.cookie}` }),
         ...(options.token === undefined ? {} : { Authorization: `Bearer ${options.token}` }),
         ...options.headers,

@@ -6,7 +6,12 @@ export const address = z.string().max(320).meta({ description: 'local@domain' })
 export const domainName = z.string().max(253).meta({ description: 'A domain, in A-labels or as people write it' });
 
 export const listQuery = z.object({
-  search: z.string().max(200).default('').meta({ description: 'In addresses, names and targets' }),
+  search: z
+    .string()
+    .max(200)
+    .regex(/^[^\x00-\x1f\x7f]*$/, 'one line of text')
+    .default('')
+    .meta({ description: 'In addresses, names and targets' }),
   domain: domainName.optional(),
   cursor: z.string().max(2000).optional().meta({ description: 'nextCursor of the page before' }),
   size: z.coerce.number().int().min(1).max(200).default(50),
