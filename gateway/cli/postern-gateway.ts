@@ -26,4 +26,6 @@ async function main([topic = '', ...args]: readonly string[]): Promise<number> {
   });
 }
 
+// Who reads no further (`| head`) has seen enough.
+process.stdout.on('error', () => process.exit(0));
 process.exitCode = await main(process.argv.slice(2));

@@ -212,7 +212,11 @@ export class Forward {
       // A copy goes outside by the queue. The spool comes first then: what is delivered cannot be taken back, should it be full.
       const outside = [...transaction.outside.values()].map((r) => spoolRecipient(r, 'outside', undefined));
       const inside = accounts.map((r) => spoolRecipient(r, 'store', undefined));
-      return await this.#keep(inHand, [...inside, ...outside], 'a copy goes outside');
+      return await this.#keep(
+        inHand,
+        [...inside, ...outside],
+        inHand.origin === undefined ? 'a copy goes outside' : 'mail to the outside',
+      );
     }
     const outcomes = await this.#offer(inHand, accounts, startedAt);
     for (const [index, outcome] of outcomes.entries()) {
