@@ -1,4 +1,5 @@
 import type { Catalogue } from './catalogue.ts';
+import { composeDe } from './catalogues/compose.de.ts';
 import { mailDe } from './catalogues/mail.de.ts';
 
-export const german: Catalogue = { ...mailDe };
+export const german: Catalogue = { ...mailDe, ...composeDe };

@@ -1,4 +1,5 @@
 import type { Catalogue } from './catalogue.ts';
+import { composeFr } from './catalogues/compose.fr.ts';
 import { mailFr } from './catalogues/mail.fr.ts';
 
-export const french: Catalogue = { ...mailFr };
+export const french: Catalogue = { ...mailFr, ...composeFr };

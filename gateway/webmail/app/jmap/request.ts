@@ -79,6 +79,18 @@ export async function call<T>(method: string, args: Arguments): Promise<T> {
   return answer as T;
 }
 
+/** For the end of the page: the browser sends it when the page is gone. Nobody reads the answer; 64 KiB at most. */
+export function keepCalling(calls: readonly Call[]): void {
+  const methodCalls = calls.map(([method, args], index) => [method, { accountId, ...args }, String(index)]);
+  void fetch('/jmap/api', {
+    method: 'POST',
+    credentials: 'same-origin',
+    keepalive: true,
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ using: USING, methodCalls }),
+  }).catch(() => undefined);
+}
+
 /** A back-reference (RFC 8620 §3.7) to the call at this place of the same list. */
 export const resultOf = (index: number, name: string, path: string): Readonly<Record<string, unknown>> => ({
   resultOf: String(index),

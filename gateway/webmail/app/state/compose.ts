@@ -9,7 +9,7 @@ export type ComposeStart =
       readonly subject?: string;
       readonly body?: string;
     }
-  | { readonly kind: 'reply' | 'reply-all' | 'forward' | 'draft'; readonly emailId: string };
+  | { readonly kind: 'reply' | 'reply-all' | 'forward' | 'forward-attached' | 'draft'; readonly emailId: string };
 
 export interface Composing {
   readonly id: number;
