@@ -133,6 +133,14 @@ export class Draft {
     return this.#saving;
   }
 
+  /** Until files and copy are at rest, so that the blobs which are named are there. */
+  async settled(): Promise<void> {
+    clearTimeout(this.#timer);
+    await this.attachments.settled();
+    clearTimeout(this.#timer);
+    await this.#saving.catch(() => undefined);
+  }
+
   async #saveNow(): Promise<void> {
     const version = this.#version;
     this.saveState.value = 'saving';

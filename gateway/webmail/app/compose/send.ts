@@ -20,7 +20,7 @@ export async function send(
   draft: Draft,
   when: { readonly delayS: number } | { readonly sendAt: string },
 ): Promise<Sent> {
-  await draft.attachments.settled();
+  await draft.settled();
   const [drafts, sentMailbox] = await Promise.all([ensureMailbox('drafts'), ensureMailbox('sent')]);
   const message = draft.message();
   const recipients = [...new Set([...message.to, ...message.cc, ...message.bcc].map(({ email }) => email))];
