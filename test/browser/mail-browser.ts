@@ -28,7 +28,9 @@ export class MailBrowser {
   }
 
   /** A browser of its own for one person; `page` is what they see. */
-  async open(options: { width?: number; height?: number; dark?: boolean; locale?: string } = {}): Promise<BrowserContext> {
+  async open(
+    options: { width?: number; height?: number; dark?: boolean; locale?: string } = {},
+  ): Promise<BrowserContext> {
     const { width = 1440, height = 900, dark = false, locale = 'en' } = options;
     const context = await this.#browser.newContext({
       ignoreHTTPSErrors: true,
@@ -53,7 +55,11 @@ export class MailBrowser {
     return page;
   }
 
-  async signIn(context: BrowserContext, address: string, options: { code?: string; path?: string } = {}): Promise<Page> {
+  async signIn(
+    context: BrowserContext,
+    address: string,
+    options: { code?: string; path?: string } = {},
+  ): Promise<Page> {
     const page = await this.openPage(context, options.path);
     await page.getByLabel('Email address').fill(address);
     await page.getByLabel('Password').fill(address.split('@')[0] ?? '');
