@@ -1,0 +1,77 @@
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { openCompose, readMailto } from '../state/compose.ts';
+import { handleKey } from '../state/shortcuts.ts';
+import { frameDocument } from './frame-document.ts';
+import type { SanitisedMessage } from './sanitise.ts';
+
+/** Longest height; what is longer scrolls within. */
+const MAX_HEIGHT = 60_000;
+
+/**
+ * Shows sanitised HTML in a frame where no script runs. It has our origin only so that we, from outside, can measure it and hear its keys: without
+ * `allow-scripts` nobody inside can make use of that.
+ */
+export function MessageFrame(props: {
+  readonly message: SanitisedMessage;
+  readonly title: string;
+  readonly remote: boolean;
+  readonly dark: boolean;
+}) {
+  const { message, dark, remote } = props;
+  const frame = useRef<HTMLIFrameElement>(null);
+  const [height, setHeight] = useState(60);
+  const own = dark && !message.hasColours;
+  const source = useMemo(
+    () =>
+      frameDocument(message, {
+        origin: location.origin,
+        remote,
+        dark: own,
+        font: 'system-ui, -apple-system, "Segoe UI", Roboto, sans-serif',
+      }),
+    [message, remote, own],
+  );
+  useEffect(() => {
+    const element = frame.current;
+    if (element === null) return;
+    let observer: ResizeObserver | undefined;
+    const loaded = (): void => {
+      const page = element.contentDocument;
+      if (page?.body === null || page === null) return;
+      observer?.disconnect();
+      const measure = (): void => {
+        const { body, documentElement: root } = page;
+        const bar = root.scrollWidth > root.clientWidth ? 16 : 0;
+        setHeight(Math.min(Math.max(body.scrollHeight, 24) + bar, MAX_HEIGHT));
+      };
+      observer = new ResizeObserver(measure);
+      observer.observe(page.body);
+      for (const image of Array.from(page.images)) image.addEventListener('load', measure);
+      page.addEventListener('keydown', handleKey);
+      page.addEventListener('click', (event) => {
+        const link = (event.target as Element | null)?.closest?.('a[href^="mailto:" i]');
+        if (link == null) return;
+        event.preventDefault();
+        openCompose(readMailto(link.getAttribute('href') ?? ''));
+      });
+      measure();
+    };
+    element.addEventListener('load', loaded);
+    // Set here, after the listener, so that no load is missed.
+    element.srcdoc = source;
+    return () => {
+      element.removeEventListener('load', loaded);
+      observer?.disconnect();
+    };
+  }, [source]);
+  return (
+    <iframe
+      ref={frame}
+      title={props.title}
+      class={dark && !own ? 'message-frame message-frame-inverted' : 'message-frame'}
+      sandbox="allow-same-origin allow-popups allow-popups-to-escape-sandbox"
+      referrerpolicy="no-referrer"
+      style={{ height: `${height}px` }}
+    />
+  );
+}
