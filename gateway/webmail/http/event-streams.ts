@@ -121,7 +121,8 @@ export class EventStreams {
     const accountId = accountIdOf(tokens.user);
     const feed = new WatchFeed(this.#endpoint, tokens.user, tokens.watchToken, {
       changed: (states) => {
-        for (const stream of streams) tell(stream, accountId, states);
+        // Who is still being let in hears of it when the stream begins.
+        for (const stream of streams) if (stream.response.headersSent) tell(stream, accountId, states);
       },
       ended: () => {
         for (const { response } of streams) response.end();

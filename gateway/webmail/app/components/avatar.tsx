@@ -1,6 +1,6 @@
 /** Initials on one of the design's colours, the same for the same address every time. */
 export function Avatar({ name, address }: { readonly name: string; readonly address: string }) {
-  const words = name
+  const words = (name.split('@')[0] ?? '')
     .replace(/[^\p{L}\p{N}\s]/gu, ' ')
     .trim()
     .split(/\s+/);

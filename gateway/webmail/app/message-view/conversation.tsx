@@ -45,7 +45,7 @@ export function Conversation({ emailId }: { readonly emailId: string }) {
           <ActionBar rows={[emailId]} />
         </div>
         <h2>
-          {subjectOf(email.subject)} <LabelChips keywords={email.keywords} />
+          {subjectOf(email.subject?.replace(/^(?:(?:re|aw|sv|tr):\s*)+/i, ''))} <LabelChips keywords={email.keywords} />
         </h2>
       </header>
       {loaded || members.length > 0 ? (

@@ -256,7 +256,8 @@ export function sanitise(html: string, given: SanitiseOptions): SanitisedMessage
       ALLOWED_ATTR: ATTRIBUTES,
       ALLOW_DATA_ATTR: false,
       ALLOW_ARIA_ATTR: false,
-      ALLOWED_URI_REGEXP: /^(?:https?:|mailto:|tel:|cid:|data:image\/|#|\/\/)/i,
+      // Values that are no addresses pass as well; the hooks see to each that is one.
+      ALLOWED_URI_REGEXP: /^(?:(?:https?|mailto|tel|cid):|data:image\/|[^a-z]|[a-z+.-]+(?:[^a-z+.\-:]|$))/i,
       ADD_DATA_URI_TAGS: ['img'],
       FORBID_CONTENTS: [
         'script',
