@@ -21,6 +21,8 @@ interface Stream {
   readonly response: ServerResponse;
   readonly options: StreamOptions;
   told: TypeStates;
+  /** Its answer has begun: before that nothing may be written, whatever the store tells. */
+  open: boolean;
   ping: NodeJS.Timeout | undefined;
 }
 
@@ -60,7 +62,7 @@ export class EventStreams {
     const full = this.#count >= this.#limits.maxStreams || watched.streams.size >= this.#limits.maxStreamsPerUser;
     if (full) throw new HttpError(503, 'Too many event streams.', { 'retry-after': '60' });
     const accountId = accountIdOf(tokens.user);
-    const stream: Stream = { response, options, told: {}, ping: undefined };
+    const stream: Stream = { response, options, told: {}, open: false, ping: undefined };
     watched.streams.add(stream);
     this.#count += 1;
     let gone = false;
@@ -93,6 +95,7 @@ export class EventStreams {
       'cache-control': 'no-store',
     });
     response.flushHeaders();
+    stream.open = true;
     const { lastEventId, closeAfterState, pingMs } = options;
     const now = watched.feed.states ?? states;
     // RFC 8620 §7.3: who comes back hears at once what it missed; who comes first, where things stand.
@@ -142,6 +145,7 @@ export class EventStreams {
 
 /** Tells of the types that are asked for and differ from what was told last. */
 function tell(stream: Stream, accountId: string, states: TypeStates): void {
+  if (!stream.open) return;
   const { types, closeAfterState } = stream.options;
   const changed = Object.entries(states).filter(
     ([type, state]) => (types === undefined || types.has(type)) && stream.told[type] !== state,

@@ -141,13 +141,14 @@ function decodePart(part: string): string {
 
 function answerFault(error: unknown, exchange: Exchange, { log }: WebmailServices): void {
   const { response } = exchange;
+  const told = httpErrorOf(error);
+  if (told === undefined)
+    log.error({ event: 'fault', method: exchange.request.method, path: exchange.url.pathname, err: error });
+  // An answer that has begun can only be broken off: its reader sees that it is not whole.
   if (response.headersSent || response.destroyed) {
     response.destroy();
     return;
   }
-  const told = httpErrorOf(error);
-  if (told === undefined)
-    log.error({ event: 'fault', method: exchange.request.method, path: exchange.url.pathname, err: error });
   for (const [name, value] of Object.entries(told?.headers ?? {})) response.setHeader(name, value);
   // What was not read of the body is not worth waiting for.
   if (!exchange.request.complete) response.setHeader('connection', 'close');

@@ -206,7 +206,8 @@ export class StoreConnection {
         left -= chunk.length;
         if (left < 0) break;
         await this.#send(chunk);
-        this.#watch(COMMAND_MS);
+        // The answer may have come already: then nobody is waited for.
+        if (this.#running !== undefined) this.#watch(COMMAND_MS);
       }
     } catch (error) {
       left = -1;
