@@ -71,7 +71,13 @@ export const storeConfigSchema = z.strictObject({
       .describe(
         'Addresses and networks of such hosts, where they have no certificate: failures count for accounts alone.',
       ),
-    tokenRecheckMs: z.int().min(10).default(30_000).describe('How often the tokens of open sessions are judged again.'),
+    tokenRecheckMs: z
+      .int()
+      .min(10)
+      .default(30_000)
+      .describe(
+        'Longest time that an open session outlives its token: revoked, expired, account inactive, password changed.',
+      ),
     maxCommandsPerSecond: z
       .int()
       .min(1)

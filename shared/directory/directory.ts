@@ -52,6 +52,11 @@ export interface Account {
   readonly forwards: readonly string[];
   /** The main password opens webmail and console alone, together with a code: everything else wants an app password. */
   readonly secondFactor?: boolean | undefined;
+  /**
+   * Another text after each change of the password, compared and never read: pwdChangedTime of a password policy, pwdLastSet in
+   * Active Directory. Undefined where the directory does not tell.
+   */
+  readonly passwordVersion?: string | undefined;
   /** Mail goes to the forwarding addresses alone; the mailbox itself keeps no copy. */
   readonly forwardOnly?: boolean | undefined;
 }

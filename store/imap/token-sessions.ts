@@ -15,7 +15,7 @@ export interface TokenSession {
 
 /**
  * Judges the tokens of open sessions again and again: one that was revoked or has expired, or whose account was made
- * inactive, ends its sessions within one round. What the directory does not know now, it is asked next time.
+ * inactive or got another password, ends its sessions within one round. What the directory does not know now, it is asked next time.
  */
 export class TokenSessions {
   readonly #sessions = new Set<TokenSession>();

@@ -12,9 +12,18 @@ export class SqlTokens implements Tokens {
 
   async put(accountId: number, token: NewToken): Promise<void> {
     await this.#database.change(
-      `REPLACE INTO token (token_hash, account_id, name, certificate_name, scope, created_at, expires_at)
-       VALUES (?, ?, ?, ?, ?, ?, ?)`,
-      [token.hash, accountId, token.name, token.certificateName, token.scope, Date.now(), token.expiresAtMs],
+      `REPLACE INTO token (token_hash, account_id, name, certificate_name, scope, created_at, expires_at, password_version)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+      [
+        token.hash,
+        accountId,
+        token.name,
+        token.certificateName,
+        token.scope,
+        Date.now(),
+        token.expiresAtMs,
+        token.passwordVersion ?? null,
+      ],
     );
   }
 
@@ -34,13 +43,17 @@ export class SqlTokens implements Tokens {
     const found = new Map<string, KnownToken & TokenOwner>();
     if (hashes.length === 0) return found;
     const rows = await this.#database.rowsOnce(
-      `SELECT ${COLUMNS}, account.id, directory_uuid, address, token_hash FROM token JOIN account ON account.id = account_id
+      `SELECT ${COLUMNS}, account.id, directory_uuid, address, token_hash, password_version FROM token JOIN account ON account.id = account_id
        WHERE token_hash IN (${hashes.map(() => '?').join(',')}) AND expires_at > ?`,
       [...hashes, Date.now()],
     );
     for (const row of rows) {
       const account = { id: row[5] as number, uuid: row[6] as string, address: row[7] as string };
-      found.set((row[8] as Buffer).toString('hex'), { ...tokenOf(row), account });
+      found.set((row[8] as Buffer).toString('hex'), {
+        ...tokenOf(row),
+        account,
+        passwordVersion: (row[9] as string | null) ?? undefined,
+      });
     }
     return found;
   }

@@ -12,7 +12,7 @@ export const token: SettingHandler = {
       value: Buffer.from(JSON.stringify({ certificateName, scope, createdAtMs, expiresAtMs })),
     }));
   },
-  async write({ mailstore, accountId, certificateName }, entryName, value) {
+  async write({ mailstore, accountId, certificateName, credentials }, entryName, value) {
     const name = nameOf(entryName);
     if (value === undefined) {
       await mailstore.tokens.revoke(accountId, name);
@@ -27,6 +27,7 @@ export const token: SettingHandler = {
       certificateName,
       scope: request.scope,
       expiresAtMs: Date.now() + request.lifetimeMs,
+      passwordVersion: credentials.entry.passwordVersion,
     });
     return 'done';
   },

@@ -21,7 +21,7 @@ export interface HeldToken {
 
 /**
  * Judges tokens, many in one question: each must be known, not expired, used by the host that it was made for, and its
- * account must be there and active under the same directory entry. A directory that is away gives `unknown`.
+ * account must be there and active under the same directory entry, with the password that it was made under. A directory that is away gives `unknown`.
  *
  * @returns answers in the order of `held`
  */
@@ -41,7 +41,11 @@ export async function judgeTokens(
       if (answer.kind !== 'account' || answer.account.uuid !== token.account.uuid) {
         return { kind: 'refused', why: 'account is gone or inactive' };
       }
-      const { services } = answer.account;
+      const { services, passwordVersion } = answer.account;
+      // What the directory does not tell (any more) takes nobody's token away.
+      if (passwordVersion !== undefined && passwordVersion !== token.passwordVersion) {
+        return { kind: 'refused', why: 'password changed since' };
+      }
       if (services !== undefined && !services.includes('webmail')) return { kind: 'refused', why: 'no webmail' };
       return { kind: 'granted', account: token.account, entry: answer.account, scope: token.scope };
     }),

@@ -95,6 +95,15 @@ export function accessOf(user: string | undefined, adminDn: string, baseDn: stri
     },
     {
       to: ACCOUNT,
+      attributes: ['pwdchangedtime'],
+      by: [
+        [store, 'read'],
+        [administrators, 'read'],
+        [self, 'read'],
+      ],
+    },
+    {
+      to: ACCOUNT,
       attributes: ['secondfactor'],
       by: [
         [store, 'write'],

@@ -181,6 +181,7 @@ export function modify(request: ModifyRequest, parts: DirectoryParts): Result {
   if (entry === undefined) return result(RESULT.noSuchObject);
   const { mayWrite } = access(request, parts);
   const draft: TreeEntry = { dn: entry.dn, names: new Map(entry.names), attributes: new Map(entry.attributes) };
+  const before = passwords(entry);
   for (const { operation, modification } of request.changes) {
     const name = modification.type;
     if (OPERATIONAL.has(name.toLowerCase()) || !mayWrite(entry, name, modification.values)) {
@@ -192,9 +193,12 @@ export function modify(request: ModifyRequest, parts: DirectoryParts): Result {
   for (const name of new Set([...entry.attributes.keys(), ...draft.attributes.keys()])) {
     setAttribute(entry, draft.names.get(name) ?? name, draft.attributes.get(name) ?? []);
   }
-  parts.tree.touched(entry);
+  if (passwords(draft) !== before) parts.tree.passwordChanged(entry);
+  else parts.tree.touched(entry);
   return result(RESULT.success);
 }
+
+const passwords = ({ attributes }: TreeEntry): string => (attributes.get('userpassword') ?? []).join();
 
 function change(draft: TreeEntry, operation: string, name: string, values: string[]): number | undefined {
   const old = draft.attributes.get(name.toLowerCase()) ?? [];
@@ -241,7 +245,7 @@ export function modifyPassword(request: ExtendedRequest, parts: DirectoryParts):
     return result(RESULT.unwillingToPerform, 'unwilling to verify old password');
   }
   setAttribute(entry, 'userPassword', [hashPassword(newPassword)]);
-  parts.tree.touched(entry);
+  parts.tree.passwordChanged(entry);
   return result(RESULT.success);
 }
 

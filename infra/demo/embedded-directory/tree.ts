@@ -14,7 +14,13 @@ export interface TreeEntry {
 export type Scope = 'base' | 'one' | 'sub';
 
 /** Attributes that the server keeps itself (RFC 4512 §3.4): told only when asked for. */
-export const OPERATIONAL: ReadonlySet<string> = new Set(['entryuuid', 'createtimestamp', 'modifytimestamp', 'entrydn']);
+export const OPERATIONAL: ReadonlySet<string> = new Set([
+  'entryuuid',
+  'createtimestamp',
+  'modifytimestamp',
+  'entrydn',
+  'pwdchangedtime',
+]);
 
 /**
  * The entries, held in memory and written whole to one LDIF file after each change: to a new file, synced, renamed over
@@ -79,6 +85,14 @@ export class Tree {
   touched(entry: TreeEntry): void {
     setAttribute(entry, 'modifyTimestamp', [generalizedTime()]);
     this.save();
+  }
+
+  /** As a password policy does it (draft-behera-ldap-password-policy §5.3.2), with milliseconds: two changes never look like one. */
+  passwordChanged(entry: TreeEntry): void {
+    setAttribute(entry, 'pwdChangedTime', [
+      generalizedTime().replace('Z', `.${String(Date.now() % 1000).padStart(3, '0')}Z`),
+    ]);
+    this.touched(entry);
   }
 
   save(): void {

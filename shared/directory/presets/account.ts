@@ -15,6 +15,8 @@ export const COMMON_ATTRIBUTES = [
   'forwardOnly',
   'aliasOfDomain',
   'secondFactor',
+  'pwdChangedTime',
+  'pwdLastSet',
 ] as const;
 
 export interface AccountReading {
@@ -37,6 +39,7 @@ export function readAccount(entry: LdapEntry, reading: AccountReading): AccountF
   const listed = all(entry, 'authorizedservice').map((service) => service.toLowerCase());
   const forwards = [...(reading.forwards ?? []), ...all(entry, 'forwardto')];
   const forwardOnly = reading.forwardOnly === true || truth(entry, 'forwardonly') === true;
+  const passwordVersion = first(entry, 'pwdchangedtime') ?? first(entry, 'pwdlastset');
   const account: Account = {
     uuid,
     address: reading.address,
@@ -46,6 +49,7 @@ export function readAccount(entry: LdapEntry, reading: AccountReading): AccountF
     ...(reading.quota ?? readQuota(first(entry, 'quota'))),
     mailHost: first(entry, 'mailhost') ?? reading.mailHost,
     forwards,
+    ...(passwordVersion === undefined ? {} : { passwordVersion }),
     ...(truth(entry, 'secondfactor') === true ? { secondFactor: true } : {}),
     // Without a target a mailbox that keeps nothing would lose mail.
     ...(forwardOnly && forwards.length > 0 ? { forwardOnly } : {}),

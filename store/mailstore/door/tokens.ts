@@ -17,6 +17,8 @@ export interface NewToken {
   readonly certificateName: string;
   readonly scope: 'all' | 'watch';
   readonly expiresAtMs: number;
+  /** {@link Account.passwordVersion} of the sign-in that asked for it. */
+  readonly passwordVersion: string | undefined;
 }
 
 export interface KnownToken {
@@ -29,4 +31,5 @@ export interface KnownToken {
 
 export interface TokenOwner {
   readonly account: StoredAccount;
+  readonly passwordVersion: string | undefined;
 }
