@@ -1,10 +1,9 @@
-import { parseArgs } from 'node:util';
 import { cachedDirectory } from '@postern/shared/directory/cached-directory.ts';
 import { openLdapDirectory } from '@postern/shared/directory/ldap-directory.ts';
-import { loadConfig } from '@postern/shared/runtime/config.ts';
-import { Lifecycle } from '@postern/shared/runtime/lifecycle.ts';
-import { type Log, openLog } from '@postern/shared/runtime/log.ts';
+import type { Lifecycle } from '@postern/shared/runtime/lifecycle.ts';
+import type { Log } from '@postern/shared/runtime/log.ts';
 import { Metrics } from '@postern/shared/runtime/metrics.ts';
+import { runService } from '@postern/shared/runtime/service-main.ts';
 import { awaitMailstore } from './awaited-mailstore.ts';
 import { type StoreConfig, storeConfigSchema } from './config.ts';
 import { startConsole } from './console/server.ts';
@@ -22,43 +21,15 @@ import { openMailstore } from './mailstore/mailstore.ts';
 import { startManageSieveServer } from './managesieve/server.ts';
 import { startStoreMetrics } from './metrics.ts';
 import { startPop3Server } from './pop3/server.ts';
-import { LoginThrottle } from './sign-in/login-throttle.ts';
-import { superviseWorkers, workerNumber } from './workers.ts';
+import { limitsOf, superviseWorkers, workerNumber } from './workers.ts';
 
 /** The store's process: `node store/main.ts --config FILE [--check-config]`. The one place where its parts are wired. */
 
-const USAGE = 'usage: node store/main.ts --config FILE [--check-config]';
 const RETRY_MS = 500;
 const MAX_RETRY_MS = 5_000;
 const HOUSEKEEPING_MS = 3_600_000;
 /** RFC 5321 §4.5.3.2.6 lets a client wait ten minutes for the final reply; ours wait 120 s, a stop waits less. */
 const CLOSE_GRACE_MS = 10_000;
-
-async function main(): Promise<void> {
-  const path = configPath();
-  const loaded = loadConfig(storeConfigSchema, path.file);
-  if (!loaded.ok) return endWith(2, loaded.errors);
-  if (path.checkOnly) {
-    const wrong = siteScriptErrors(loaded.config);
-    if (wrong !== undefined) return endWith(2, [wrong]);
-    console.log(`${path.file}: ok`);
-    return;
-  }
-  const log = openLog({ name: 'store', ...loaded.config.log });
-  const lifecycle = new Lifecycle(log);
-  const { config } = loaded;
-  try {
-    if (config.workers > 1 && workerNumber() === 0) superviseWorkers(config.workers, lifecycle, log);
-    else await start(shareOf(config), log, lifecycle);
-  } catch (error) {
-    // A taken port, an unreadable certificate: a sentence for who started it, and the whole of it in the log.
-    const sentence = error instanceof Error ? error.message : String(error);
-    log.fatal({ event: 'start-failed', err: error });
-    process.stderr.write(`store: ${sentence}\n`);
-    process.send?.({ fault: 'start', sentence });
-    await lifecycle.stop(1, 'start failed');
-  }
-}
 
 async function start(config: StoreConfig, log: Log, lifecycle: Lifecycle): Promise<void> {
   const metrics = new Metrics();
@@ -86,22 +57,23 @@ async function start(config: StoreConfig, log: Log, lifecycle: Lifecycle): Promi
   const lmtp = await startLmtpServer({ config, mailstore, directory, delivery, log });
   lifecycle.add({ name: 'lmtp', close: () => lmtp.close(CLOSE_GRACE_MS) });
 
-  // Who guesses passwords is slowed down in all services together.
-  const throttle = new LoginThrottle();
+  // Who guesses passwords is slowed down in all services together, and in all workers.
+  const limits = limitsOf(log);
+  const { throttle } = limits;
   const hub = await startHub({ config, mailstore, directory, delivery, throttle, log });
   lifecycle.add({ name: 'hub', close: () => hub.close(CLOSE_GRACE_MS) });
 
   const outbox = hub.outbox;
-  const imap = await startImapServer({ config, mailstore, directory, log, throttle, outbox });
+  const imap = await startImapServer({ config, mailstore, directory, log, limits, outbox });
   lifecycle.add({ name: 'imap', close: () => imap.close() });
 
   const webConsole = await startConsole({ config, mailstore, directory, log, throttle });
   if (webConsole !== undefined) lifecycle.add({ name: 'console', close: () => webConsole.close() });
 
-  const pop3 = await startPop3Server({ config, mailstore, directory, log, throttle });
+  const pop3 = await startPop3Server({ config, mailstore, directory, log, limits });
   if (pop3 !== undefined) lifecycle.add({ name: 'pop3', close: () => pop3.close() });
 
-  const managesieve = await startManageSieveServer({ config, mailstore, directory, log, throttle });
+  const managesieve = await startManageSieveServer({ config, mailstore, directory, log, limits });
   if (managesieve !== undefined) lifecycle.add({ name: 'managesieve', close: () => managesieve.close() });
 
   const observed = { mailstore, directory, imap, pop3, managesieve, hub };
@@ -197,21 +169,13 @@ function siteScriptErrors(config: StoreConfig): string | undefined {
   }
 }
 
-function configPath(): { file: string; checkOnly: boolean } {
-  try {
-    const { values } = parseArgs({
-      options: { config: { type: 'string' }, 'check-config': { type: 'boolean', default: false } },
-    });
-    if (values.config !== undefined) return { file: values.config, checkOnly: values['check-config'] };
-    return endWith(2, [USAGE]);
-  } catch (error) {
-    return endWith(2, [(error as Error).message, USAGE]);
-  }
-}
-
-function endWith(code: number, lines: readonly string[]): never {
-  process.stderr.write(lines.map((line) => `${line}\n`).join(''));
-  process.exit(code);
-}
-
-await main();
+await runService({
+  name: 'store',
+  program: 'node store/main.ts',
+  schema: storeConfigSchema,
+  check: siteScriptErrors,
+  async start({ config, log, lifecycle }) {
+    if (config.workers > 1 && workerNumber() === 0) superviseWorkers(config.workers, lifecycle, log);
+    else await start(shareOf(config), log, lifecycle);
+  },
+});

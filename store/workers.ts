@@ -1,6 +1,9 @@
 import cluster, { type Worker } from 'node:cluster';
 import type { Lifecycle } from '@postern/shared/runtime/lifecycle.ts';
 import type { Log } from '@postern/shared/runtime/log.ts';
+import { AskedLimits, type FromLimitedWorker, type LimitsAnswer } from './sign-in/asked-limits.ts';
+import { LimitsKeeper } from './sign-in/limits-keeper.ts';
+import { OwnLimits, type SignInLimits } from './sign-in/sign-in-limits.ts';
 
 /** Name of the variable that tells a worker its number, from 1. */
 const NUMBER = 'POSTERN_WORKER';
@@ -14,9 +17,22 @@ export function workerNumber(): number {
   return Number(process.env[NUMBER] ?? 0);
 }
 
+/** The limits of sign-in, as they hold for this process: its own, or those that the process keeps that started it. */
+export function limitsOf(log: Log): SignInLimits {
+  if (workerNumber() === 0) return new OwnLimits();
+  const limits = new AskedLimits((message) => process.send?.(message), log);
+  process.on('message', (message: { readonly kind?: unknown }) => {
+    if (message.kind === 'limits-answered') limits.heard(message as LimitsAnswer);
+  });
+  return limits;
+}
+
+/** Readiness, a fault of the start, or what it asks the keeper of limits. */
+type FromWorker = FromLimitedWorker | { readonly kind?: undefined; readonly ready?: boolean };
+
 /**
  * Starts the workers of one host and keeps them alive. They share the listening sockets (this process hands connections to them
- * in turn) and nothing else: what one commits, the others learn from the change feed, as processes of other hosts do.
+ * in turn) and the limits of sign-in, which this process keeps; what one commits, the others learn from the change feed, as processes of other hosts do.
  * Says ready when all are. SIGHUP is passed on; an end waits for theirs.
  */
 export function superviseWorkers(count: number, lifecycle: Lifecycle, log: Log): void {
@@ -25,12 +41,27 @@ export function superviseWorkers(count: number, lifecycle: Lifecycle, log: Log):
   const ready = new Map<number, Record<string, unknown>>();
   const running = new Map<number, Worker>();
   const pauses = new Map<number, number>();
+  const keeper = new LimitsKeeper();
 
   const fork = (n: number): void => {
     const worker = cluster.fork({ [NUMBER]: String(n) });
     running.set(n, worker);
     const startedAt = Date.now();
-    worker.on('message', (message: Record<string, unknown>) => {
+    worker.on('message', (message: FromWorker) => {
+      if (message.kind === 'asks-limits') {
+        const answer: LimitsAnswer = {
+          kind: 'limits-answered',
+          id: message.id,
+          value: keeper.answer(n, message.question),
+        };
+        // One that is dying hears nothing more.
+        if (worker.isConnected()) worker.send(answer, () => undefined);
+        return;
+      }
+      if (message.kind === 'tells-limits') {
+        keeper.takeNote(n, message.note);
+        return;
+      }
       // A fault at the start is for who started us, in the words of the worker.
       if (message.ready !== true) {
         process.send?.(message);
@@ -44,6 +75,7 @@ export function superviseWorkers(count: number, lifecycle: Lifecycle, log: Log):
     });
     worker.once('exit', (code, signal) => {
       running.delete(n);
+      keeper.forget(n);
       if (ending) return;
       if (!ready.has(n) && !said) {
         void lifecycle.stop(1, `worker ${n} did not start`);

@@ -4,7 +4,7 @@ import type { z } from 'zod';
 import type { Acting, AdministrationParts } from '../administration/acting.ts';
 import type { Outcome } from '../administration/outcome.ts';
 import type { Action } from '../administration/tokens.ts';
-import type { LoginThrottle } from '../sign-in/login-throttle.ts';
+import type { SignInThrottle } from '../sign-in/sign-in-limits.ts';
 import type { ConsoleSession, ConsoleSessions } from './sessions.ts';
 import type { ConsoleSettings } from './settings.ts';
 
@@ -13,7 +13,7 @@ export interface ConsoleServices extends AdministrationParts {
   readonly settings: ConsoleSettings;
   readonly sessions: ConsoleSessions;
   readonly signInDirectory: Directory;
-  readonly throttle: LoginThrottle;
+  readonly throttle: SignInThrottle;
   readonly writer: CredentialWriter;
   readonly relay: RelayAdmin | undefined;
   /** PEM files whose end is watched. */

@@ -18,6 +18,7 @@ import type { StoreConfig } from '../config.ts';
 import { isDatabaseAway, type Mailstore } from '../mailstore/mailstore.ts';
 import { LoginThrottle } from '../sign-in/login-throttle.ts';
 import { signInByPassword } from '../sign-in/password.ts';
+import type { SignInThrottle } from '../sign-in/sign-in-limits.ts';
 import { findRoute } from './api/routes.ts';
 import { setSecurityHeaders } from './headers.ts';
 import { openApiDocument } from './openapi.ts';
@@ -32,7 +33,7 @@ export interface ConsoleOptions {
   readonly mailstore: Mailstore;
   readonly directory: Directory;
   readonly log: Log;
-  readonly throttle?: LoginThrottle | undefined;
+  readonly throttle?: SignInThrottle | undefined;
 }
 
 export interface ConsoleServer {
@@ -185,7 +186,7 @@ class RequestHandler {
 
   async #byToken(token: string, route: Route, client: string) {
     const key = [`address ${client}`];
-    const delayMs = this.#services.throttle.delayMs(key);
+    const delayMs = await this.#services.throttle.delayMs(key);
     if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
     const opened = await openToken(this.#services, token);
     if (opened === undefined) {

@@ -7,7 +7,7 @@ import { type ClientPool, createClientPool } from '@postern/shared/smtp/client-p
 import type { StoreConfig } from '../config.ts';
 import type { LocalDelivery } from '../delivery/deliver.ts';
 import type { Mailstore } from '../mailstore/mailstore.ts';
-import type { LoginThrottle } from '../sign-in/login-throttle.ts';
+import type { SignInThrottle } from '../sign-in/sign-in-limits.ts';
 import { fileInSent, Outbox } from './outbox.ts';
 import { QueueRunner } from './outgoing/runner.ts';
 import { send } from './outgoing/sending.ts';
@@ -19,7 +19,7 @@ export interface HubOptions {
   readonly mailstore: Mailstore;
   readonly directory: Directory;
   readonly delivery: LocalDelivery;
-  readonly throttle: LoginThrottle;
+  readonly throttle: SignInThrottle;
   readonly log: Log;
 }
 

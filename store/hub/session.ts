@@ -11,8 +11,8 @@ import type {
 } from '@postern/shared/smtp/listener.ts';
 import { type Reply, reply, replyLine } from '@postern/shared/smtp/reply.ts';
 import type { StoredAccount } from '../mailstore/mailstore.ts';
-import type { LoginThrottle } from '../sign-in/login-throttle.ts';
 import { signInByPassword } from '../sign-in/password.ts';
+import type { SignInThrottle } from '../sign-in/sign-in-limits.ts';
 import type { TrustedClients } from '../sign-in/trusted-clients.ts';
 import { readFutureRelease } from './future-release.ts';
 import { destinationOf } from './recipients.ts';
@@ -23,7 +23,7 @@ import { submissionTrace } from './trace.ts';
 export interface HubSessionParts
   extends Pick<DeskParts, 'config' | 'hostname' | 'directory' | 'mailstore' | 'expansion' | 'log'> {
   readonly desk: SubmissionDesk;
-  readonly throttle: LoginThrottle;
+  readonly throttle: SignInThrottle;
   /** Servers that may send without signing in; undefined: everybody signs in. */
   readonly servers?: TrustedClients | undefined;
 }

@@ -8,8 +8,7 @@ import { ServerTls } from '../connection/tls-identity.ts';
 import { scriptLanguage } from '../delivery/rules/script-language.ts';
 import type { Outbox } from '../hub/outbox.ts';
 import type { Mailstore } from '../mailstore/mailstore.ts';
-import { AccountSessions } from '../sign-in/account-sessions.ts';
-import { LoginThrottle } from '../sign-in/login-throttle.ts';
+import { OwnLimits, type SignInLimits } from '../sign-in/sign-in-limits.ts';
 import { TrustedClients } from '../sign-in/trusted-clients.ts';
 import { Connection } from './connection.ts';
 import { Session, type SessionServices, UNAUTHENTICATED_LIMITS } from './session.ts';
@@ -20,8 +19,8 @@ export interface ImapServerOptions {
   readonly mailstore: Mailstore;
   readonly directory: Directory;
   readonly log: Log;
-  /** The one that all services of the process share; one of its own when left out. */
-  readonly throttle?: LoginThrottle;
+  /** Those that all services of the host share; its own when left out. */
+  readonly limits?: SignInLimits;
   /** Where clients send from; without it nothing is sent. */
   readonly outbox?: Outbox | undefined;
 }
@@ -42,10 +41,12 @@ export interface ImapServer {
 
 /** Starts IMAP on the configured legs. Rejects when one cannot be listened on or the certificate cannot be read. */
 export async function startImapServer(options: ImapServerOptions): Promise<ImapServer> {
-  const { config, mailstore, directory, log } = options;
+  const { config, mailstore, directory, log, limits = new OwnLimits() } = options;
   const { imap } = config;
   const tls = new ServerTls(config.tls, config.ca);
-  const tokens = new TokenSessions(mailstore, directory, log, imap.tokenRecheckMs);
+  // The directory's answers may be as old as they are kept for.
+  const recheckMs = Math.max(imap.tokenRecheckMs / 2, imap.tokenRecheckMs - config.directory.foundTtlMs);
+  const tokens = new TokenSessions(mailstore, directory, log, recheckMs);
   const credentialWriter = openCredentialWriter(config.directory, log);
   const services: SessionServices = {
     config: imap,
@@ -53,12 +54,12 @@ export async function startImapServer(options: ImapServerOptions): Promise<ImapS
     mailstore,
     directory,
     tlsContext: () => tls.context,
-    throttle: options.throttle ?? new LoginThrottle(),
+    throttle: limits.throttle,
     trusted: new TrustedClients(imap.trustedPeers, imap.trustedAddresses),
     tokens,
     credentialWriter,
     literals: new LiteralBudget(imap.literalMemoryBytes),
-    accountSessions: new AccountSessions(imap.maxSessionsPerAccount),
+    accountSessions: limits.sessionCounts('imap', imap.maxSessionsPerAccount),
     outbox: options.outbox,
     language: scriptLanguage(config.sieve),
   };

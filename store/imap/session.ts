@@ -10,8 +10,7 @@ import type { LiteralBudget } from '../connection/literal-budget.ts';
 import type { ScriptLanguage } from '../delivery/rules/script-language.ts';
 import type { Outbox } from '../hub/outbox.ts';
 import { CommitOutcomeUnknown, isDatabaseAway, type Mailstore, type StoredAccount } from '../mailstore/mailstore.ts';
-import type { AccountSessions } from '../sign-in/account-sessions.ts';
-import type { LoginThrottle } from '../sign-in/login-throttle.ts';
+import type { SessionCounts, SignInThrottle } from '../sign-in/sign-in-limits.ts';
 import type { TrustedClients } from '../sign-in/trusted-clients.ts';
 import { capabilities, capabilityOn } from './capability.ts';
 import type { Frame, RefusedWhy, Segment } from './codec/command.ts';
@@ -61,12 +60,12 @@ export interface SessionServices {
   readonly mailstore: Mailstore;
   readonly directory: Directory;
   readonly tlsContext: () => SecureContext | undefined;
-  readonly throttle: LoginThrottle;
+  readonly throttle: SignInThrottle;
   readonly trusted: TrustedClients;
   readonly tokens: TokenSessions;
   readonly credentialWriter: CredentialWriter;
   readonly literals: LiteralBudget;
-  readonly accountSessions: AccountSessions;
+  readonly accountSessions: SessionCounts;
   /** Undefined where no hub is configured. */
   readonly outbox: Outbox | undefined;
   /** By which Sieve scripts in METADATA are judged. */
@@ -213,8 +212,12 @@ export class Session {
   }
 
   /** Ends the state "not authenticated". False when the account has too many sessions. */
-  begin(account: StoredAccount, entry: Account, by: 'password' | { readonly scope: TokenScope } = 'password'): boolean {
-    if (!this.services.accountSessions.admit(account.id)) return false;
+  async begin(
+    account: StoredAccount,
+    entry: Account,
+    by: 'password' | { readonly scope: TokenScope } = 'password',
+  ): Promise<boolean> {
+    if (!(await this.services.accountSessions.admit(account.id))) return false;
     const { defaultBytes, defaultMessages } = this.services.quota;
     this.#signedIn = {
       account,

@@ -37,7 +37,7 @@ export async function signIn(
   if (answer.kind === 'gone') throw new ConnectionGone();
   if (answer.kind === 'refused') return REFUSED;
   if (answer.kind === 'unavailable') return no('UNAVAILABLE', 'Sign-in is not possible at the moment');
-  if (!session.begin(answer.account, answer.entry)) return no('LIMIT', 'Too many sessions of this account');
+  if (!(await session.begin(answer.account, answer.entry))) return no('LIMIT', 'Too many sessions of this account');
   signedIn(log, { session: id, service: way.service, client, user });
   return ok('Signed in', `CAPABILITY ${session.capabilities()}`);
 }
@@ -93,7 +93,7 @@ export async function signInByToken(session: Session, credentials: BearerCredent
     signInRefused(session.log, { ...event, why: 'token of another user' });
     return 'refused';
   }
-  if (!session.begin(account, entry, { scope })) return no('LIMIT', 'Too many sessions of this account');
+  if (!(await session.begin(account, entry, { scope }))) return no('LIMIT', 'Too many sessions of this account');
   session.onSignedOut(
     services.tokens.add({ held, end: () => session.endWith('EXPIRED', 'The token is good no longer') }),
   );

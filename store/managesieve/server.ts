@@ -6,8 +6,7 @@ import { type SessionServer, startSessionServer } from '../connection/session-se
 import { ServerTls } from '../connection/tls-identity.ts';
 import { scriptLanguage } from '../delivery/rules/script-language.ts';
 import type { Mailstore } from '../mailstore/mailstore.ts';
-import { AccountSessions } from '../sign-in/account-sessions.ts';
-import type { LoginThrottle } from '../sign-in/login-throttle.ts';
+import type { SignInLimits } from '../sign-in/sign-in-limits.ts';
 import { type ManageSieveServices, ManageSieveSession } from './session.ts';
 
 /** Memory for scripts on their way in, of all sessions together; beyond it clients wait. */
@@ -18,13 +17,13 @@ export interface ManageSieveServerOptions {
   readonly mailstore: Mailstore;
   readonly directory: Directory;
   readonly log: Log;
-  /** The one that all services of the process share. */
-  readonly throttle: LoginThrottle;
+  /** Those that all services of the host share. */
+  readonly limits: SignInLimits;
 }
 
 /** Starts ManageSieve (RFC 5804) on the configured leg; undefined when it is off. Rejects when it cannot be listened on or the certificate cannot be read. */
 export async function startManageSieveServer(options: ManageSieveServerOptions): Promise<SessionServer | undefined> {
-  const { config, mailstore, directory, log, throttle } = options;
+  const { config, mailstore, directory, log, limits } = options;
   const { managesieve } = config;
   if (managesieve === undefined) return undefined;
   const tls = new ServerTls(config.tls, config.ca);
@@ -34,8 +33,8 @@ export async function startManageSieveServer(options: ManageSieveServerOptions):
     config: managesieve,
     mailstore,
     directory,
-    throttle,
-    accountSessions: new AccountSessions(managesieve.maxSessionsPerAccount),
+    throttle: limits.throttle,
+    accountSessions: limits.sessionCounts('sieve', managesieve.maxSessionsPerAccount),
     tls,
     log,
     language: scriptLanguage(config.sieve),

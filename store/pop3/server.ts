@@ -4,8 +4,7 @@ import type { StoreConfig } from '../config.ts';
 import { type SessionServer, startSessionServer } from '../connection/session-server.ts';
 import { ServerTls } from '../connection/tls-identity.ts';
 import type { Mailstore } from '../mailstore/mailstore.ts';
-import { AccountSessions } from '../sign-in/account-sessions.ts';
-import type { LoginThrottle } from '../sign-in/login-throttle.ts';
+import type { SignInLimits } from '../sign-in/sign-in-limits.ts';
 import { type Pop3Services, Pop3Session } from './session.ts';
 
 export interface Pop3ServerOptions {
@@ -13,13 +12,13 @@ export interface Pop3ServerOptions {
   readonly mailstore: Mailstore;
   readonly directory: Directory;
   readonly log: Log;
-  /** The one that all services of the process share. */
-  readonly throttle: LoginThrottle;
+  /** Those that all services of the host share. */
+  readonly limits: SignInLimits;
 }
 
 /** Starts POP3 on the configured legs; undefined when it is off. Rejects when one cannot be listened on or the certificate cannot be read. */
 export async function startPop3Server(options: Pop3ServerOptions): Promise<SessionServer | undefined> {
-  const { config, mailstore, directory, log, throttle } = options;
+  const { config, mailstore, directory, log, limits } = options;
   const { pop3 } = config;
   if (pop3 === undefined) return undefined;
   const tls = new ServerTls(config.tls, config.ca);
@@ -30,8 +29,8 @@ export async function startPop3Server(options: Pop3ServerOptions): Promise<Sessi
     hostname: config.hostname,
     mailstore,
     directory,
-    throttle,
-    accountSessions: new AccountSessions(pop3.maxSessionsPerAccount),
+    throttle: limits.throttle,
+    accountSessions: limits.sessionCounts('pop3', pop3.maxSessionsPerAccount),
     tls,
     log,
   };

@@ -3,7 +3,7 @@ import type { Account, Directory, Service } from '@postern/shared/directory/dire
 import type { Log } from '@postern/shared/runtime/log.ts';
 import { signInRefused } from '@postern/shared/runtime/mail-events.ts';
 import type { Mailstore, StoredAccount } from '../mailstore/mailstore.ts';
-import type { LoginThrottle } from './login-throttle.ts';
+import type { SignInThrottle } from './sign-in-limits.ts';
 
 /** Who asks to be signed in, and from where. */
 export interface PasswordAttempt {
@@ -32,7 +32,7 @@ export type PasswordAnswer =
 export interface PasswordSignInParts {
   readonly directory: Directory;
   readonly mailstore: Mailstore;
-  readonly throttle: LoginThrottle;
+  readonly throttle: SignInThrottle;
   readonly log: Log;
 }
 
@@ -42,7 +42,7 @@ export async function signInByPassword(parts: PasswordSignInParts, attempt: Pass
   const { session, service, client, user, password } = attempt;
   const accountKey = `account ${user.toLowerCase()}`;
   const keys = attempt.trustedHost ? [accountKey] : [`address ${client}`, accountKey];
-  const delayMs = throttle.delayMs(keys);
+  const delayMs = await throttle.delayMs(keys);
   if (delayMs > 0) await pause(delayMs);
   if (attempt.gone()) return { kind: 'gone' };
 

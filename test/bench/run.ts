@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { benchDelivery } from './delivery/delivery.ts';
+import { benchIdle } from './imap/idle.ts';
 import { benchImap } from './imap/imap.ts';
 import { benchInbound } from './inbound/inbound.ts';
 
@@ -8,6 +9,7 @@ const USAGE = `usage: npm run bench -- PART [--quick] [--repeats N] [--only TEXT
   inbound   SMTP to the durable message, beside Postfix and Dovecot
   delivery  what Sieve costs: processor time of scripts, and deliveries a second with and without them
   imap      IMAP command for command in a mailbox of 20,000 messages, beside Dovecot
+  idle      memory of idle IMAP sessions, plain and with TLS, beside Dovecot
 
   --quick     fewer loads and messages
   --repeats   runs of each load a side
@@ -35,6 +37,8 @@ async function main(args: readonly string[]): Promise<number> {
   else if (part === 'delivery' && !wrong) await benchDelivery({ quick, repeats: repeats ?? (quick ? 2 : 3) });
   else if (part === 'imap' && !wrong) {
     await benchImap({ messages: quick ? 5_000 : 20_000, repeats: repeats ?? (quick ? 3 : 5), only });
+  } else if (part === 'idle' && !wrong) {
+    await benchIdle(quick ? { plain: 1_000, tls: 500, theirs: 100 } : { plain: 10_000, tls: 2_000, theirs: 200 });
   } else {
     process.stderr.write(USAGE);
     return 2;

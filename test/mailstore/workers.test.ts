@@ -3,7 +3,7 @@ import { createConnection } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connectImap, type ImapDialogue } from '../support/imap-dialogue.ts';
 import { startTestDatabase, type TestDatabase } from '../support/mariadb.ts';
-import { makeTestPki } from '../support/pki.ts';
+import { makeTestPki, type TestPki } from '../support/pki.ts';
 import { type Slapd, startSlapd } from '../support/slapd.ts';
 import { type StoreProcess, startStore } from '../support/store-process.ts';
 
@@ -11,16 +11,17 @@ let database: TestDatabase;
 let slapd: Slapd;
 /** Two hosts on one database, each with two workers. */
 let hosts: StoreProcess[];
+let pki: TestPki;
 const open: ImapDialogue[] = [];
 
 beforeAll(async () => {
-  const [pki, directory, server] = await Promise.all([makeTestPki(), startSlapd(), startTestDatabase()]);
-  [slapd, database] = [directory, server];
+  const [certificates, directory, server] = await Promise.all([makeTestPki(), startSlapd(), startTestDatabase()]);
+  [pki, slapd, database] = [certificates, directory, server];
   const imap = { listen: { address: '127.0.0.1', port: 0 }, allowPlaintextLoopback: true };
   hosts = await Promise.all(
     [1, 2].map(() => startStore({ pki, slapd, databaseUrl: database.url, config: { workers: 2, imap } })),
   );
-}, 60_000);
+}, 120_000);
 
 afterAll(async () => {
   for (const session of open) session.close();
@@ -98,6 +99,46 @@ describe('several workers of several hosts on one database', () => {
     const session = await selected(one);
     await append(session, 'after the fall');
     await expect.poll(() => childrenOf(one.pid).length, { timeout: 10_000 }).toBe(2);
+  });
+
+  it('share the limits of sign-in: sessions of an account, and the pause after wrong passwords', {
+    timeout: 120_000,
+  }, async () => {
+    const [old] = hosts as [StoreProcess];
+    await old.stop();
+    const imap = { listen: { address: '127.0.0.1', port: 0 }, allowPlaintextLoopback: true, maxSessionsPerAccount: 5 };
+    const host = await startStore({ pki, slapd, databaseUrl: database.url, config: { workers: 2, imap } });
+    hosts[0] = host;
+    const connect = async (): Promise<ImapDialogue> => {
+      const session = await connectImap(host.ready.imap as number);
+      open.push(session);
+      return session;
+    };
+    const signInAll = async (count: number): Promise<string[]> => {
+      const sessions = await Promise.all(Array.from({ length: count }, connect));
+      const answers = await Promise.all(sessions.map((each) => each.command('LOGIN user2@domain1.example user2')));
+      return answers.map((answer) => /^TAG (OK|NO \[LIMIT\])/.exec(answer)?.[1] ?? answer).sort();
+    };
+    const full = [...Array(7).fill('NO [LIMIT]'), ...Array(5).fill('OK')];
+    expect(await signInAll(12)).toEqual(full);
+
+    // The sessions of a worker that dies are free again; those of the other are not.
+    const [victim] = childrenOf(host.pid);
+    process.kill(victim as number, 'SIGKILL');
+    await host.logged({ event: 'worker-ended' });
+    await expect.poll(() => host.log().filter(({ event }) => event === 'ready').length, { timeout: 60_000 }).toBe(4);
+    const again = await signInAll(6);
+    const taken = again.filter((answer) => answer === 'OK').length;
+    expect(taken).toBeGreaterThan(0);
+    expect(taken).toBeLessThan(5);
+
+    // Four failures, taken in turn by both workers: each of them has seen two, which are free.
+    for (let n = 0; n < 4; n++) {
+      expect(await (await connect()).command('LOGIN user3@domain1.example wrong')).toMatch(/^TAG NO/);
+    }
+    const from = performance.now();
+    expect(await (await connect()).command('LOGIN user3@domain1.example user3')).toMatch(/^TAG OK/);
+    expect(performance.now() - from).toBeGreaterThan(900);
   });
 
   it('ends in good order, all of it', { timeout: 30_000 }, async () => {

@@ -9,7 +9,8 @@ import { startImapServer } from '@postern/store/imap/server.ts';
 import { type Mailstore, openMailstore, type StoredAccount } from '@postern/store/mailstore/mailstore.ts';
 import { startManageSieveServer } from '@postern/store/managesieve/server.ts';
 import { startPop3Server } from '@postern/store/pop3/server.ts';
-import { LoginThrottle } from '@postern/store/sign-in/login-throttle.ts';
+import type { LoginThrottle } from '@postern/store/sign-in/login-throttle.ts';
+import { OwnLimits } from '@postern/store/sign-in/sign-in-limits.ts';
 import type { ImapBackends } from './imap-store.ts';
 import { NO_QUOTA } from './mailstore.ts';
 
@@ -68,7 +69,7 @@ export async function startClientService(
   const log = process.env.POSTERN_TEST_LOG === undefined ? silentLog() : openLog({ name: 'test', level: 'debug' });
   const mailstore = await openMailstore({ url: databaseUrl, connections: 8, log });
   const directory = cachedDirectory(openLdapDirectory(config.directory, log), config.directory);
-  const parts = { config, mailstore, directory, log, throttle: new LoginThrottle() };
+  const parts = { config, mailstore, directory, log, limits: new OwnLimits() };
   const imap = await startImapServer(parts);
   const pop3 = (await startPop3Server(parts)) as SessionServer;
   const managesieve = (await startManageSieveServer(parts)) as SessionServer;
@@ -81,7 +82,7 @@ export async function startClientService(
   };
   return {
     mailstore,
-    throttle: parts.throttle,
+    throttle: parts.limits.throttle,
     databaseUrl,
     ports: {
       pop3: pop3.listening.plain?.port ?? 0,

@@ -33,7 +33,7 @@ export interface StoreProcessOptions {
 }
 
 const MAIN = resolve(import.meta.dirname, '../../store/main.ts');
-const START_DEADLINE_MS = 30_000;
+const START_DEADLINE_MS = 60_000;
 
 /** Starts the store and resolves when it is ready; rejects with its output when it is not. */
 export async function startStore(options: StoreProcessOptions): Promise<StoreProcess> {

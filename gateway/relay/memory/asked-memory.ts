@@ -1,5 +1,6 @@
 import type { AddressAnswer } from '@postern/shared/directory/directory.ts';
 import type { KnownAddresses, KnownAnswer } from '@postern/shared/directory/known-addresses.ts';
+import { AskedProcess } from '@postern/shared/runtime/asked-process.ts';
 import type { Log } from '@postern/shared/runtime/log.ts';
 import type { GuessVerdict } from './recipient-guesses.ts';
 import type { RateOf, RelayMemory } from './relay-memory.ts';
@@ -16,43 +17,36 @@ export type MemoryNote =
   | { readonly what: 'unknown-recipient'; readonly client: string }
   | { readonly what: 'answer'; readonly key: string; readonly answer: AddressAnswer };
 
-/** Longest that a session waits for the process that remembers; without its word the client is not held up. */
-const ANSWER_MS = 2_000;
-
 const FREE: GuessVerdict = { kind: 'ask', pauseMs: 0 };
 
 /** The memory of another process, asked by messages. */
 export class AskedMemory implements RelayMemory {
-  readonly #ask: (id: number, question: MemoryQuestion) => void;
+  readonly #asked: AskedProcess<MemoryQuestion>;
   readonly #tell: (note: MemoryNote) => void;
-  readonly #log: Log;
-  readonly #waiting = new Map<number, (value: unknown) => void>();
-  #questions = 0;
 
   /** @param ask sends a question, whose answer comes to {@link answered} */
   constructor(ask: (id: number, question: MemoryQuestion) => void, tell: (note: MemoryNote) => void, log: Log) {
-    this.#ask = ask;
+    this.#asked = new AskedProcess(ask, log);
     this.#tell = tell;
-    this.#log = log;
   }
 
   readonly knownAddresses: KnownAddresses = {
-    recall: (key) => this.#question<KnownAnswer | undefined>({ what: 'known', key }, undefined),
+    recall: (key) => this.#asked.ask<KnownAnswer | undefined>({ what: 'known', key }, undefined),
     remember: (key, answer) => {
       if (answer.kind !== 'unknown') this.#tell({ what: 'answer', key, answer });
     },
   };
 
   takeRate(of: RateOf, key: string): Promise<number> {
-    return this.#question({ what: 'rate', of, key }, 0);
+    return this.#asked.ask({ what: 'rate', of, key }, 0);
   }
 
   tryGreylist(network: string, sender: string, recipient: string): Promise<number> {
-    return this.#question({ what: 'greylist', network, sender, recipient }, 0);
+    return this.#asked.ask({ what: 'greylist', network, sender, recipient }, 0);
   }
 
   judgeGuesser(client: string): Promise<GuessVerdict> {
-    return this.#question({ what: 'guesser', client }, FREE);
+    return this.#asked.ask({ what: 'guesser', client }, FREE);
   }
 
   noteUnknownRecipient(client: string): void {
@@ -61,24 +55,7 @@ export class AskedMemory implements RelayMemory {
 
   /** The other process has answered. */
   answered(id: number, value: unknown): void {
-    this.#waiting.get(id)?.(value);
-  }
-
-  #question<T>(question: MemoryQuestion, fallback: T): Promise<T> {
-    const id = this.#questions++;
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => {
-        this.#waiting.delete(id);
-        this.#log.warn({ event: 'memory-not-answered', question: question.what });
-        resolve(fallback);
-      }, ANSWER_MS);
-      this.#waiting.set(id, (value) => {
-        clearTimeout(timer);
-        this.#waiting.delete(id);
-        resolve(value as T);
-      });
-      this.#ask(id, question);
-    });
+    this.#asked.answered(id, value);
   }
 }
 
