@@ -2,6 +2,7 @@
 const PATHS = {
   archive: 'M3 4h18v4H3zM5 8v12h14V8M10 12h4',
   arrowLeft: 'M19 12H5m7-7-7 7 7 7',
+  arrowUp: 'M12 19V5m-7 7 7-7 7 7',
   bold: 'M7 4h6a4 4 0 0 1 0 8H7zm0 8h7a4 4 0 0 1 0 8H7z',
   bell: 'M6 9a6 6 0 1 1 12 0c0 6 3 7 3 7H3s3-1 3-7m4 11a2 2 0 0 0 4 0',
   bullets: 'M9 6h12M9 12h12M9 18h12M4 6h.1M4 12h.1M4 18h.1',

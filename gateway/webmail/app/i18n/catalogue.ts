@@ -1,8 +1,9 @@
 import { composeEn } from './catalogues/compose.en.ts';
 import { mailEn } from './catalogues/mail.en.ts';
+import { settingsEn } from './catalogues/settings.en.ts';
 
 /** English is in the first load: it is what a language lacks nothing of, because types and a test compare the others with it. */
-export const english = { ...mailEn, ...composeEn } as const;
+export const english = { ...mailEn, ...composeEn, ...settingsEn } as const;
 
 export type MessageKey = keyof typeof english;
 export type Catalogue = Readonly<Record<MessageKey, string>>;
