@@ -31,6 +31,7 @@ export type StoreAddresses = {
   readonly hub?:
     | { readonly relay?: Pick<NonNullable<StoreConfig['hub']['relay']>, 'host' | 'port'> | undefined }
     | undefined;
+  readonly console?: { readonly relay?: { readonly url: string } | undefined } | undefined;
 };
 
 /** gateway.yaml against the policy: it listens on its own legs where a flow leads, and connects only along flows. */
@@ -95,7 +96,7 @@ export function checkStoreSettings(policy: Policy, settings: StoreAddresses): Fi
   const host = hostThatRuns(policy, 'store');
   if (host === undefined) return [finding('store.yaml', 'the policy has no host that runs the store')];
   const place = { policy, host, file: 'store.yaml' };
-  const { lmtp, directory, database, hub } = settings;
+  const { lmtp, directory, database, hub, console: administration } = settings;
   const findings = allListen(place, settings);
   const own = directory.localAddress ?? lmtp.listen.address;
   for (const url of directory.urls) findings.push(...connects(place, 'directory.urls', [own], ofUrl(url)));
@@ -103,6 +104,9 @@ export function checkStoreSettings(policy: Policy, settings: StoreAddresses): Fi
   if (hub?.relay !== undefined) {
     const { host: to, port } = hub.relay;
     findings.push(...connects(place, 'hub.relay', [lmtp.listen.address], { to, port }));
+  }
+  if (administration?.relay !== undefined) {
+    findings.push(...connects(place, 'console.relay.url', [lmtp.listen.address], ofUrl(administration.relay.url)));
   }
   return findings;
 }

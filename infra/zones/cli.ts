@@ -3,10 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { relayConfigSchema } from '@postern/gateway/relay/config.ts';
-import { webmailConfigSchema } from '@postern/gateway/webmail/config.ts';
 import { type ConfigResult, loadConfig, parseConfig } from '@postern/shared/runtime/config.ts';
-import { storeConfigSchema } from '@postern/store/config.ts';
 import { allRuleSets, hostRules } from './build-rules.ts';
 import { changeRows, renderCsv, renderMarkdown } from './change-request.ts';
 import { checkPolicy, type Finding } from './check.ts';
@@ -46,7 +43,7 @@ async function main(args: readonly string[]): Promise<number> {
   const policy = valid(loadPolicy(values.policy ?? SAMPLE_POLICY));
   switch (command) {
     case 'check':
-      return check(policy, values);
+      return await check(policy, values);
     case 'render':
       return render(policy, required(values.out, '--out'), values.machine ?? []);
     case 'explain': {
@@ -65,18 +62,22 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-function check(
+/** A host has the settings' declarations of its own part alone, so each is looked for when it is asked for. */
+async function check(
   policy: Policy,
   files: { gateway?: string; store?: string; webmail?: string; compose?: string[] },
-): number {
+): Promise<number> {
   const findings: Finding[] = [...checkPolicy(policy)];
   if (files.gateway !== undefined) {
+    const { relayConfigSchema } = await import('@postern/gateway/relay/config.ts');
     findings.push(...checkGatewaySettings(policy, valid(loadConfig(relayConfigSchema, files.gateway))));
   }
   if (files.store !== undefined) {
+    const { storeConfigSchema } = await import('@postern/store/config.ts');
     findings.push(...checkStoreSettings(policy, valid(loadConfig(storeConfigSchema, files.store))));
   }
   if (files.webmail !== undefined) {
+    const { webmailConfigSchema } = await import('@postern/gateway/webmail/config.ts');
     findings.push(...checkWebmailSettings(policy, valid(loadConfig(webmailConfigSchema, files.webmail))));
   }
   for (const file of files.compose ?? []) {
