@@ -73,6 +73,7 @@ function OpenMessage(props: {
     { label: t('action.reply'), icon: 'reply', run: compose('reply') },
     { label: t('action.replyAll'), icon: 'replyAll', run: compose('reply-all') },
     { label: t('action.forward'), icon: 'forward', run: compose('forward') },
+    { label: t('compose.forwardAttached'), icon: 'clip', run: compose('forward-attached') },
     { label: t('action.print'), icon: 'print', separated: true, run: () => print(article.current) },
     { label: t('action.source'), icon: 'source', run: () => setSource(true) },
     {

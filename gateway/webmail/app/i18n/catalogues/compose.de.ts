@@ -59,5 +59,6 @@ export const composeDe: Translation<typeof composeEn> = {
   'compose.scheduledFor': 'Sie wird am {date} gesendet.',
   'compose.scheduled': 'Geplante Nachrichten',
   'compose.wrote': 'Am {date} schrieb {name}:',
+  'compose.forwardAttached': 'Als Anhang weiterleiten',
   'compose.forwarded': 'Weitergeleitete Nachricht',
 };

@@ -57,5 +57,6 @@ export const composeEn = {
   'compose.scheduledFor': 'It will be sent on {date}.',
   'compose.scheduled': 'Scheduled messages',
   'compose.wrote': 'On {date}, {name} wrote:',
+  'compose.forwardAttached': 'Forward as an attachment',
   'compose.forwarded': 'Forwarded message',
 } as const;

@@ -59,5 +59,6 @@ export const composeFr: Translation<typeof composeEn> = {
   'compose.scheduledFor': 'Il sera envoyé le {date}.',
   'compose.scheduled': 'Messages programmés',
   'compose.wrote': 'Le {date}, {name} a écrit :',
+  'compose.forwardAttached': 'Transférer en pièce jointe',
   'compose.forwarded': 'Message transféré',
 };
