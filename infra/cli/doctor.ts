@@ -5,11 +5,11 @@ import { clockCheck } from '../doctor/clock.ts';
 import { type Check, type Finding, runChecks } from '../doctor/finding.ts';
 import type { DoctorOptions } from '../doctor/gateway.ts';
 
-export const DOCTOR_USAGE = `usage: postern doctor [--gateway gateway.yaml] [--store store.yaml] [--json]
+export const DOCTOR_USAGE = `usage: postern doctor [--gateway gateway.yaml] [--webmail webmail.yaml] [--store store.yaml] [--json]
          [--domain DOMAIN]… [--account ADDRESS] [--time-server HOST[:PORT]] [--min-free-mib N]
 
 Looks at a running installation from the host that it runs on, and says what to do about each fault. Nothing is changed, and no
-message is sent. Without --gateway and --store it takes those of /etc/postern that are there.
+message is sent. Without a file it takes those of /etc/postern that are there.
   --domain       a domain whose MX should lead here (several times; the default domain always)
   --account      an address that the store is asked for by LMTP, instead of the greeting alone
   --time-server  compares the clock with it (SNTP); without, the system is asked whether it is synchronised
@@ -31,6 +31,7 @@ export async function doctor(args: readonly string[]): Promise<number> {
     args: [...args],
     options: {
       gateway: { type: 'string' },
+      webmail: { type: 'string' },
       store: { type: 'string' },
       domain: { type: 'string', multiple: true, default: [] },
       account: { type: 'string' },
@@ -40,17 +41,20 @@ export async function doctor(args: readonly string[]): Promise<number> {
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
-  const named = values.gateway !== undefined || values.store !== undefined;
+  const named = [values.gateway, values.webmail, values.store].some((file) => file !== undefined);
   const gateway = named ? values.gateway : ifThere('/etc/postern/gateway.yaml');
+  const webmail = named ? values.webmail : ifThere('/etc/postern/webmail.yaml');
   const store = named ? values.store : ifThere('/etc/postern/store.yaml');
   const minFreeMib = Number(values['min-free-mib']);
-  if (values.help || (gateway === undefined && store === undefined) || !(minFreeMib >= 0)) {
+  const nothing = [gateway, webmail, store].every((file) => file === undefined);
+  if (values.help || nothing || !(minFreeMib >= 0)) {
     (values.help ? process.stdout : process.stderr).write(DOCTOR_USAGE);
     return values.help ? 0 : 2;
   }
   const options = { domains: values.domain, account: values.account, minFreeBytes: minFreeMib * MIB };
   const findings: Finding[] = [];
   if (gateway !== undefined) findings.push(...(await look(gateway, (file) => gatewayOf(file, options))));
+  if (webmail !== undefined) findings.push(...(await look(webmail, (file) => webmailOf(file, options))));
   if (store !== undefined) findings.push(...(await look(store, storeOf)));
   findings.push(...(await runChecks([clockCheck(values['time-server'])])));
   const healthy = findings.every(({ status }) => status !== 'fault');
@@ -73,6 +77,13 @@ async function gatewayOf(file: string, options: DoctorOptions): Promise<ConfigRe
   const { gatewayChecks } = await import('../doctor/gateway.ts');
   const loaded = loadConfig(relayConfigSchema, file);
   return loaded.ok ? { ok: true, config: gatewayChecks(loaded.config, options) } : loaded;
+}
+
+async function webmailOf(file: string, options: DoctorOptions): Promise<ConfigResult<Check[]>> {
+  const { webmailConfigSchema } = await import('@postern/gateway/webmail/config.ts');
+  const { webmailChecks } = await import('../doctor/webmail.ts');
+  const loaded = loadConfig(webmailConfigSchema, file);
+  return loaded.ok ? { ok: true, config: webmailChecks(loaded.config, options) } : loaded;
 }
 
 async function storeOf(file: string): Promise<ConfigResult<Check[]>> {

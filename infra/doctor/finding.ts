@@ -2,7 +2,7 @@
 export type Status = 'ok' | 'warning' | 'fault' | 'skipped';
 
 export interface Finding {
-  /** What was looked at: `certificates`, `dns`, `directory`, `lmtp`, `smtp`, `imap`, `hub`, `database`, `queue`, `disk`, `clock`. */
+  /** What was looked at: `certificates`, `dns`, `directory`, `lmtp`, `smtp`, `imap`, `hub`, `console`, `webmail`, `database`, `queue`, `disk`, `clock`. */
   readonly check: string;
   /** Which one, where there are several: a file, a host and port, a domain. */
   readonly subject: string;

@@ -25,6 +25,7 @@ export function gatewayChecks(config: RelayConfig, options: DoctorOptions): Chec
     { identity: config.store.tls, ca: config.store.ca },
   ];
   if (config.admin !== undefined) used.push({ identity: config.admin.tls });
+  if (config.outbound?.listen !== undefined) used.push({ identity: config.outbound.listen.tls });
   return [
     dnsCheck(config, domains),
     certificatesCheck(used),

@@ -5,7 +5,8 @@ import { MIN_TLS_VERSION } from '@postern/shared/runtime/tls.ts';
 import type { StoreConfig } from '@postern/store/config.ts';
 import { databaseFaultSentence } from '@postern/store/database-fault.ts';
 import { openMailstore } from '@postern/store/mailstore/mailstore.ts';
-import { certificatesCheck } from './certificates.ts';
+import { type CertificateInUse, certificatesCheck } from './certificates.ts';
+import { consoleCheck } from './console.ts';
 import { directoryCheck } from './directory.ts';
 import type { Check, Finding } from './finding.ts';
 import { hubCheck } from './hub.ts';
@@ -15,12 +16,25 @@ const GREETING_MS = 5_000;
 /** All that can be seen from the store's host. */
 export function storeChecks(config: StoreConfig): Check[] {
   return [
-    certificatesCheck([{ identity: config.tls, ca: config.ca, host: config.hostname }]),
+    certificatesCheck(certificatesOf(config)),
     directoryCheck(config.directory),
     databaseCheck(config),
     imapCheck(config),
     hubCheck(config),
+    consoleCheck(config),
   ];
+}
+
+function certificatesOf({ tls, ca, hostname, hub, console: settings }: StoreConfig): CertificateInUse[] {
+  const used: CertificateInUse[] = [{ identity: tls, ca, host: hostname }];
+  if (hub.relay !== undefined) used.push({ identity: hub.relay.identity, ca });
+  if (settings?.tls !== undefined) {
+    used.push({
+      identity: settings.tls,
+      host: settings.origin === undefined ? undefined : new URL(settings.origin).hostname,
+    });
+  }
+  return used;
 }
 
 function databaseCheck({ database: { url } }: StoreConfig): Check {

@@ -1,21 +1,21 @@
 #!/bin/sh
 # Installs one tier on a Debian host: its code, the shared code and their packages below /opt/postern, a user, the units, and a sample
-# configuration where there is none. Starts nothing. Run it again to update; then: systemctl restart postern-relay (or -webmail, -store).
+# configuration where there is none. Starts nothing. Run it again to update; then: systemctl restart postern-relay (-store, -webmail).
 #
-#   sh infra/systemd/install.sh relay|webmail|store [--root DIR] [--no-npm]
+#   sh infra/systemd/install.sh relay|store|webmail [--root DIR] [--no-npm]
 #
 # --root DIR   installs below DIR, for an image or a look: no users, no systemctl
-# --no-npm     leaves the packages to you: node_modules and bin/node below /opt/postern
+# --no-npm     leaves the packages to you: node_modules and bin/node below /opt/postern; takes the web apps as `npm run build` made them
 set -eu
 
 tier=${1:-}
 root=
 npm=yes
 case "$tier" in
-  relay) folder=gateway; config=gateway.yaml ;;
-  webmail) folder=gateway; config=webmail.yaml ;;
-  store) folder=store; config=store.yaml ;;
-  *) echo "usage: install.sh relay|webmail|store [--root DIR] [--no-npm]" >&2; exit 2 ;;
+  relay) workspace=gateway; folders="gateway/relay gateway/cli"; config=gateway.yaml; app= ;;
+  webmail) workspace=gateway; folders=gateway/webmail; config=webmail.yaml; app=gateway/webmail ;;
+  store) workspace=store; folders=store; config=store.yaml; app=store/console ;;
+  *) echo "usage: install.sh relay|store|webmail [--root DIR] [--no-npm]" >&2; exit 2 ;;
 esac
 shift
 while [ $# -gt 0 ]; do
@@ -35,19 +35,20 @@ prefix=$root/opt/postern
 units=$root/etc/systemd/system
 etc=$root/etc/postern
 
-# The code of this tier and of no other: the gateway's host has no line of the store's, and no database driver.
-mkdir -p "$prefix/bin" "$prefix/infra" "$prefix/docs" "$units" "$etc/pki/$tier" "$root/usr/lib/sysusers.d"
+# The code of this part and of no other: a host of the DMZ has no line of the store's, and no database driver.
+mkdir -p "$prefix/bin" "$prefix/infra" "$prefix/$workspace" "$units" "$etc/pki/$tier" "$root/usr/lib/sysusers.d"
 copy() { # FOLDER: its code without tests
   rm -rf "${prefix:?}/$1"
   mkdir -p "$prefix/$1"
   (cd "$source/$1" && find . -name node_modules -prune -o -type f ! -name '*.test.ts' -print | tar -cf - -T -) | tar -xf - -C "$prefix/$1"
 }
 copy shared
-copy "$folder"
+for folder in $folders; do copy "$folder"; done
+cp "$source/$workspace/package.json" "$prefix/$workspace/package.json"
 copy docs
 for part in cli doctor trace zones; do [ ! -d "$source/infra/$part" ] || copy "infra/$part"; done
 cp "$source/package.json" "$source/package-lock.json" "$prefix/"
-workspaces="--workspace shared --workspace $folder"
+workspaces="--workspace shared --workspace $workspace"
 if [ "$tier" = store ]; then
   copy schema
   copy infra/pki
@@ -70,6 +71,19 @@ if [ "$npm" = yes ]; then
   fi
 fi
 
+# The web app is built from these sources elsewhere: its tools are no part of what runs here.
+if [ -n "$app" ] && [ "$npm" = yes ]; then
+  build=$(mktemp -d)
+  mkdir -p "$build/$app" "$build/infra"
+  cp "$source/infra/docker/web-apps/package.json" "$source/package-lock.json" "$source/tsconfig.json" "$build/"
+  cp -R "$source/infra/web" "$build/infra/web"
+  cp -R "$source/$app/app" "$build/$app/app"
+  (cd "$build" && npm install --no-save --no-package-lock --ignore-scripts --no-audit --no-fund --loglevel=error && "$prefix/bin/node" infra/web/build.mjs)
+  rm -rf "${prefix:?}/$app/dist"
+  cp -R "$build/$app/dist" "$prefix/$app/dist"
+  rm -rf "$build"
+fi
+
 {
   echo "u postern-$tier - \"Postern $tier\" /var/lib/postern-$tier"
   [ "$tier" != store ] || echo 'u postern-certificates - "Postern certificates" /var/lib/postern-certificates'
@@ -86,17 +100,21 @@ if [ -z "$root" ]; then
   chgrp "postern-$tier" "$etc/$config"
   chmod 640 "$etc/$config"
   if [ "$tier" = store ]; then
-    # the keys belong to who renews them; each service's group reads its own
-    chown postern-certificates:postern-store "$etc/pki/store"
-    install -d -m 0700 -o postern-certificates -g postern-certificates "$etc/pki/relay" "$etc/pki/webmail" "$etc/pki/directory"
-  else
-    chown "root:postern-$tier" "$etc/pki/$tier"
+    install -d -m 0700 -o postern-certificates -g postern-certificates /var/lib/postern-certificates
+    for other in relay webmail directory; do
+      [ -d "$etc/pki/$other" ] || install -d -m 2750 -o postern-certificates -g postern-certificates "$etc/pki/$other"
+    done
   fi
+  # the keys belong to who renews them, where that is this host; each service's group reads its own
+  owner=root
+  for part in store relay webmail; do
+    ! getent passwd postern-certificates > /dev/null || owner=postern-certificates
+    ! getent group "postern-$part" > /dev/null || [ ! -d "$etc/pki/$part" ] || chown "$owner:postern-$part" "$etc/pki/$part"
+  done
   chmod 2750 "$etc/pki/$tier"
-  mkdir -p "$etc/secrets"
-  chgrp "postern-$tier" "$etc/secrets"
-  chmod 2750 "$etc/secrets"
+  # each secret is readable by one service: install -m 0640 -g postern-relay FILE /etc/postern/secrets/
+  install -d -m 0711 "$etc/secrets"
   systemctl daemon-reload
 fi
-echo "postern-$tier is in $prefix. Next: $etc/$config, certificates in $etc/pki/$tier, secrets in $etc/secrets;"
-echo "then: systemctl enable --now postern-$tier postern-$tier-certificates.path && $prefix/bin/node $prefix/infra/cli/postern.ts doctor"
+echo "postern-$tier is in $prefix. Next: $etc/$config, certificates in $etc/pki/$tier, secrets in $etc/secrets"
+echo "(install -m 0640 -g postern-$tier FILE $etc/secrets/); then: systemctl enable --now postern-$tier postern-$tier-certificates.path && $prefix/bin/node $prefix/infra/cli/postern.ts doctor"

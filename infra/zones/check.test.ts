@@ -1,14 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { relayConfigSchema } from '@postern/gateway/relay/config.ts';
-import { loadConfig, parseConfig } from '@postern/shared/runtime/config.ts';
+import { webmailConfigSchema } from '@postern/gateway/webmail/config.ts';
+import { loadConfig } from '@postern/shared/runtime/config.ts';
 import { storeConfigSchema } from '@postern/store/config.ts';
 import { expect, test } from 'vitest';
-import { z } from 'zod';
+import { parse } from 'yaml';
+import type { z } from 'zod';
 import { allRuleSets, hostRules } from './build-rules.ts';
 import { checkPolicy } from './check.ts';
 import { checkCompose, composeSchema } from './check-compose.ts';
-import { checkGatewaySettings, checkStoreSettings } from './check-settings.ts';
+import { checkGatewaySettings, checkStoreSettings, checkWebmailSettings } from './check-settings.ts';
 import { diffListings } from './diff.ts';
 import { explain } from './explain.ts';
 import { parseNftables, renderNftables } from './nftables.ts';
@@ -130,43 +132,64 @@ test('store.yaml and docker-compose.yml that leave the policy are found', () => 
   ]);
 });
 
-test('our sample settings follow the policy; a name server, scanner, smart host or new listener that leaves it is found', () => {
-  const gateway = (change: (text: string) => string) => {
-    const text = readFileSync(samplePath('gateway'), 'utf8');
-    const read = parseConfig(relayConfigSchema, change(text).replace(/\{ file: [^}]*\}/, 'secret'), 'gateway.yaml');
-    if (!read.ok) throw new Error(read.errors.join('\n'));
-    return checkGatewaySettings(policy, read.config).map(({ where, text }) => `${where} ${text}`);
-  };
-  expect(gateway((text) => text)).toEqual([]);
-  const good = `dns: { servers: [192.0.2.53, "[2001:db8:53::1]:53", 127.0.0.1:5353] }
-content: { clamav: { address: 127.0.0.1 }, rspamd: { url: "http://127.0.0.1:11333" } }
-outbound: { localAddress: 10.10.1.25, smartHost: { host: smtp.provider.example } }\n`;
-  expect(gateway((text) => text + good)).toEqual([]);
-  const bad = `dns: { servers: [10.20.1.53] }
-content: { clamav: { address: 10.20.1.60 }, rspamd: { url: "http://10.20.1.60:11333" } }
-outbound: { localAddress: 10.10.1.25, smartHost: { host: smtp.provider.example, port: 587 } }\n`;
-  expect(gateway((text) => text + bad)).toEqual([
+test.each(['infra/docker/config', 'infra/systemd/examples'])('the settings of %s follow the policy', (folder) => {
+  const { gateway, store, webmail } = samples(folder);
+  expect(checkGatewaySettings(policy, gateway({}))).toEqual([]);
+  expect(checkStoreSettings(policy, store({}))).toEqual([]);
+  expect(checkWebmailSettings(policy, webmail({}))).toEqual([]);
+  // All that a user can reach is switched on, so that it is what the policy was compared with.
+  expect(store({}).hub).toMatchObject({ submission: { listen: { port: 587 }, listenTls: { port: 465 } } });
+  expect(store({}).hub.intranet?.listen.port).toBe(25);
+  expect(gateway({}).outbound?.listen?.port).toBe(25);
+  expect([store({}).pop3?.listen?.port, store({}).managesieve?.listen?.port, store({}).console?.listen.port]).toEqual([
+    110, 4190, 443,
+  ]);
+  // Submission from the road is off in both; on in the settings alone it is found.
+  const text = readFileSync(join(ROOT, folder, 'gateway.yaml'), 'utf8').replace(/^# (?=submission:| {2})/gm, '');
+  const roaming = gateway({ submission: parse(text).submission });
+  expect(checkGatewaySettings(policy, roaming).map(({ text: found }) => found)).toEqual([
+    'listens on relay.public port 465, where no flow leads',
+    'listens on relay.public port 587, where no flow leads',
+  ]);
+  const flows = policy.flows.map((flow) => ({ ...flow, enabled: true }));
+  expect(checkGatewaySettings({ ...policy, flows }, roaming)).toEqual([]);
+});
+
+test('a name server, scanner, smart host or new listener that leaves the policy is found', () => {
+  const { gateway: settingsOf, store, webmail } = samples('infra/docker/config');
+  const gateway = (change: object) =>
+    checkGatewaySettings(policy, settingsOf(change)).map(({ where, text }) => `${where} ${text}`);
+  const out = (host: string, port = 25) => ({ localAddress: '10.10.1.25', smartHost: { host, port } });
+  expect(
+    gateway({
+      dns: { servers: ['192.0.2.53', '[2001:db8:53::1]:53', '127.0.0.1:5353'] },
+      content: { clamav: { address: '127.0.0.1' }, rspamd: { url: 'http://127.0.0.1:11333' } },
+      outbound: out('smtp.provider.example'),
+    }),
+  ).toEqual([]);
+  expect(
+    gateway({
+      dns: { servers: ['10.20.1.53'] },
+      content: { clamav: { address: '10.20.1.60' }, rspamd: { url: 'http://10.20.1.60:11333' } },
+      outbound: out('smtp.provider.example', 587),
+    }),
+  ).toEqual([
     'gateway.yaml: dns.servers connects from relay.public or relay.private to 10.20.1.53 port 53, and no flow permits it',
     'gateway.yaml: content.clamav connects from relay.public or relay.private to 10.20.1.60 port 3310, and no flow permits it',
     'gateway.yaml: content.rspamd connects from relay.public or relay.private to 10.20.1.60 port 11333, and no flow permits it',
     'gateway.yaml: outbound.smartHost connects from relay.public to smtp.provider.example port 587, and no flow permits it',
   ]);
-  const inside = bad
-    .replace(/smartHost: .*/, 'smartHost: { host: 10.20.1.24 } }')
-    .split('\n')
-    .slice(2)
-    .join('\n');
-  expect(gateway((text) => text + inside)).toEqual([
+  expect(gateway({ outbound: out('10.20.1.24') })).toEqual([
     'gateway.yaml: outbound.smartHost connects from relay.public to 10.20.1.24 port 25, and no flow permits it',
   ]);
-  const store = loadConfig(storeConfigSchema.extend({ database: z.any(), directory: z.any() }), samplePath('store'));
-  if (!store.ok) throw new Error(store.errors.join('\n'));
-  const settings = {
-    ...store.config,
-    database: { url: 'mysql://u:p@10.20.1.33/postern' },
-    directory: { urls: ['ldap://10.20.1.39'] },
-  };
-  expect(checkStoreSettings(policy, settings)).toEqual([]);
+  const settings = store({});
+  const elsewhere = { ...settings, console: { relay: { url: 'https://10.10.2.25:8443' } } };
+  expect(checkStoreSettings(policy, elsewhere).map(({ where, text }) => `${where} ${text}`)).toEqual([
+    'store.yaml: console.relay.url connects from store.lan to 10.10.2.25 port 8443, and no flow permits it',
+  ]);
+  const { tls, ca } = settings;
+  const directory = webmail({ store: { host: '10.20.1.39', port: 389, tls, ca } });
+  expect(checkWebmailSettings(policy, directory)).toHaveLength(1);
   const newService = { ...settings, something: { listenTls: [{ address: '10.20.1.24', port: 8443 }] } };
   expect(checkStoreSettings(policy, newService).map(({ where, text }) => `${where} ${text}`)).toEqual([
     'store.yaml: something.listenTls[0] listens on store.lan port 8443, where no flow leads',
@@ -175,7 +198,7 @@ outbound: { localAddress: 10.10.1.25, smartHost: { host: smtp.provider.example, 
 
 const OUR_COMPOSE_FILES = [
   'docker-compose.yml',
-  ...['gateway', 'store', 'data'].map((machine) => `infra/docker/hosts/${machine}.compose.yaml`),
+  ...['gateway', 'webmail', 'store', 'data'].map((machine) => `infra/docker/hosts/${machine}.compose.yaml`),
 ];
 
 test.each(OUR_COMPOSE_FILES)('%s follows the policy', (file) => {
@@ -230,8 +253,19 @@ test('a machine that is several hosts has the rules of all of them, and no more'
   );
 });
 
-function samplePath(tier: 'gateway' | 'store'): string {
-  return join(ROOT, `infra/docker/config/${tier}.yaml`);
+/** The sample settings of a folder, with changes, and secrets that are there. */
+function samples(folder: string) {
+  const read = <Schema extends z.ZodType>(name: string, schema: Schema) => {
+    const text = readFileSync(join(ROOT, folder, `${name}.yaml`), 'utf8')
+      .replace(/url: \{ file: [^}]*\}/, 'url: mysql://u:p@10.20.1.33:3306/postern')
+      .replace(/\{ file: [^}]*\}/g, 'secret');
+    return (change: object): z.infer<Schema> => schema.parse({ ...parse(text), ...change });
+  };
+  return {
+    gateway: read('gateway', relayConfigSchema),
+    store: read('store', storeConfigSchema),
+    webmail: read('webmail', webmailConfigSchema),
+  };
 }
 
 function ourCompose(file: string) {

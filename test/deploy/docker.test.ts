@@ -1,9 +1,12 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
+import { get, type RequestOptions } from 'node:https';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { type BuiltImage, buildInFolders } from './dockerfile.ts';
@@ -15,6 +18,8 @@ const IMAGES = ['certificates', 'relay', 'webmail', 'store'] as const;
 const HERE: Readonly<Record<string, string>> = {
   '10.10.1.25': '127.0.0.1',
   '10.10.2.25': '127.0.0.2',
+  '10.10.1.44': '127.0.0.1',
+  '10.10.2.44': '127.0.0.2',
   '10.20.1.24': '127.0.0.3',
   '10.20.1.39': '127.0.0.1',
   '10.20.1.33': '127.0.0.1',
@@ -23,19 +28,6 @@ const HERE: Readonly<Record<string, string>> = {
 let folder: string;
 let built: Record<(typeof IMAGES)[number], BuiltImage>;
 const children: ChildProcess[] = [];
-
-/** As much of the settings as is changed here. */
-interface Listen {
-  address: string;
-  port?: number;
-}
-interface SampleSettings {
-  readonly smtp: { readonly listen: readonly Listen[] };
-  readonly lmtp: { readonly listen: Listen };
-  readonly imap: { readonly listen: Listen; readonly listenTls: Listen };
-  readonly metrics: { readonly listen: Listen };
-  readonly directory: { urls: string[] };
-}
 
 /** As much of a compose file as is looked at. */
 interface ComposeService {
@@ -58,7 +50,7 @@ beforeAll(async () => {
     IMAGES.map(async (name) => [name, await buildInFolders(`infra/docker/${name}/Dockerfile`, join(folder, name))]),
   );
   built = Object.fromEntries(images);
-}, 120_000);
+}, 600_000);
 
 afterAll(() => {
   for (const child of children) child.kill('SIGKILL');
@@ -73,26 +65,38 @@ function filesOf(image: BuiltImage): string[] {
   return readdirSync(image.workFolder, { recursive: true, encoding: 'utf8' });
 }
 
-it('gives the gateway no line of the store’s code, no database driver and no tool that signs', () => {
-  const files = filesOf(built.relay);
-  expect(files).toContain('gateway/relay/main.ts');
-  expect(files.filter((path) => /(^|\/)(mysql2|knex|selfsigned)(\/|$)/.test(path))).toEqual([]);
-  expect(files.filter((path) => /^(store|schema|infra|test)(\/|$)/.test(path))).toEqual([]);
-  expect(files.filter((path) => path.endsWith('.test.ts') && !path.includes('node_modules'))).toEqual([]);
+it.each([
+  ['relay', 'webmail'],
+  ['webmail', 'relay'],
+] as const)(
+  'gives %s no line of the store’s code, none of %s, no database driver and no tool that signs',
+  (own, other) => {
+    const files = filesOf(built[own]);
+    expect(files).toContain(`gateway/${own}/main.ts`);
+    expect(files.filter((path) => /(^|\/)(mysql2|knex|selfsigned|vite)(\/|$)/.test(path))).toEqual([]);
+    expect(files.filter((path) => /^(store|schema|infra|test)(\/|$)/.test(path))).toEqual([]);
+    expect(files.filter((path) => path.startsWith(`gateway/${other}`))).toEqual([]);
+    expect(files.filter((path) => path.endsWith('.test.ts') && !path.includes('node_modules'))).toEqual([]);
+  },
+);
+
+it('gives the store no line of the gateway’s code; each runs as a user of its own, on the Node and with the packages of this project', () => {
   const store = filesOf(built.store);
   expect(store).toContain('node_modules/mysql2/package.json');
   expect(store.filter((path) => /^(gateway|infra|test)(\/|$)/.test(path))).toEqual([]);
-  const webmail = filesOf(built.webmail);
-  expect(webmail).toContain('gateway/webmail/main.ts');
-  expect(
-    webmail.filter((path) =>
-      /^(?:gateway\/relay|store|schema|infra|test)(\/|$)|(^|\/)(?:mysql2|knex)(\/|$)/.test(path),
-    ),
-  ).toEqual([]);
-  expect(built.webmail.user).toBe('10003:10003');
+  expect(store.filter((path) => /^node_modules\/vite(\/|$)/.test(path))).toEqual([]);
   expect(built.relay.user).toBe('10001:10001');
   expect(built.store.user).toBe('10001:10001');
-  const { node } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).devDependencies;
+  expect(built.webmail.user).toBe('10003:10003');
+  const dependenciesOf = (path: string, kind = 'dependencies'): Record<string, string> =>
+    JSON.parse(readFileSync(join(ROOT, path, 'package.json'), 'utf8'))[kind];
+  const { node, ...tools } = dependenciesOf('', 'devDependencies');
+  for (const [name, version] of Object.entries(dependenciesOf('infra/docker/web-apps'))) {
+    expect(tools[name], name).toBe(version);
+  }
+  for (const [name, version] of Object.entries(dependenciesOf('infra/docker/certificates'))) {
+    expect(dependenciesOf('infra')[name], name).toBe(version);
+  }
   for (const name of IMAGES) {
     const text = readFileSync(join(DOCKER, name, 'Dockerfile'), 'utf8');
     expect(
@@ -101,6 +105,16 @@ it('gives the gateway no line of the store’s code, no database driver and no t
     ).toEqual(expect.arrayContaining([`node:${node}-bookworm-slim`]));
   }
 });
+
+/** Lets the kernel choose the port of everything that is called `listen…`. */
+function withFreePorts(value: unknown, listens = false): unknown {
+  if (Array.isArray(value)) return value.map((one) => withFreePorts(one, listens));
+  if (typeof value !== 'object' || value === null) return value;
+  const copy = Object.fromEntries(
+    Object.entries(value).map(([key, child]) => [key, withFreePorts(child, listens || /^listen/.test(key))]),
+  );
+  return listens && 'address' in copy ? { ...copy, port: 0 } : copy;
+}
 
 async function freePort(address: string): Promise<number> {
   const server = createServer();
@@ -112,19 +126,25 @@ async function freePort(address: string): Promise<number> {
   return port;
 }
 
-/** A sample configuration with this machine's addresses, free ports and paths. */
-function here(name: string, change: (settings: SampleSettings) => void): string {
-  let text = readFileSync(join(DOCKER, 'config', name), 'utf8');
-  for (const [from, to] of Object.entries(HERE)) text = text.replaceAll(from, to);
-  text = text.replaceAll('/run/secrets', at('secrets')).replaceAll('/var/lib/postern/', `${at('var')}/`);
-  const settings = parse(text);
+/** A sample configuration with this machine's addresses, free ports and paths, and the keys that were given to this part. */
+function here(name: string, part: string, change: (settings: ReturnType<typeof parse>) => void): string {
+  let yaml = readFileSync(join(DOCKER, 'config', name), 'utf8');
+  for (const [from, to] of Object.entries(HERE)) yaml = yaml.replaceAll(from, to);
+  yaml = yaml
+    .replaceAll('/run/secrets', at('secrets'))
+    .replaceAll('/var/lib/postern/', `${at('var')}/`)
+    .replaceAll('/etc/postern/pki', at('given', part));
+  const settings = withFreePorts(parse(yaml));
   change(settings);
   writeFileSync(at(name), stringify(settings));
   return at(name);
 }
 
+/** What a process says of where it listens. */
+type Ports = Readonly<Record<string, number>> & { readonly https?: readonly number[] };
+
 /** Starts what ENTRYPOINT says, in the image's folder; resolves with the ports of its `ready` message. */
-async function start(image: BuiltImage, config: string): Promise<Record<string, number>> {
+async function start(image: BuiltImage, config: string): Promise<Ports> {
   const [, script = ''] = image.entryPoint;
   const child = spawn(process.execPath, [script, '--config', config], {
     cwd: image.workFolder,
@@ -133,14 +153,12 @@ async function start(image: BuiltImage, config: string): Promise<Record<string, 
   });
   children.push(child);
   for (;;) {
-    const [message] = (await once(child, 'message')) as [
-      { ready?: boolean; sentence?: string } & Record<string, number>,
-    ];
+    const [message] = (await once(child, 'message')) as [{ ready?: boolean; sentence?: string } & Ports];
     if (message.ready === true) return message;
   }
 }
 
-it('starts from nothing: secrets, certificates, the directory with its tree, the relay and the store', async () => {
+it('starts from nothing: secrets, certificates, the directory with its tree, relay, store and webmail with their web apps', async () => {
   const prepared = spawnSync('sh', [join(DOCKER, 'prepare.sh'), '--no-rules'], {
     env: { ...process.env, POSTERN_SECRETS: at('secrets') },
     encoding: 'utf8',
@@ -170,7 +188,9 @@ it('starts from nothing: secrets, certificates, the directory with its tree, the
     'relay.key',
     'relay.pem',
   ]);
-  expect(readdirSync(at('given', 'store')).sort()).toEqual(['ca.pem', 'store.key', 'store.pem']);
+  const pairs = (...names: string[]) => ['ca.pem', ...names.flatMap((name) => [`${name}.key`, `${name}.pem`])].sort();
+  expect(readdirSync(at('given', 'store')).sort()).toEqual(pairs('store', 'hub', 'console'));
+  expect(readdirSync(at('given', 'webmail')).sort()).toEqual(pairs('webmail', 'webmail-public'));
 
   // the directory
   const ldap = await freePort('127.0.0.1');
@@ -213,27 +233,46 @@ it('starts from nothing: secrets, certificates, the directory with its tree, the
   expect(bind('cn=relay,dc=myhosting,dc=example', 'relay').status).toBe(49);
 
   // the tiers
-  const pki = (text: string, part: string): string => text.replaceAll('/etc/postern/pki', at('given', part));
   mkdirSync(at('var'));
-  const gateway = here('gateway.yaml', (settings) => {
-    for (const listen of settings.smtp.listen) listen.port = 0;
-    settings.metrics.listen.port = 0;
+  const gateway = here('gateway.yaml', 'relay', (settings) => {
     settings.directory.urls = [`ldap://127.0.0.1:${ldap}`];
   });
-  writeFileSync(gateway, pki(readFileSync(gateway, 'utf8'), 'relay'));
-  const store = here('store.yaml', (settings) => {
-    for (const listen of [settings.lmtp.listen, settings.imap.listen, settings.imap.listenTls, settings.metrics.listen])
-      listen.port = 0;
+  const store = here('store.yaml', 'store', (settings) => {
     settings.directory.urls = [`ldap://127.0.0.1:${ldap}`];
   });
-  writeFileSync(store, pki(readFileSync(store, 'utf8'), 'store'));
   const [relayPorts, storePorts] = await Promise.all([start(built.relay, gateway), start(built.store, store)]);
+  const webmail = here('webmail.yaml', 'webmail', (settings) => {
+    settings.store.port = storePorts.imaps;
+  });
+  const webmailPorts = await start(built.webmail, webmail);
   expect((await fetch(`http://127.0.0.2:${relayPorts.metrics}/readyz`)).status).toBe(200);
   const metrics = await (await fetch(`http://127.0.0.3:${storePorts.metrics}/metrics`)).text();
   expect(metrics).toContain('postern_directory_up 1');
   // There is no database here: the store runs, and says that it is not ready.
   expect((await fetch(`http://127.0.0.3:${storePorts.metrics}/readyz`)).status).toBe(503);
-}, 60_000);
+  // All that the sample settings switch on listens.
+  expect(storePorts).toMatchObject(
+    Object.fromEntries(
+      ['lmtp', 'imap', 'imaps', 'pop3', 'pop3s', 'managesieve', 'hub', 'submission', 'submissions', 'console'].map(
+        (name) => [name, expect.any(Number)],
+      ),
+    ),
+  );
+  // Each web app is what was built, behind a certificate of the CA that was made.
+  const ca = readFileSync(at('given', 'webmail', 'ca.pem'), 'utf8');
+  for (const [address, port, name] of [
+    ['127.0.0.1', webmailPorts.https?.[0], 'mail.example.org'],
+    ['127.0.0.3', storePorts.console, 'console.corp.example.org'],
+  ] as const) {
+    const page = await getPage({ host: address, port, servername: name, ca, headers: { host: name } });
+    expect(page, name).toMatch(/<script [^>]*src="[^"]*\/?assets\/[^"]+\.js"/);
+  }
+}, 300_000);
+
+async function getPage(options: RequestOptions): Promise<string> {
+  const [response] = (await once(get({ ...options, path: '/' }), 'response')) as [IncomingMessage];
+  return await text(response);
+}
 
 /** What `docker-compose config` makes of compose files: checked against its schema, references resolved. */
 function composed(...files: string[]): ComposeFile {
@@ -259,7 +298,7 @@ it('compose: the store stands on no network of the DMZ, and nobody has more than
   expect(whole.networks.dmz?.internal).toBe(true);
   const files = [
     'docker-compose.yml',
-    ...['gateway', 'store', 'data'].map((name) => `infra/docker/hosts/${name}.compose.yaml`),
+    ...['gateway', 'webmail', 'store', 'data'].map((name) => `infra/docker/hosts/${name}.compose.yaml`),
   ];
   for (const file of files) {
     for (const [name, service] of Object.entries(composed(file).services)) {
@@ -290,29 +329,7 @@ it('compose: the store stands on no network of the DMZ, and nobody has more than
   expect(sees('relay').filter((one) => /database|store|authority|admin/.test(one))).toEqual([]);
   expect(sees('webmail').filter((one) => /database|ldap|store|authority|admin|relay/.test(one))).toEqual([]);
   expect(sees('store').filter((one) => /relay|authority|admin|root/.test(one))).toEqual([]);
+  expect(sees('webmail').filter((one) => /ldap|database|store|authority|admin|relay|spool/.test(one))).toEqual([]);
   composed('infra/docker/hosts/store.compose.yaml', 'infra/docker/hosts/data.compose.yaml');
-});
-
-it('install.sh lays out one tier and no other', () => {
-  for (const [tier, own, other] of [
-    ['relay', 'gateway', 'store'],
-    ['webmail', 'gateway', 'store'],
-    ['store', 'store', 'gateway'],
-  ] as const) {
-    const root = at('host', tier);
-    const run = spawnSync('sh', [join(ROOT, 'infra/systemd/install.sh'), tier, '--root', root, '--no-npm'], {
-      encoding: 'utf8',
-    });
-    expect(run, run.stderr).toMatchObject({ status: 0 });
-    const there = (path: string): boolean => existsSync(join(root, path));
-    expect(there(`opt/postern/${own}/package.json`)).toBe(true);
-    expect(there(`opt/postern/${other}`)).toBe(false);
-    expect(there('opt/postern/infra/pki')).toBe(tier === 'store');
-    expect(there(`etc/systemd/system/postern-${tier}.service`)).toBe(true);
-    const text = readFileSync(join(root, `etc/systemd/system/postern-${tier}.service`), 'utf8');
-    const [, program = '', config = ''] = /ExecStart=\S+ (\S+) --config (\S+)/.exec(text) ?? [];
-    expect(there(program), program).toBe(true);
-    expect(there(config), config).toBe(true);
-  }
-  expect(spawnSync('sh', [join(ROOT, 'infra/systemd/install.sh'), 'nothing']).status).toBe(2);
+  composed('infra/docker/hosts/gateway.compose.yaml', 'infra/docker/hosts/webmail.compose.yaml');
 });

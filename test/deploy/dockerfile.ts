@@ -32,6 +32,7 @@ export async function buildInFolders(dockerfile: string, folder: string): Promis
   let user: string | undefined;
   let entryPoint: string[] = [];
   let command: string[] = [];
+  let steps: string[] = [];
   for (const { word, rest } of instructions(readFileSync(join(ROOT, dockerfile), 'utf8'))) {
     if (word === 'FROM') {
       root = join(folder, `stage${stages.size}`);
@@ -39,15 +40,19 @@ export async function buildInFolders(dockerfile: string, folder: string): Promis
       stages.set(/ AS (\S+)$/.exec(rest)?.[1] ?? String(stages.size), root);
       workFolder = '/';
       user = undefined;
+      steps = [];
     } else if (word === 'WORKDIR') {
       workFolder = rest;
       mkdirSync(join(root, workFolder), { recursive: true });
     } else if (word === 'COPY') copy(rest, root, workFolder, stages);
+    else if (word === 'RUN' && rest.startsWith('npm '))
+      await runLayer([...steps, rest].join('\n'), rest, root, workFolder);
     else if (word === 'RUN') await runStep(rest, join(root, workFolder));
     else if (word === 'USER') user = rest;
     else if (word === 'ENTRYPOINT') entryPoint = JSON.parse(rest);
     else if (word === 'CMD') command = JSON.parse(rest);
     else if (!NO_EFFECT_HERE.has(word)) throw new Error(`${dockerfile}: ${word} is not understood`);
+    if (word !== 'FROM') steps.push(`${word} ${rest}`);
   }
   return { root, workFolder: join(root, workFolder), user, entryPoint, command };
 }
@@ -95,9 +100,30 @@ function ignoredPaths(): (path: string) => boolean {
   return (path) => patterns.some((pattern) => pattern.test(path));
 }
 
+/** What npm made of the same steps before, as an engine keeps layers: images that begin alike install their packages once. */
+const layers = new Map<string, Promise<string>>();
+
+async function runLayer(steps: string, command: string, root: string, workFolder: string): Promise<void> {
+  const made = layers.get(steps) ?? makeLayer(command, root, workFolder);
+  layers.set(steps, made);
+  const layer = await made;
+  await run('cp', ['-al', '--remove-destination', `${layer}/.`, root]);
+}
+
+async function makeLayer(command: string, root: string, workFolder: string): Promise<string> {
+  const layer = `${root}-layer`;
+  await run('cp', ['-a', root, layer]);
+  await runStep(command, join(layer, workFolder));
+  return layer;
+}
+
 async function runStep(command: string, cwd: string): Promise<void> {
   if (DEBIAN_STEPS.test(command)) return;
   const [program = '', ...args] = command.split(/\s+/);
-  if (program !== 'npm') throw new Error(`RUN ${command}: only npm and Debian's steps are understood`);
-  await run('npm', args, { cwd, env: { ...process.env, npm_config_prefer_offline: 'true' } });
+  if (program !== 'npm' && program !== 'node')
+    throw new Error(`RUN ${command}: only npm, node and Debian's steps are understood`);
+  await run(program === 'node' ? process.execPath : 'npm', args, {
+    cwd,
+    env: { ...process.env, npm_config_prefer_offline: 'true' },
+  });
 }
