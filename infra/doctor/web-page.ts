@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { type RequestOptions, request } from 'node:https';
+import { isIP } from 'node:net';
 import { rootCertificates } from 'node:tls';
 import { MIN_TLS_VERSION } from '@postern/shared/runtime/tls.ts';
 import type { Finding } from './finding.ts';
@@ -30,7 +31,8 @@ export async function webPageFinding({ check, listen, host, ca, service }: WebPa
     minVersion: MIN_TLS_VERSION,
     timeout: ANSWER_MS,
     headers: { accept: 'text/html', ...(host === undefined ? {} : { host }) },
-    ...(host === undefined ? { checkServerIdentity: () => undefined } : { servername: host }),
+    // RFC 6066 §3: an address is no server name; the certificate is then held against the address that is asked.
+    ...(host === undefined ? { checkServerIdentity: () => undefined } : isIP(host) === 0 ? { servername: host } : {}),
   };
   const answer = await firstPage(options);
   if (typeof answer === 'string') {

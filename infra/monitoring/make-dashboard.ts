@@ -58,6 +58,9 @@ const PANELS: readonly Panel[] = [
     queries: [
       ['sum by (instance) (postern_smtp_sessions)', 'SMTP {{instance}}'],
       ['sum by (instance) (postern_imap_sessions)', 'IMAP {{instance}}'],
+      ['sum by (instance) (postern_pop3_sessions)', 'POP3 {{instance}}'],
+      ['sum by (instance) (postern_managesieve_sessions)', 'ManageSieve {{instance}}'],
+      ['sum by (instance) (postern_webmail_sessions)', 'webmail {{instance}}'],
     ],
   },
   {
@@ -65,6 +68,52 @@ const PANELS: readonly Panel[] = [
     kind: 'timeseries',
     unit: 'short',
     queries: [['postern_spool_messages', '{{instance}}']],
+  },
+  {
+    title: 'The hub’s queue',
+    kind: 'timeseries',
+    unit: 'short',
+    queries: [
+      ['max(postern_outgoing_pending)', 'waiting'],
+      ['max(postern_outgoing_claimed)', 'being sent'],
+      ['max(postern_outgoing_held)', 'held'],
+    ],
+  },
+  {
+    title: 'Longest wait of what is due in the hub',
+    kind: 'timeseries',
+    unit: 's',
+    queries: [['max(postern_outgoing_oldest_due_seconds)', 'oldest']],
+  },
+  {
+    title: 'The relay’s queue to the outside',
+    kind: 'timeseries',
+    unit: 'short',
+    queries: [
+      ['sum by (instance) (postern_outbound_waiting)', 'waiting {{instance}}'],
+      ['sum by (instance) (postern_outbound_destinations)', 'destinations {{instance}}'],
+      ['sum by (instance) (postern_outbound_tls_failures)', 'TLS failures of the day {{instance}}'],
+    ],
+  },
+  {
+    title: 'Webmail',
+    kind: 'timeseries',
+    unit: 'short',
+    queries: [
+      ['sum by (instance) (postern_webmail_streams)', 'event streams {{instance}}'],
+      ['sum by (instance) (postern_webmail_store_connections)', 'connections to the store {{instance}}'],
+    ],
+  },
+  {
+    title: 'Sign-ins, rules and limits a second',
+    kind: 'timeseries',
+    unit: 'short',
+    queries: [
+      ['sum(rate(postern_mail_events_total{event="sign-in-refused"}[5m]))', 'sign-ins refused'],
+      ['sum(rate(postern_mail_events_total{event="sending-limit-reached"}[5m]))', 'sending limits reached'],
+      ['sum(rate(postern_mail_events_total{event="script-changed"}[5m]))', 'Sieve scripts changed'],
+      ['sum(rate(postern_mail_events_total{event="bounced"}[5m]))', 'given up'],
+    ],
   },
   {
     title: 'Memory',

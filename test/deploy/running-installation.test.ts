@@ -41,6 +41,8 @@ beforeAll(async () => {
       metrics: { listen: { address: LEGS.dmz, port: 0 } },
     }),
     store: (settings) => ({ ...settings, metrics: { listen: { address: LEGS.corporate, port: 0 } } }),
+    webmail: (settings) => ({ ...settings, metrics: { listen: { address: LEGS.dmz, port: 0 } } }),
+    withWebmail: true,
   });
 }, 60_000);
 
@@ -108,8 +110,11 @@ async function askDoctor(...args: string[]): Promise<Report> {
   return { code, ...JSON.parse(out) };
 }
 
+const webmailFile = (): string => join(stack.folder, 'etc', 'webmail.yaml');
+
 const gateway = (...args: string[]): Promise<Report> => askDoctor('--gateway', gatewayFile(), ...args);
 const store = (...args: string[]): Promise<Report> => askDoctor('--store', storeFile(), ...args);
+const webmail = (...args: string[]): Promise<Report> => askDoctor('--webmail', webmailFile(), ...args);
 
 /** Checks that found a fault, or that something is amiss. */
 const faults = ({ findings }: Report): string[] => [
@@ -130,6 +135,8 @@ it('finds a whole installation in order', async () => {
   const report = await askDoctor(
     '--gateway',
     gatewayFile(),
+    '--webmail',
+    webmailFile(),
     '--store',
     storeFile(),
     '--account',
@@ -142,6 +149,7 @@ it('finds a whole installation in order', async () => {
     [
       'certificates',
       'clock',
+      'console',
       'database',
       'directory',
       'disk',
@@ -152,6 +160,7 @@ it('finds a whole installation in order', async () => {
       'queue',
       'settings',
       'smtp',
+      'webmail',
     ].sort(),
   );
   const text = spawnSync(process.execPath, [join(ROOT, 'infra/cli/postern.ts'), 'doctor', '--store', storeFile()], {
@@ -294,18 +303,46 @@ it('renews a certificate before it expires, without a restart and without ending
   expect(certificates('renew', '--reload', 'exit 9').status).toBe(0);
 });
 
+/** Serial number of the certificate that a web app shows. */
+function serialAt({ host, port }: { readonly host: string; readonly port: number }): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host, port, ca: readFileSync(stack.ca), checkServerIdentity: () => undefined }, () => {
+      resolve(socket.getPeerCertificate().serialNumber);
+      socket.destroy();
+    });
+    socket.once('error', reject);
+  });
+}
+
+it.each(['webmail', 'console'] as const)('%s shows a renewed certificate without a restart', async (app) => {
+  const pki = join(stack.folder, 'pki');
+  const [pair, part] = app === 'webmail' ? (['public', 'webmail'] as const) : (['store', 'store'] as const);
+  const authority = { cert: readFileSync(stack.ca, 'utf8'), key: readFileSync(join(pki, 'ca.key'), 'utf8') };
+  const before = await serialAt(stack.endpoints[app]);
+  const [commonName, names] = [NAMES[pair], [NAMES[pair], 'localhost', LEGS.internet, LEGS.corporate]];
+  const renewed = await issueCertificate(authority, { commonName, names, uses: ['server'], days: 300 });
+  writeFileSync(join(pki, `${pair}.key`), renewed.key);
+  writeFileSync(join(pki, `${pair}.pem`), renewed.cert);
+  const pid = stack.pid(part);
+  await stack.kill(part, 'SIGHUP');
+  await expect.poll(() => serialAt(stack.endpoints[app]), { timeout: 60_000 }).not.toBe(before);
+  expect(stack.pid(part)).toBe(pid);
+}, 60_000);
+
 /** The port of `metrics` in the newest `ready` line of a log. */
 function metricsPort(log: string): number {
   const ready = readFileSync(log, 'utf8')
     .split('\n')
     .filter((line) => line.includes('"event":"ready"'));
-  return JSON.parse(ready.at(-1) ?? '{}').metrics;
+  const { metrics, health } = JSON.parse(ready.at(-1) ?? '{}');
+  return metrics ?? health;
 }
 
 it('measures what the alerts and the dashboard read', async () => {
   const answers = await Promise.all([
     fetch(`http://${LEGS.dmz}:${metricsPort(stack.logs.relay)}/metrics`),
     fetch(`http://${LEGS.corporate}:${metricsPort(stack.logs.store)}/metrics`),
+    fetch(`http://${LEGS.dmz}:${metricsPort(stack.logs.webmail)}/metrics`),
   ]);
   const measured = (await Promise.all(answers.map((answer) => answer.text()))).join('\n');
   expect(measured).toContain('postern_database_up 1');
@@ -349,7 +386,9 @@ it('says which neighbour is away', async () => {
   expect((await fetch(`http://${LEGS.corporate}:${metricsPort(stack.logs.store)}/readyz`)).status).toBe(503);
   await stack.kill('store');
   expect(faults(await gateway())).toEqual(['lmtp']);
-  expect(faults(await store())).toEqual(['database', 'imap', 'hub']);
+  expect(faults(await store())).toEqual(['database', 'imap', 'hub', 'console']);
+  // Webmail itself is there, and shows its page; what is behind it is not.
+  expect(faults(await webmail())).toEqual(['imap']);
   await stack.kill('relay');
   expect(faults(await gateway())).toEqual(['lmtp', 'smtp']);
 }, 60_000);
