@@ -314,20 +314,24 @@ function serialAt({ host, port }: { readonly host: string; readonly port: number
   });
 }
 
-it.each(['webmail', 'console'] as const)('%s shows a renewed certificate without a restart', async (app) => {
-  const pki = join(stack.folder, 'pki');
-  const [pair, part] = app === 'webmail' ? (['public', 'webmail'] as const) : (['store', 'store'] as const);
-  const authority = { cert: readFileSync(stack.ca, 'utf8'), key: readFileSync(join(pki, 'ca.key'), 'utf8') };
-  const before = await serialAt(stack.endpoints[app]);
-  const [commonName, names] = [NAMES[pair], [NAMES[pair], 'localhost', LEGS.internet, LEGS.corporate]];
-  const renewed = await issueCertificate(authority, { commonName, names, uses: ['server'], days: 300 });
-  writeFileSync(join(pki, `${pair}.key`), renewed.key);
-  writeFileSync(join(pki, `${pair}.pem`), renewed.cert);
-  const pid = stack.pid(part);
-  await stack.kill(part, 'SIGHUP');
-  await expect.poll(() => serialAt(stack.endpoints[app]), { timeout: 60_000 }).not.toBe(before);
-  expect(stack.pid(part)).toBe(pid);
-}, 60_000);
+it.each(['webmail', 'console'] as const)(
+  '%s shows a renewed certificate without a restart',
+  async (app) => {
+    const pki = join(stack.folder, 'pki');
+    const [pair, part] = app === 'webmail' ? (['public', 'webmail'] as const) : (['store', 'store'] as const);
+    const authority = { cert: readFileSync(stack.ca, 'utf8'), key: readFileSync(join(pki, 'ca.key'), 'utf8') };
+    const before = await serialAt(stack.endpoints[app]);
+    const [commonName, names] = [NAMES[pair], [NAMES[pair], 'localhost', LEGS.internet, LEGS.corporate]];
+    const renewed = await issueCertificate(authority, { commonName, names, uses: ['server'], days: 300 });
+    writeFileSync(join(pki, `${pair}.key`), renewed.key);
+    writeFileSync(join(pki, `${pair}.pem`), renewed.cert);
+    const pid = stack.pid(part);
+    await stack.kill(part, 'SIGHUP');
+    await expect.poll(() => serialAt(stack.endpoints[app]), { timeout: 60_000 }).not.toBe(before);
+    expect(stack.pid(part)).toBe(pid);
+  },
+  60_000,
+);
 
 /** The port of `metrics` in the newest `ready` line of a log. */
 function metricsPort(log: string): number {
