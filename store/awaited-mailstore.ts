@@ -60,6 +60,7 @@ export function awaitMailstore(options: AwaitedMailstoreOptions): AwaitedMailsto
     K extends
       | 'access'
       | 'accounts'
+      | 'backups'
       | 'contents'
       | 'deliveries'
       | 'mailboxes'
@@ -94,6 +95,7 @@ export function awaitMailstore(options: AwaitedMailstoreOptions): AwaitedMailsto
   const mailstore: Mailstore = {
     access: section('access'),
     accounts: section('accounts'),
+    backups: section('backups'),
     contents: section('contents'),
     deliveries: section('deliveries'),
     mailboxes: section('mailboxes'),

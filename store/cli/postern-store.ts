@@ -7,10 +7,12 @@ import { databaseFaultSentence } from '../database-fault.ts';
 import { openMailstore } from '../mailstore/mailstore.ts';
 import { account } from './account.ts';
 import { ADMINISTRATION_COMMANDS } from './administration.ts';
+import { backup } from './backup.ts';
 import { check } from './check.ts';
 import { type CommandInput, type StoreCommand, Usage } from './command.ts';
 import { migrate } from './migrate.ts';
 import { outgoing } from './outgoing.ts';
+import { restore } from './restore.ts';
 import { undelete } from './undelete.ts';
 
 /** The administrator's tool on the store's host. Exits 0 when it did what was asked, 1 when not, 2 on wrong usage. */
@@ -22,6 +24,8 @@ const COMMANDS: Readonly<Record<string, StoreCommand>> = {
   undelete,
   outgoing,
   ...ADMINISTRATION_COMMANDS,
+  backup,
+  restore,
 };
 
 const USAGE = `usage: postern-store COMMAND --config FILE
@@ -57,6 +61,11 @@ async function main(): Promise<number> {
       apply: flag,
       'good-rows-only': flag,
       'even-within-grace': flag,
+      verify: flag,
+      json: flag,
+      list: flag,
+      snapshot: text,
+      'new-uidvalidity': flag,
     },
     allowPositionals: true,
   });

@@ -2,6 +2,7 @@ import type { Log } from '@postern/shared/runtime/log.ts';
 import type { Access } from './door/access.ts';
 import type { Accounts } from './door/accounts.ts';
 import type { AdministrationRecords } from './door/administration.ts';
+import type { Backups } from './door/backups.ts';
 import type { Changes } from './door/changes.ts';
 import type { Contents } from './door/contents.ts';
 import type { Deliveries } from './door/deliveries.ts';
@@ -23,6 +24,7 @@ import type { Tokens } from './door/tokens.ts';
 export interface Mailstore {
   readonly access: Access;
   readonly accounts: Accounts;
+  readonly backups: Backups;
   readonly contents: Contents;
   readonly deliveries: Deliveries;
   readonly mailboxes: Mailboxes;
@@ -63,9 +65,11 @@ export interface MailstoreOptions {
   readonly bodyCacheBytes?: number;
 }
 
+export { columnOf, MAILBOX_COLUMNS } from './backup-tables.ts';
 export type * from './door/access.ts';
 export type * from './door/accounts.ts';
 export type * from './door/administration.ts';
+export type * from './door/backups.ts';
 export type * from './door/changes.ts';
 export type * from './door/contents.ts';
 export type * from './door/deliveries.ts';

@@ -2,6 +2,7 @@ import { SqlAccess } from './access.ts';
 import { SqlAccounts } from './accounts.ts';
 import { SqlAdministrationRecords } from './administration.ts';
 import { MessagesWithAllMail } from './all-mail-messages.ts';
+import { SqlBackups } from './backups.ts';
 import { ChangeWatch } from './changes.ts';
 import { SqlContents } from './content.ts';
 import { Database } from './database.ts';
@@ -47,6 +48,7 @@ export async function openMailstore(options: MailstoreOptions): Promise<Mailstor
   return {
     access: new SqlAccess(database, changes),
     accounts: new SqlAccounts(database, changes),
+    backups: new SqlBackups(database, changes, keywords, contents),
     contents,
     deliveries: new SqlDeliveries(database, changes, keywords, contents, options.log),
     outgoing: new SqlOutgoing(database),

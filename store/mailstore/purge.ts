@@ -30,6 +30,7 @@ const OF_ACCOUNT = [
   'second_factor',
   'app_password',
   'change_feed',
+  'import_record',
   'email',
 ] as const;
 
@@ -57,15 +58,20 @@ export async function purgeAccount(database: Database, directoryUuid: string): P
     };
   });
   if (found === undefined) return undefined;
-  const mailboxes = await database.rows('SELECT id FROM mailbox WHERE owner_id = ?', [found.id]);
+  await emptyAccount(database, found.id);
+  await emptied(database, 'mailbox_right', 'grantee_id', found.id);
+  await database.change('DELETE FROM account WHERE id = ?', [found.id]);
+  return found.purged;
+}
+
+/** Removes all that belongs to an account which nobody can reach; the rights that others gave it stay. */
+export async function emptyAccount(database: Database, accountId: number): Promise<void> {
+  const mailboxes = await database.rows('SELECT id FROM mailbox WHERE owner_id = ?', [accountId]);
   for (const [mailboxId] of mailboxes as [number][]) {
     for (const table of OF_MAILBOX) await emptied(database, table, 'mailbox_id', mailboxId);
     await database.change('DELETE FROM mailbox WHERE id = ?', [mailboxId]);
   }
-  await emptied(database, 'mailbox_right', 'grantee_id', found.id);
-  for (const table of OF_ACCOUNT) await emptied(database, table, 'account_id', found.id);
-  await database.change('DELETE FROM account WHERE id = ?', [found.id]);
-  return found.purged;
+  for (const table of OF_ACCOUNT) await emptied(database, table, 'account_id', accountId);
 }
 
 async function emptied(database: Database, table: string, column: string, id: number): Promise<void> {
