@@ -40,6 +40,7 @@ const PARTS: readonly Part[] = [
   { name: 'console', paths: ['test/console/'] },
   { name: 'smtp', paths: ['test/smtp/'] },
   { name: 'mailstore', paths: ['test/mailstore/'] },
+  { name: 'backup', paths: ['test/backup/'] },
   { name: 'hub', paths: ['test/hub/'] },
   { name: 'sieve', paths: ['test/sieve/'] },
   { name: 'dialogue', paths: ['test/dialogue/'] },

@@ -8,7 +8,7 @@ import * as outgoing from './migrations/0006-outgoing.ts';
 import * as sieve from './migrations/0007-sieve.ts';
 import * as administration from './migrations/0008-administration.ts';
 import * as messageChanges from './migrations/0009-message-changes.ts';
-import * as moves from './migrations/0010-moves.ts';
+import * as restores from './migrations/0010-restores.ts';
 import * as tokenPassword from './migrations/0011-token-password.ts';
 
 /** Every migration, oldest first. Once released, one is never edited: write the next. */
@@ -22,7 +22,7 @@ const MIGRATIONS: readonly { readonly name: string; readonly migration: Knex.Mig
   { name: '0007-sieve', migration: sieve },
   { name: '0008-administration', migration: administration },
   { name: '0009-message-changes', migration: messageChanges },
-  { name: '0010-moves', migration: moves },
+  { name: '0010-restores', migration: restores },
   { name: '0011-token-password', migration: tokenPassword },
 ];
 

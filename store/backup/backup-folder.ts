@@ -7,6 +7,8 @@ import { writeDurably } from './durable-file.ts';
 /** One account in a snapshot. */
 export interface BackedUpAccount {
   readonly uuid: string;
+  /** In the database of the backup. */
+  readonly id: number;
   readonly address: string;
   /** SHA-256 of its file, in hex. */
   readonly sha256: string;

@@ -73,7 +73,7 @@ async function backUpAccount(
   mailstore: Mailstore,
   folder: BackupFolder,
   snapshot: string,
-  { uuid, address }: AccountSummary,
+  { uuid, id, address }: AccountSummary,
   fresh: { bodies: number; bytes: number },
 ): Promise<BackedUpAccount | undefined> {
   const path = folder.accountPath(snapshot, uuid);
@@ -113,6 +113,7 @@ async function backUpAccount(
   if (gone) return undefined;
   const account: BackedUpAccount = {
     uuid,
+    id,
     address,
     sha256: await hashOfFile(path),
     takenAt,

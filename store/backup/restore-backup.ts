@@ -37,7 +37,7 @@ export async function restoreEverything(
   const strangers = await mailstore.backups.strangers(snapshot);
   if (strangers > 0) return { kind: 'not-empty', accounts: strangers };
   const uuids = accounts.map(({ uuid }) => uuid);
-  await mailstore.backups.reserve(uuids);
+  await mailstore.backups.reserve(accounts);
   let before = 0;
   let messages = 0;
   for (const account of accounts) {

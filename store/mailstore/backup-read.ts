@@ -45,21 +45,15 @@ async function readInSnapshot(
   );
   if (account === undefined) return 'no-such-account';
   const [id, ...columns] = account as [number, ...SqlValue[]];
-  await sink.rows({ table: 'account', rows: [columns] });
+  await sink.rows({ table: 'account', rows: [[id, ...columns]] });
   const mailboxes = await connection.rows(
     `SELECT id, ${MAILBOX_COLUMNS.join(', ')} FROM mailbox WHERE owner_id = ? ORDER BY id`,
     [id],
   );
-  const numbers = new Map(mailboxes.map((row, i) => [row[0] as number, i + 1]));
-  numbers.set(0, 0);
-  numbers.set(allMailId(id), -1);
-  await sink.rows({
-    table: 'mailbox',
-    rows: mailboxes.map(([own, ...rest]) => [numbers.get(own as number) ?? 0, ...rest]),
-  });
+  await sink.rows({ table: 'mailbox', rows: mailboxes });
   for (const table of BACKUP_TABLES) {
     const owners = table.of === 'account' ? [id] : mailboxes.map(([own]) => own as number);
-    for (const owner of owners) await readTable(connection, table, owner, numbers, sink);
+    for (const owner of owners) await readTable(connection, table, owner, allMailId(id), sink);
   }
   return 'read';
 }
@@ -69,7 +63,7 @@ async function readTable(
   connection: SqlConnection,
   table: BackupTable,
   owner: number,
-  numbers: ReadonlyMap<number, number>,
+  allMail: number,
   sink: BackupSink,
 ): Promise<void> {
   const [first, second] = table.key;
@@ -82,7 +76,7 @@ async function readTable(
   let rows = await connection.rows(`${select} ${order}`, [owner]);
   while (rows.length > 0) {
     if (table.name === 'email') await readBodies(connection, rows, sink);
-    await sink.rows({ table: table.name, rows: rows.map((row) => outwards(table, row, numbers)) });
+    await sink.rows({ table: table.name, rows: rows.map((row) => outwards(table, row, allMail)) });
     if (rows.length < page) return;
     const [a, b] = rows.at(-1) as [SqlValue, SqlValue];
     rows = await connection.rows(
@@ -100,11 +94,11 @@ function expressionOf({ name, kind }: BackupColumn): string {
   return `t.${name}`;
 }
 
-/** The columns without the key before them, mailboxes by their numbers in the backup. */
-function outwards(table: BackupTable, row: Row, numbers: ReadonlyMap<number, number>): SqlValue[] {
+/** The columns without the key before them; the mailbox of all mail, which has no row, is −1. */
+function outwards(table: BackupTable, row: Row, allMail: number): SqlValue[] {
   return row
     .slice(table.key.length)
-    .map((value, i) => (table.columns[i]?.kind === 'mailbox' ? (numbers.get(value as number) ?? null) : value));
+    .map((value, i) => (table.columns[i]?.kind === 'mailbox' && value === allMail ? -1 : value));
 }
 
 async function readBodies(connection: SqlConnection, emails: readonly Row[], sink: BackupSink): Promise<void> {

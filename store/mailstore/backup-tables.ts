@@ -10,7 +10,8 @@ export interface BackupTable {
 
 /**
  * `plain` as it is; `big` 64 bits, as text; `content` the id of a body, as its SHA-256; `user` another account, as the id of its
- * entry (`anyone` for 0); `mailbox` the id of a mailbox, as its number in the backup (0 and the mailbox of all mail, −1, among them).
+ * entry (`anyone` for 0); `mailbox` the id of a mailbox (0: of the
+ * account; −1: the mailbox of all mail).
  */
 export interface BackupColumn {
   readonly name: string;
@@ -22,7 +23,7 @@ const big = (name: string): BackupColumn => ({ name, kind: 'big' });
 const content: BackupColumn = { name: 'content_id', kind: 'content' };
 const inMailbox: BackupColumn = { name: 'mailbox_id', kind: 'mailbox' };
 
-/** Columns of the account itself, in the first row of a backup. */
+/** Columns of the account itself, in the first row of a backup, after its id. */
 export const ACCOUNT_COLUMNS = [
   'directory_uuid',
   'address',
@@ -37,7 +38,7 @@ export const ACCOUNT_COLUMNS = [
   'rules_version',
 ] as const;
 
-/** Columns of a mailbox, after its number in the backup. Deleted ones are among them: undelete survives a restore. */
+/** Columns of a mailbox, after its id. Deleted ones are among them: undelete survives a restore. */
 export const MAILBOX_COLUMNS = [
   'name',
   'name_hash',

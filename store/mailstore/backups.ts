@@ -59,8 +59,8 @@ export class SqlBackups implements Backups {
     return row?.[0] as number;
   }
 
-  reserve(directoryUuids: readonly string[]): Promise<void> {
-    return reserveAccounts(this.#database, directoryUuids);
+  reserve(accounts: readonly { readonly uuid: string; readonly id: number }[]): Promise<void> {
+    return reserveAccounts(this.#database, accounts);
   }
 
   releaseReserved(directoryUuids: readonly string[]): Promise<void> {

@@ -28,15 +28,29 @@ export function reservedUuid(directoryUuid: string): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`;
 }
 
-export async function reserveAccounts(database: Database, directoryUuids: readonly string[]): Promise<void> {
-  for (const uuid of directoryUuids) {
-    const [there] = await database.rows('SELECT 1 FROM account WHERE directory_uuid = ?', [uuid]);
+/** @param accounts `id` 0 is any */
+export async function reserveAccounts(
+  database: Database,
+  accounts: readonly { readonly uuid: string; readonly id: number }[],
+): Promise<void> {
+  for (const { uuid, id } of accounts) {
+    const [there] = await database.rows('SELECT 1 FROM account WHERE directory_uuid IN (?, ?)', [
+      uuid,
+      reservedUuid(uuid),
+    ]);
     if (there !== undefined) continue;
+    // An auto-increment column takes 0 for the next one.
     await database.change(
-      'INSERT IGNORE INTO account (directory_uuid, next_uidvalidity, created_at) VALUES (?, 1, ?)',
-      [reservedUuid(uuid), Date.now()],
+      'INSERT INTO account (id, directory_uuid, next_uidvalidity, created_at) VALUES (?, ?, 1, ?)',
+      [await freeId(database, 'account', id), reservedUuid(uuid), Date.now()],
     );
   }
+}
+
+/** The id, or 0 when a row has it already. */
+async function freeId(database: Database, table: 'account' | 'mailbox', id: number): Promise<number> {
+  const [taken] = await database.rows(`SELECT 1 FROM ${table} WHERE id = ?`, [id]);
+  return taken === undefined ? id : 0;
 }
 
 export async function releaseReserved(database: Database, directoryUuids: readonly string[]): Promise<void> {
@@ -63,7 +77,7 @@ export async function restoreAccount(
     );
     return { kind: record === undefined ? 'account-exists' : 'was-restored' };
   }
-  await reserveAccounts(database, [directoryUuid]);
+  await reserveAccounts(database, [{ uuid: directoryUuid, id: 0 }]);
   const [place] = await database.rows('SELECT id FROM account WHERE directory_uuid = ?', [reservedUuid(directoryUuid)]);
   const accountId = place?.[0] as number;
   await emptyAccount(database, accountId);
@@ -80,7 +94,7 @@ class AccountFilling {
   readonly #order: RestoreAccountOrder;
   readonly #source: BackupSource;
   #account: BackupRow | undefined;
-  /** Ids by number in the backup. */
+  /** Ids here, by ids in the backup. */
   readonly #mailboxes = new Map<number, number>();
   /** Ids by SHA-256 (latin1). */
   readonly #bodies = new Map<string, Buffer>();
@@ -105,7 +119,7 @@ class AccountFilling {
   }
 
   async put({ table, rows }: BackupRows): Promise<void> {
-    if (table === 'account') this.#begin(rows[0] ?? []);
+    if (table === 'account') this.#begin(rows[0]?.slice(1) ?? []);
     else if (table === 'mailbox') for (const row of rows) await this.#putMailbox(row);
     else {
       const known = BACKUP_TABLES.find(({ name }) => name === table);
@@ -121,14 +135,15 @@ class AccountFilling {
     this.#nextUidValidity = Math.max(seconds, row[ACCOUNT_COLUMNS.indexOf('next_uidvalidity')] as number);
   }
 
-  async #putMailbox([number, ...columns]: BackupRow): Promise<void> {
+  async #putMailbox([backedUpId, ...columns]: BackupRow): Promise<void> {
     const values = [...columns];
+    const id = this.#order.uidValidity === 'keep' ? await freeId(this.#database, 'mailbox', backedUpId as number) : 0;
     if (this.#order.uidValidity === 'new') values[MAILBOX_COLUMNS.indexOf('uidvalidity')] = this.#nextUidValidity++;
     const { insertId } = await this.#database.change(
-      `INSERT INTO mailbox (owner_id, ${MAILBOX_COLUMNS.join(', ')}) VALUES (${placeholders(values.length + 1)})`,
-      [this.#accountId, ...values],
+      `INSERT INTO mailbox (id, owner_id, ${MAILBOX_COLUMNS.join(', ')}) VALUES (${placeholders(values.length + 2)})`,
+      [id, this.#accountId, ...values],
     );
-    this.#mailboxes.set(number as number, insertId);
+    this.#mailboxes.set(backedUpId as number, id === 0 ? insertId : id);
   }
 
   async #putRows(table: BackupTable, rows: readonly BackupRow[]): Promise<void> {

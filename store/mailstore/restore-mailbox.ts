@@ -24,7 +24,8 @@ const MESSAGE = {
 
 /** What the backup tells of one mailbox. */
 interface BackedUpMailbox {
-  readonly number: number;
+  /** In the backup. */
+  readonly id: number;
   readonly uidNext: number;
   /** Names by number, of the account. */
   readonly keywords: ReadonlyMap<number, string>;
@@ -99,7 +100,7 @@ function recordTarget({ accountId, mailbox, into }: RestoreMailboxOrder): Buffer
 async function describe(source: BackupSource, name: string): Promise<BackedUpMailbox | undefined> {
   const keywords = new Map<number, string>();
   const moreKeywords = new Map<number, number[]>();
-  let found: { number: number; uidNext: number } | undefined;
+  let found: { id: number; uidNext: number } | undefined;
   for await (const { table, rows } of source.rows()) {
     if (table === 'keyword') for (const [no, word] of rows) keywords.set(no as number, word as string);
     if (table === 'mailbox') {
@@ -109,11 +110,11 @@ async function describe(source: BackupSource, name: string): Promise<BackedUpMai
           columns[1 + MAILBOX_COLUMNS.indexOf('deleted_at')] === null,
       );
       if (row === undefined) return undefined;
-      found = { number: row[0] as number, uidNext: row[1 + MAILBOX_COLUMNS.indexOf('uidnext')] as number };
+      found = { id: row[0] as number, uidNext: row[1 + MAILBOX_COLUMNS.indexOf('uidnext')] as number };
     }
     if (table !== 'message_keyword') continue;
     for (const [mailbox, uid, no] of rows as [number, number, number][]) {
-      if (mailbox === found?.number) moreKeywords.set(uid, [...(moreKeywords.get(uid) ?? []), no]);
+      if (mailbox === found?.id) moreKeywords.set(uid, [...(moreKeywords.get(uid) ?? []), no]);
     }
   }
   return found && { ...found, keywords, moreKeywords };
@@ -167,7 +168,7 @@ async function fill(
     if (table !== 'message') continue;
     for (const message of rows) {
       const uid = message[MESSAGE.uid] as number;
-      if (message[MESSAGE.mailbox] !== described.number || uid <= last) continue;
+      if (message[MESSAGE.mailbox] !== described.id || uid <= last) continue;
       last = uid;
       slice.push(message);
       if (slice.length === SLICE) await write();

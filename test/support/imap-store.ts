@@ -18,6 +18,7 @@ export interface ImapStore {
   readonly slapd: Slapd;
   readonly port: number;
   readonly tlsPort: number;
+  readonly databaseUrl: string;
   /** PEM text of the CA. */
   readonly ca: string;
   /** A connection on which the user of this address (password: its local part) has signed in and, if given, selected a mailbox. */
@@ -85,6 +86,7 @@ export async function startImapStore(imap: object = {}, given?: ImapBackends): P
     slapd,
     port,
     tlsPort: server.listening.imaps?.port ?? 0,
+    databaseUrl,
     ca: readFileSync(pki.ca, 'utf8'),
     async signIn(address, select) {
       const client = await connectImap(port);

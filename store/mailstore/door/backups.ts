@@ -1,6 +1,7 @@
 /**
- * What backups read and write: accounts as rows of named tables, bodies in the name of their SHA-256. Ids of the database are no
- * part of it, so that an account can be put back beside others.
+ * What backups read and write: accounts as rows of named tables, bodies in the name of their SHA-256. Ids of accounts and mailboxes are
+ * kept where they are free (RFC 8474 §4.1: a mailbox that keeps its UIDVALIDITY keeps its MAILBOXID), so that an account can also be put
+ * back beside others.
  */
 export interface Backups {
   /** Reads one account as it is at one instant (a snapshot of its own), with every body that `sink` does not have yet. */
@@ -18,7 +19,7 @@ export interface Backups {
   /** How many accounts are there that this snapshot has not brought. */
   strangers(snapshot: string): Promise<number>;
   /** Makes room for accounts that come one after the other, so that rights between them find both sides. */
-  reserve(directoryUuids: readonly string[]): Promise<void>;
+  reserve(accounts: readonly { readonly uuid: string; readonly id: number }[]): Promise<void>;
   /** Removes what reserved places were never filled. */
   releaseReserved(directoryUuids: readonly string[]): Promise<void>;
 }
