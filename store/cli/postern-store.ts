@@ -29,7 +29,9 @@ const COMMANDS: Readonly<Record<string, StoreCommand>> = {
 };
 
 const USAGE = `usage: postern-store COMMAND --config FILE
-${[...Object.values(COMMANDS), ...Object.values(MAIL_COMMANDS)].map(({ usage }) => `  ${usage}`).join('\n')}`;
+${Object.values(COMMANDS)
+  .map(({ usage }) => `  ${usage}`)
+  .join('\n')}`;
 
 const text = { type: 'string' } as const;
 const flag = { type: 'boolean' } as const;
