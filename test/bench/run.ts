@@ -3,11 +3,13 @@ import { benchDelivery } from './delivery/delivery.ts';
 import { benchIdle } from './imap/idle.ts';
 import { benchImap } from './imap/imap.ts';
 import { benchInbound } from './inbound/inbound.ts';
+import { benchOutbound } from './outbound/outbound.ts';
 
 const USAGE = `usage: npm run bench -- PART [--quick] [--repeats N] [--only TEXT] [--trusted]
 
   inbound   SMTP to the durable message, beside Postfix and Dovecot
   delivery  what Sieve costs: processor time of scripts, and deliveries a second with and without them
+  outbound  SMTP in, and out to smtp-sink, beside Postfix
   imap      IMAP command for command in a mailbox of 20,000 messages, beside Dovecot
   idle      memory of idle IMAP sessions, plain and with TLS, beside Dovecot
 
@@ -35,6 +37,7 @@ async function main(args: readonly string[]): Promise<number> {
   const wrong = more.length > 0 || (repeats !== undefined && !(Number.isInteger(repeats) && repeats > 0));
   if (part === 'inbound' && !wrong) await benchInbound({ quick, repeats: repeats ?? (quick ? 2 : 3), only, trusted });
   else if (part === 'delivery' && !wrong) await benchDelivery({ quick, repeats: repeats ?? (quick ? 2 : 3) });
+  else if (part === 'outbound' && !wrong) await benchOutbound({ quick, repeats: repeats ?? (quick ? 2 : 3) });
   else if (part === 'imap' && !wrong) {
     await benchImap({ messages: quick ? 5_000 : 20_000, repeats: repeats ?? (quick ? 3 : 5), only });
   } else if (part === 'idle' && !wrong) {

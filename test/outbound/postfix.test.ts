@@ -1,10 +1,7 @@
-import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { type ForegroundServer, startForegroundServer } from '../bench/sides/foreground-server.ts';
+import type { ForegroundServer } from '../bench/sides/foreground-server.ts';
+import { startPrivatePostfix } from '../support/private-postfix.ts';
 import {
   letter,
   type OutboundRelay,
@@ -19,7 +16,6 @@ import {
 const HOST = '127.0.1.50';
 let around: Surroundings;
 let relay: OutboundRelay;
-let folder: string;
 let postfix: ForegroundServer;
 
 beforeAll(async () => {
@@ -27,84 +23,29 @@ beforeAll(async () => {
   around.dns.zone.set('MX pf.example', ['mx.pf.example']);
   around.dns.zone.set('A mx.pf.example', [HOST]);
   relay = await startOutboundRelay(around);
-  folder = mkdtempSync(join(tmpdir(), 'postern-pf-'));
-  chmodSync(folder, 0o755);
-  const etc = join(folder, 'etc');
-  for (const name of ['etc', 'queue', 'data']) mkdirSync(join(folder, name));
-  spawnSync('chown', ['postfix', join(folder, 'data')]);
-  for (const kind of ['cert', 'key'] as const) writeFileSync(join(etc, kind), readFileSync(around.pki.public[kind]));
-  writeFileSync(
-    join(etc, 'main.cf'),
-    `compatibility_level = 3.6
-queue_directory = ${folder}/queue
-data_directory = ${folder}/data
-command_directory = /usr/sbin
-daemon_directory = /usr/lib/postfix/sbin
-meta_directory = /etc/postfix
-shlib_directory = /usr/lib/postfix
-mail_owner = postfix
-setgid_group = postdrop
-maillog_file = ${folder}/postfix.log
-maillog_file_prefixes = ${folder}
-myhostname = mx.pf.example
-inet_interfaces = 127.0.0.1
-inet_protocols = ipv4
-mynetworks =
-mydestination =
-alias_maps =
-virtual_mailbox_domains = pf.example
-virtual_mailbox_maps = inline:{ { someone@pf.example = someone }, { other@pf.example = other } }
-virtual_transport = discard
-relayhost = [127.0.0.1]:${relay.relay.ports[0]}
-smtpd_relay_restrictions = reject_unauth_destination
-smtpd_tls_security_level = may
-smtpd_tls_cert_file = ${etc}/cert
-smtpd_tls_key_file = ${etc}/key
-disable_dns_lookups = yes
-biff = no
-`,
-  );
-  const { port } = around.remote;
-  const services = `pickup unix n - n 60 1 pickup
-cleanup unix n - n - 0 cleanup
-qmgr unix n - n 300 1 qmgr
-tlsmgr unix - - n 1000? 1 tlsmgr
-rewrite unix - - n - - trivial-rewrite
-bounce unix - - n - 0 bounce
-defer unix - - n - 0 bounce
-trace unix - - n - 0 bounce
-verify unix - - n - 1 verify
-proxymap unix - - n - - proxymap
-smtp unix - - n - - smtp
-error unix - - n - - error
-retry unix - - n - - error
-discard unix - - n - - discard
-anvil unix - - n - 1 anvil
-scache unix - - n - 1 scache
-postlog unix-dgram n - n - 1 postlogd
-`;
-  writeFileSync(join(etc, 'master.cf'), `${HOST}:${port} inet n - n - - smtpd\n${services}`);
-  // Its port is on an address of its own; the start is waited for there.
-  postfix = await startForegroundServer(['/usr/sbin/postfix', '-c', etc, 'start-fg'], relay.relay.ports[0] ?? 0);
-  await vi.waitFor(
-    () =>
-      new Promise<void>((resolve, reject) => {
-        const socket = connect(port, HOST, () => {
-          socket.destroy();
-          resolve();
-        });
-        socket.once('error', reject);
-      }),
-    PATIENCE,
-  );
+  postfix = await startPrivatePostfix({
+    address: HOST,
+    port: around.remote.port,
+    hostname: 'mx.pf.example',
+    files: { cert: readFileSync(around.pki.public.cert), key: readFileSync(around.pki.public.key) },
+    settings: [
+      'mynetworks =',
+      'virtual_mailbox_domains = pf.example',
+      'virtual_mailbox_maps = inline:{ { someone@pf.example = someone }, { other@pf.example = other } }',
+      'virtual_transport = discard',
+      `relayhost = [127.0.0.1]:${relay.relay.ports[0]}`,
+      'smtpd_relay_restrictions = reject_unauth_destination',
+      'smtpd_tls_security_level = may',
+      'smtpd_tls_cert_file = FOLDER/cert',
+      'smtpd_tls_key_file = FOLDER/key',
+    ],
+  });
 }, 90_000);
 
 afterAll(async () => {
-  spawnSync('/usr/sbin/postfix', ['-c', join(folder, 'etc'), 'stop'], { stdio: 'ignore' });
   await postfix?.stop();
   await relay?.stop();
   await around?.stop();
-  rmSync(folder, { recursive: true, force: true });
 });
 
 const reportAbout = (mark: string, action: string) =>

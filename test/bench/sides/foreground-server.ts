@@ -19,6 +19,7 @@ export async function startForegroundServer(
   command: readonly string[],
   port: number,
   extraPort = port,
+  address = '127.0.0.1',
 ): Promise<ForegroundServer> {
   const [program = '', ...args] = command;
   // setpriv: the kernel ends the server with this process, even when that was killed.
@@ -34,7 +35,7 @@ export async function startForegroundServer(
   child.stderr.on('data', keep);
   const ended = new Promise<void>((done) => child.once('exit', () => done()));
   const deadline = Date.now() + START_DEADLINE_MS;
-  while (!((await listens(port)) && (await listens(extraPort)))) {
+  while (!((await listens(port, address)) && (await listens(extraPort, address)))) {
     if (child.exitCode !== null || Date.now() > deadline) {
       child.kill('SIGKILL');
       throw new Error(`${program} did not start: ${output}`);
@@ -51,9 +52,9 @@ async function stop(child: ChildProcess, ended: Promise<void>): Promise<void> {
   clearTimeout(force);
 }
 
-function listens(port: number): Promise<boolean> {
+function listens(port: number, address: string): Promise<boolean> {
   return new Promise((done) => {
-    const socket = connect(port, '127.0.0.1');
+    const socket = connect(port, address);
     socket.once('connect', () => {
       socket.destroy();
       done(true);
