@@ -49,6 +49,7 @@ const PARTS: readonly Part[] = [
   { name: 'outbound', paths: ['test/outbound/'] },
   { name: 'peers', paths: ['test/peers/'] },
   { name: 'webmail', paths: ['test/webmail/'], exclude: '**/webmail/leaks.test.ts' },
+  { name: 'browser', paths: ['test/browser/'] },
   // It captures a leg of loopback, on which no other stack may speak meanwhile.
   { name: 'webmail-leaks', paths: ['test/webmail/leaks.test.ts'] },
   { name: 'deploy', paths: ['test/deploy/'] },
