@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 
 /** One part of the test suite: a command that checks, or a folder of vitest files. */
 interface Part {
@@ -63,6 +63,8 @@ interface PartResult {
   readonly failed: number;
   readonly skipped: number;
   readonly seconds: number;
+  /** What failed: the file, the test, and the first line of the reason. */
+  readonly failures: readonly string[];
 }
 
 /** `node test/run.ts [--full] [part…]`: runs the parts one after the other, and says how long each took. */
@@ -88,6 +90,7 @@ function main(args: readonly string[]): number {
     );
   }
   const sum = (key: 'passed' | 'failed' | 'skipped'): number => results.reduce((n, r) => n + r[key], 0);
+  for (const { name, failures } of results) for (const failure of failures) console.log(`failed: ${name}: ${failure}`);
   const skipped = sum('skipped') > 0 ? `, ${sum('skipped')} skipped` : '';
   console.log(`total ${results.reduce((n, r) => n + r.seconds, 0).toFixed(0)} s\n`);
   console.log(`${sum('passed')} passed, ${sum('failed')} failed${skipped}`);
@@ -100,7 +103,9 @@ function runCommand(name: string, command: readonly string[]): PartResult {
   const [program, ...rest] = command;
   const { status } = spawnSync(program ?? '', rest, { stdio: ['ignore', 'inherit', 'inherit'] });
   const ok = status === 0;
-  return { name, passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: 0, seconds: (performance.now() - start) / 1000 };
+  const seconds = (performance.now() - start) / 1000;
+  const failures = ok ? [] : [command.join(' ')];
+  return { name, passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: 0, seconds, failures };
 }
 
 function runVitest(part: Part, scratch: string): PartResult {
@@ -123,21 +128,54 @@ function runVitest(part: Part, scratch: string): PartResult {
   const seconds = (performance.now() - start) / 1000;
   const counts = readCounts(report);
   // A file that cannot be loaded, or an unhandled error, fails the part even when no single test did.
-  const failed = counts.failed === 0 && status !== 0 ? 1 : counts.failed;
-  return { name: part.name, passed: counts.passed, failed, skipped: counts.skipped, seconds };
+  const outsideTests = counts.failed === 0 && status !== 0;
+  return {
+    name: part.name,
+    ...counts,
+    failed: outsideTests ? 1 : counts.failed,
+    failures: outsideTests ? [...counts.failures, 'a file, a hook or something outside the tests'] : counts.failures,
+    seconds,
+  };
 }
 
-function readCounts(report: string): { passed: number; failed: number; skipped: number } {
+/** The part of vitest's JSON report that the summary wants. */
+interface VitestReport {
+  readonly numPassedTests?: number;
+  readonly numFailedTests?: number;
+  readonly numPendingTests?: number;
+  readonly numTodoTests?: number;
+  readonly testResults?: readonly {
+    readonly name: string;
+    readonly status: string;
+    readonly message?: string;
+    readonly assertionResults: readonly {
+      readonly status: string;
+      readonly fullName: string;
+      readonly failureMessages?: readonly string[];
+    }[];
+  }[];
+}
+
+function readCounts(report: string): Pick<PartResult, 'passed' | 'failed' | 'skipped' | 'failures'> {
   try {
-    const json = JSON.parse(readFileSync(report, 'utf8')) as Record<string, number>;
+    const json = JSON.parse(readFileSync(report, 'utf8')) as VitestReport;
+    const failures = (json.testResults ?? []).flatMap(({ name, status, message, assertionResults }) => {
+      const file = relative(process.cwd(), name);
+      const tests = assertionResults.filter((test) => test.status === 'failed');
+      if (tests.length === 0) return status === 'failed' ? [`${file}: ${firstLine(message)}`] : [];
+      return tests.map((test) => `${file}: ${test.fullName.trim()}: ${firstLine(test.failureMessages?.[0])}`);
+    });
     return {
       passed: json.numPassedTests ?? 0,
       failed: json.numFailedTests ?? 0,
       skipped: (json.numPendingTests ?? 0) + (json.numTodoTests ?? 0),
+      failures,
     };
   } catch {
-    return { passed: 0, failed: 0, skipped: 0 };
+    return { passed: 0, failed: 0, skipped: 0, failures: [] };
   }
 }
+
+const firstLine = (text = ''): string => text.trim().split('\n')[0]?.slice(0, 200) ?? '';
 
 process.exitCode = main(process.argv.slice(2));

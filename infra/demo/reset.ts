@@ -4,7 +4,10 @@ import { layoutOf } from './layout.ts';
 import { isStateFolder, MARKER, runningLauncher } from './preconditions.ts';
 
 /** What a stack makes below its state folder; nothing else is removed, whatever the folder may be. */
-const OURS = ['pki', 'etc', 'log', 'spool', 'secrets', 'directory', 'database', 'stack.json', 'launcher.pid', MARKER];
+const OURS = [
+  ...['pki', 'etc', 'log', 'spool', 'uploads', 'secrets', 'directory', 'database'],
+  ...['stack.json', 'launcher.pid', MARKER],
+];
 
 /** `npm run reset`: removes the state of the demo. Refuses while it runs. */
 function main(): number {

@@ -65,9 +65,10 @@ describe('Postfix as the server outside', () => {
     expect(report).toMatchObject({ from: '', to: [USER1] });
     expect(report.content).toContain('Reporting-MTA: dns; mx.pf.example');
     expect(report.content).toContain('Original-Envelope-Id: pf-1');
-    expect(relay.log().find((l) => l.event === 'delivered' && l.to === 'someone@pf.example')?.tls).toMatch(
-      /^TLSv1\.[23] opportunistic$/,
-    );
+    await vi.waitFor(() => {
+      const delivered = relay.log().find((l) => l.event === 'delivered' && l.to === 'someone@pf.example');
+      expect(delivered?.tls).toMatch(/^TLSv1\.[23] opportunistic$/);
+    }, PATIENCE);
   });
 
   it('refuses one of two recipients: its own words come back', async () => {

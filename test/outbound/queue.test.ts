@@ -195,7 +195,7 @@ describe('a message that waits', () => {
     await hurried.handOver(letter('never'), { to: [{ address: 'x@warned.example', notify: ['NEVER'] }] });
     await hurried.handOver(letter('from-nobody'), { from: '', to: ['x@warned.example'] });
     await hurried.drained();
-    expect(hurried.log().filter((l) => l.event === 'dropped')).toHaveLength(2);
+    await vi.waitFor(() => expect(hurried.log().filter((l) => l.event === 'dropped')).toHaveLength(2), PATIENCE);
     expect([...dsns('never'), ...dsns('from-nobody')]).toEqual([]);
     expect(await hurried.relay.spool.list('held')).toEqual([]);
     await hurried.stop();
