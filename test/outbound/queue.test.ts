@@ -73,7 +73,7 @@ describe('destinations', () => {
       expect(around.remote.with('row-fast-')).toHaveLength(20);
       expect(around.remote.with('row-fast2-')).toHaveLength(20);
     }, PATIENCE);
-    expect(relay.relay.queued).toBe(30);
+    await vi.waitFor(() => expect(relay.relay.queued).toBe(30), PATIENCE);
     for (const id of (await relay.relay.spool.list('active')).slice()) await relay.relay.spool.remove('active', id);
   });
 
