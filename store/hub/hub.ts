@@ -43,6 +43,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     sitePostmaster: config.sitePostmaster,
     followForwards: true,
   };
+  const defaultQuota = { bytes: store.quota.defaultBytes, messages: store.quota.defaultMessages };
   const relay = relayPool(store);
   const runner = new QueueRunner({
     mailstore,
@@ -56,7 +57,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
           delivery,
           relay,
           expansion,
-          defaultQuota: { bytes: store.quota.defaultBytes, messages: store.quota.defaultMessages },
+          defaultQuota,
           file: (filed) => fileInSent(mailstore, filed),
           log,
         },
@@ -66,11 +67,13 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     concurrency: config.queue.concurrency,
     pollMs: config.queue.pollMs,
     leaseMs: config.queue.leaseMs,
+    retry: { firstMs: config.queue.retryMs, maxMs: config.queue.maxRetryMs },
+    memoryBytes: config.queue.memoryBytes,
     log,
   });
   const onTaken = (): void => runner.wake();
   const desk = new SubmissionDesk({ config, hostname, directory, mailstore, expansion, log, onTaken });
-  const parts = { config, hostname, directory, mailstore, expansion, desk, throttle, log };
+  const parts = { config, hostname, directory, mailstore, expansion, desk, throttle, defaultQuota, log };
   try {
     const listeners = await startHubListeners(store, parts);
     return {

@@ -14,9 +14,10 @@ import type {
   MailboxInfo,
   Mailstore,
   OutgoingDetails,
+  QuotaLimits,
   StoredAccount,
 } from '../mailstore/mailstore.ts';
-import { destinationOf } from './recipients.ts';
+import { destinationOf, refusedAsFull } from './recipients.ts';
 import type { DeskParts, SubmissionDesk } from './submission-desk.ts';
 import { innerTrace } from './trace.ts';
 
@@ -26,6 +27,7 @@ export type OutboxOutcome = 'done' | { readonly kind: 'refused'; readonly code: 
 export interface OutboxParts
   extends Pick<DeskParts, 'config' | 'hostname' | 'directory' | 'mailstore' | 'expansion' | 'log'> {
   readonly desk: SubmissionDesk;
+  readonly defaultQuota: QuotaLimits;
 }
 
 const NO_QUOTA = { bytes: 0, messages: 0 };
@@ -60,8 +62,12 @@ export class Outbox {
     if (sender !== undefined) return refused(codeOf(sender.reply.code, 'NOPERM'), replyLine(sender.reply));
     for (const { address } of envelope.rcptTo) {
       const destination = await destinationOf(this.#parts.directory, address, this.#parts.expansion);
-      if (destination.kind === 'found') continue;
-      return refused(codeOf(destination.reply.code, 'CANNOT'), `<${address}>: ${replyLine(destination.reply)}`);
+      const refusal =
+        destination.kind === 'found'
+          ? await refusedAsFull(this.#parts, destination, found.content.length)
+          : destination;
+      if (refusal === undefined) continue;
+      return refused(codeOf(refusal.reply.code, 'CANNOT'), `<${address}>: ${replyLine(refusal.reply)}`);
     }
     const id = createHash('sha256').update(`outbox/${account.uuid}/${clientId}`).digest('hex').slice(0, 32);
     const { ret, envid, mailFrom, rcptTo } = envelope;

@@ -1,11 +1,14 @@
-import type { Directory } from '@postern/shared/directory/directory.ts';
+import type { Account, Directory } from '@postern/shared/directory/directory.ts';
 import { type ExpansionLimits, expandRecipient } from '@postern/shared/directory/recipients.ts';
 import { ADDRESS_REFUSAL_REPLIES, DIRECTORY_UNKNOWN_REPLY } from '@postern/shared/directory/refusal-reply.ts';
 import { type Reply, reply } from '@postern/shared/smtp/reply.ts';
+import { DELIVERY_REPLIES } from '../delivery/deliver.ts';
+import { quotaOf } from '../lmtp/recipient.ts';
+import type { Mailstore, QuotaLimits } from '../mailstore/mailstore.ts';
 
 /** Where mail to an address goes: into accounts of ours, and out of the house. */
 export type Destination =
-  | { readonly kind: 'found'; readonly accounts: readonly string[]; readonly outside: readonly string[] }
+  | { readonly kind: 'found'; readonly accounts: readonly Account[]; readonly outside: readonly string[] }
   | { readonly kind: 'refused'; readonly reply: Reply; readonly cause: string }
   | { readonly kind: 'unknown'; readonly reply: Reply; readonly cause: string };
 
@@ -20,7 +23,7 @@ export async function destinationOf(
   const expansion = await expandRecipient(directory, address, limits);
   switch (expansion.kind) {
     case 'resolved': {
-      const accounts = expansion.accounts.map(({ account }) => account.address);
+      const accounts = expansion.accounts.map(({ account }) => account);
       return { kind: 'found', accounts, outside: expansion.outside };
     }
     case 'unknown':
@@ -39,4 +42,24 @@ export async function destinationOf(
 async function isOutside(directory: Directory, address: string): Promise<boolean> {
   const answer = await directory.lookUp(address);
   return answer.kind === 'refused' && answer.why === 'no-such-domain';
+}
+
+/**
+ * A mailbox that has no room is refused while its sender listens (invariant 3), where the address leads to it alone. Rejects when the
+ * database is away.
+ *
+ * @param sizeBytes what was announced; 0 asks whether it is full already
+ */
+export async function refusedAsFull(
+  { mailstore, defaultQuota }: { readonly mailstore: Mailstore; readonly defaultQuota: QuotaLimits },
+  { accounts, outside }: Extract<Destination, { kind: 'found' }>,
+  sizeBytes: number,
+): Promise<{ readonly reply: Reply; readonly cause: string } | undefined> {
+  const [only, ...others] = accounts;
+  if (only === undefined || others.length + outside.length > 0) return undefined;
+  const { uuid, address } = only;
+  const ensured = await mailstore.accounts.ensure({ uuid, address });
+  if (ensured.kind !== 'ready') return undefined;
+  if (await mailstore.accounts.fits(ensured.account.id, sizeBytes, quotaOf(only, defaultQuota))) return undefined;
+  return { reply: DELIVERY_REPLIES.overQuota, cause: 'over quota' };
 }

@@ -10,12 +10,12 @@ import type {
   SmtpSession,
 } from '@postern/shared/smtp/listener.ts';
 import { type Reply, reply, replyLine } from '@postern/shared/smtp/reply.ts';
-import type { StoredAccount } from '../mailstore/mailstore.ts';
+import type { QuotaLimits, StoredAccount } from '../mailstore/mailstore.ts';
 import { signInByPassword } from '../sign-in/password.ts';
 import type { SignInThrottle } from '../sign-in/sign-in-limits.ts';
 import type { TrustedClients } from '../sign-in/trusted-clients.ts';
 import { readFutureRelease } from './future-release.ts';
-import { destinationOf } from './recipients.ts';
+import { destinationOf, refusedAsFull } from './recipients.ts';
 import type { DeskParts, Sender, SubmissionDesk } from './submission-desk.ts';
 import { submissionTrace } from './trace.ts';
 
@@ -24,6 +24,8 @@ export interface HubSessionParts
   extends Pick<DeskParts, 'config' | 'hostname' | 'directory' | 'mailstore' | 'expansion' | 'log'> {
   readonly desk: SubmissionDesk;
   readonly throttle: SignInThrottle;
+  /** For accounts for whom the directory names none. */
+  readonly defaultQuota: QuotaLimits;
   /** Servers that may send without signing in; undefined: everybody signs in. */
   readonly servers?: TrustedClients | undefined;
 }
@@ -31,6 +33,8 @@ export interface HubSessionParts
 interface SessionState {
   user: { readonly account: StoredAccount; readonly entry: Account } | undefined;
   releaseAt: Date | undefined;
+  /** As MAIL announced it (RFC 1870); 0 when it did not. */
+  sizeBytes: number;
 }
 
 const OK = reply(250, '2.1.0', 'Sender accepted');
@@ -47,7 +51,7 @@ export function hubHandlers(parts: HubSessionParts): SmtpHandlers {
   const service = servers === undefined ? 'submission' : 'hub';
   const states = new WeakMap<SmtpSession, SessionState>();
   const stateOf = (session: SmtpSession): SessionState => {
-    const state = states.get(session) ?? { user: undefined, releaseAt: undefined };
+    const state = states.get(session) ?? { user: undefined, releaseAt: undefined, sizeBytes: 0 };
     states.set(session, state);
     return state;
   };
@@ -76,6 +80,7 @@ export function hubHandlers(parts: HubSessionParts): SmtpHandlers {
         return refuse(session, 'mail', reply(501, '5.5.4', release.why), 'FUTURERELEASE', { from: reversePath });
       }
       state.releaseAt = release.releaseAt;
+      state.sizeBytes = parameters.size ?? 0;
       const refusal =
         state.user === undefined
           ? await refusedDomain(parts, reversePath)
@@ -85,8 +90,12 @@ export function hubHandlers(parts: HubSessionParts): SmtpHandlers {
 
     async onRecipient(session, { address }, { reversePath }) {
       const destination = await destinationOf(directory, address, expansion);
-      if (destination.kind === 'found') return RECIPIENT_OK;
-      return refuse(session, 'rcpt', destination.reply, destination.cause, { from: reversePath, to: address });
+      const refusal =
+        destination.kind === 'found'
+          ? await refusedAsFull(parts, destination, stateOf(session).sizeBytes)
+          : destination;
+      if (refusal === undefined) return RECIPIENT_OK;
+      return refuse(session, 'rcpt', refusal.reply, refusal.cause, { from: reversePath, to: address });
     },
 
     async onData(session, envelope, { content }) {

@@ -27,6 +27,11 @@ const queueSettings = () =>
   z
     .strictObject({
       concurrency: z.int().min(1).max(500).default(20).describe('Messages that one process sends at a time.'),
+      memoryBytes: z
+        .int()
+        .min(1_048_576)
+        .default(134_217_728)
+        .describe('Octets of messages that one process sends at a time; a larger message goes alone.'),
       pollMs: z
         .int()
         .min(10)

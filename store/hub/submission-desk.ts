@@ -80,7 +80,9 @@ export class SubmissionDesk {
     const header = readSubmittedHeader(content);
     const refusal = await this.#refusedHeader(sender, header.authors, header.hops);
     if (refusal !== undefined) return { kind: 'refused', ...refusal };
-    const messageId = header.messageId ?? `<${id}@${hostname}>`;
+    // Of the sender's domain: the name of a host inside is nobody's business outside.
+    const domain = domainOf(header.authors[0]) ?? domainOf(envelope.reversePath) ?? hostname;
+    const messageId = header.messageId ?? `<${id}@${domain}>`;
     const complete = completeMessage(content, { trace, messageId, nowMs: Date.now() });
     const result = await mailstore.outgoing.submit({
       id,
@@ -144,6 +146,12 @@ export class SubmissionDesk {
     if (decision.kind === 'unknown') return { reply: DIRECTORY_UNKNOWN_REPLY, cause: decision.cause };
     return { reply: answer, cause: `${user.address} may not send as ${address}` };
   }
+}
+
+function domainOf(address = ''): string | undefined {
+  const domain = address.slice(address.lastIndexOf('@') + 1).toLowerCase();
+  // RFC 5322 §3.6.4: the right side of an id is a dot-atom; a literal address is no name.
+  return address.includes('@') && /^[a-z0-9.-]+$/.test(domain) ? domain : undefined;
 }
 
 function countedAs(sender: Sender): string {

@@ -41,14 +41,16 @@ export async function decideRecipient(
     const cause = `the address is the store account of directory entry ${ensured.byUuid}, not of ${account.uuid}`;
     return { kind: 'refused', reply: HELD_ACCOUNT, cause };
   }
-  const quota: QuotaLimits = {
-    bytes: account.quotaBytes ?? questions.defaultQuota.bytes,
-    messages: account.quotaMessages ?? questions.defaultQuota.messages,
-  };
+  const quota = quotaOf(account, questions.defaultQuota);
   if (!(await questions.mailstore.accounts.fits(ensured.account.id, sizeBytes, quota))) {
     return { kind: 'refused', reply: DELIVERY_REPLIES.overQuota, cause: 'over quota' };
   }
   return { kind: 'accepted', recipient: { address, account: ensured.account, quota, shell: account.shell } };
+}
+
+/** What the directory grants, or else the site. */
+export function quotaOf({ quotaBytes, quotaMessages }: Account, site: QuotaLimits): QuotaLimits {
+  return { bytes: quotaBytes ?? site.bytes, messages: quotaMessages ?? site.messages };
 }
 
 type Found =

@@ -93,12 +93,14 @@ export function recipientRow(
 }
 
 export const SUMMARY_COLUMNS = `o.id, o.cause, o.state, o.envelope, a.address, o.created_at, o.release_at, o.next_at, o.attempts,
-  o.client_id, o.source_mailbox_id, o.source_uidvalidity, o.source_uid, o.finished_at, o.content_id, a.id, a.directory_uuid`;
+  o.client_id, o.source_mailbox_id, o.source_uidvalidity, o.source_uid, o.finished_at, o.content_id, a.id, a.directory_uuid,
+  (SELECT c.size FROM content c WHERE c.id = o.content_id)`;
 
 /** What the columns say, beside the recipients. */
 export interface OutgoingRow extends OutgoingSummary, Omit<OutgoingDetails, 'recipients'> {
   readonly envelope: EnvelopeColumn;
   readonly contentId: Buffer;
+  readonly contentBytes: number;
   readonly account: StoredAccount | undefined;
 }
 
@@ -124,6 +126,7 @@ export function outgoingOf(row: Row): OutgoingRow {
     source,
     finishedAt: row[13] === null ? undefined : new Date(row[13] as number),
     contentId: row[14] as Buffer,
+    contentBytes: Number(row[17] ?? 0),
     account: row[15] === null ? undefined : { id: row[15] as number, uuid: row[16] as string, address: address ?? '' },
   };
 }

@@ -2,6 +2,7 @@ import { newDeliveryId } from '@postern/shared/delivery/delivery-id.ts';
 import { silentLog } from '@postern/shared/runtime/log.ts';
 import { reply } from '@postern/shared/smtp/reply.ts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { QueueRunner } from '../../store/hub/outgoing/runner.ts';
 import {
   type ClaimedOutgoing,
   type Mailstore,
@@ -208,4 +209,71 @@ describe('the queue of what is to be sent', () => {
     expect(more).toEqual([]);
     expect(row).toMatchObject({ id: `${given.key.deliveryId}/${account.id}/1`, cause: 'redirect' });
   });
+});
+
+describe('the runner', () => {
+  const options = {
+    concurrency: 20,
+    pollMs: 20,
+    leaseMs: 600_000,
+    retry: { firstMs: 50, maxMs: 100 },
+    log: silentLog(),
+  };
+
+  it('tries a message again whose sending threw, long before its lease ends', async () => {
+    const given = await submission(await somebody(one));
+    await one.outgoing.submit(given);
+    let tries = 0;
+    const runner = new QueueRunner({
+      ...options,
+      mailstore: one,
+      memoryBytes: 1_048_576,
+      async work({ id }, claimant) {
+        if (id === given.id && tries++ < 2) throw new Error('a fault of ours');
+        await one.outgoing.settle(id, claimant, { recipients: [{ n: 1, state: 'relayed', reply: SENT }], causes: [] });
+      },
+    });
+    try {
+      await expect.poll(async () => (await one.outgoing.show(given.id))?.state, { timeout: 60_000 }).toBe('done');
+      expect(tries).toBe(3);
+    } finally {
+      await runner.close(0);
+    }
+  }, 90_000);
+
+  it('has no more octets in hand than it may, and sends a larger message alone', async () => {
+    const account = await somebody(one);
+    const sizes = [40_000, 40_000, 40_000, 40_000, 200_000, 40_000];
+    const ids = new Set<string>();
+    for (const size of sizes) {
+      const content = await one.contents.put(letter(`of ${size}`, `${'x'.repeat(70)}\r\n`.repeat(size / 72)));
+      const given = await submission(account);
+      await one.outgoing.submit({ ...given, message: { ...given.message, content } });
+      ids.add(given.id);
+    }
+    let inHand = 0;
+    let [most, together] = [0, 0];
+    const runner = new QueueRunner({
+      ...options,
+      mailstore: one,
+      memoryBytes: 100_000,
+      async work({ id, contentBytes }, claimant) {
+        const before = inHand;
+        inHand += contentBytes;
+        most = Math.max(most, inHand);
+        if (contentBytes > 100_000) together = before;
+        await one.outgoing.show(id);
+        await one.outgoing.settle(id, claimant, { recipients: [{ n: 1, state: 'relayed', reply: SENT }], causes: [] });
+        inHand -= contentBytes;
+        ids.delete(id);
+      },
+    });
+    try {
+      await expect.poll(() => ids.size, { timeout: 60_000 }).toBe(0);
+      expect(together).toBe(0);
+      expect(most).toBeLessThan(210_000);
+    } finally {
+      await runner.close(0);
+    }
+  }, 90_000);
 });

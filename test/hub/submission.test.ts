@@ -63,7 +63,7 @@ async function expectArrival(subject: string): Promise<void> {
     expect(source).not.toMatch(/^bcc:/im);
     expect(source).not.toContain(SECRET);
     expect(source).toMatch(/^Date: \w{3}, /m);
-    expect(source).toMatch(/^Message-ID: <[^>]+>/im);
+    expect(source).toMatch(/^Message-ID: <[^>@]+@domain1\.example>/im);
     expect(source).toContain(`Cc: ${FAR}`);
     expect(source).toMatch(
       /^Received: from hidden\.invalid \(\[0\.0\.0\.0\]\)\r\n\tby store\.example with ESMTPSA id/m,
@@ -82,6 +82,12 @@ describe('submission by programs that others wrote', () => {
     const { response } = await stack.mailer('user1@domain1.example').sendMail({ envelope, raw });
     expect(response).toMatch(/^250 2\.0\.0 Queued as [0-9a-f]{32}$/);
     await expectArrival('by nodemailer');
+    // By the header's id a trace joins all hops.
+    const [, id] =
+      /^Message-ID: (<[^>]+>)/im.exec(await stack.arrived('user2@domain1.example', 'Subject: by nodemailer')) ?? [];
+    await stack.store.logged({ event: 'accepted', messageId: id });
+    await stack.store.logged({ event: 'delivered', messageId: id, to: FAR });
+    await stack.store.logged({ event: 'delivered', messageId: id, to: 'user2@domain1.example' });
     const arrived = await stack.arrived('user2@domain1.example', 'Subject: by nodemailer');
     expect(arrived).toContain(raw.replace(/Bcc: .*\r\n .*\r\n/, ''));
   });
@@ -132,6 +138,14 @@ describe('who may send as whom', () => {
       envelope: { from, to },
       raw: `From: <${header}>\r\nTo: ${to}\r\nSubject: as ${header}\r\n\r\nHello\r\n`,
     });
+
+  it('refuses what does not fit into a mailbox while its sender listens', async () => {
+    const envelope = { from: 'user2@domain1.example', to: 'small@domain2.example', size: 300_000 };
+    const mail = { envelope, raw: `From: <${envelope.from}>\r\nSubject: large\r\n\r\nHello\r\n` };
+    await expect(stack.mailer(envelope.from).sendMail(mail)).rejects.toThrow(/552 5\.2\.2/);
+    const small = { ...mail, envelope: { ...envelope, size: 1_000 } };
+    expect((await stack.mailer(envelope.from).sendMail(small)).response).toMatch(/^250 /);
+  });
 
   it('refuses another one’s address with 553, in the envelope and in From', async () => {
     const mine = 'user2@domain1.example';

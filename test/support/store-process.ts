@@ -73,7 +73,7 @@ export async function startStore(options: StoreProcessOptions): Promise<StorePro
     configFile,
     log,
     async logged(match) {
-      const deadline = Date.now() + 10_000;
+      const deadline = Date.now() + 60_000;
       for (;;) {
         const found = log().find((line) => Object.entries(match).every(([key, value]) => line[key] === value));
         if (found !== undefined) return found;

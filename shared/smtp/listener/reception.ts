@@ -1,5 +1,5 @@
+import type { MemoryBudget } from '../../runtime/memory-budget.ts';
 import { DataDecoder, type DataViolation, type Framing } from '../strict-data.ts';
-import type { MemoryBudget } from './memory-budget.ts';
 import type { ListenerLimits, ReceivedMessage } from './session.ts';
 import { SpillFile } from './spill-file.ts';
 

@@ -2,13 +2,13 @@ import type { BlockList, Socket } from 'node:net';
 import { createSecureContext } from 'node:tls';
 import { SMTPServer } from 'smtp-server';
 import type { SMTPConnectionOptions } from 'smtp-server/lib/smtp-connection';
+import { MemoryBudget } from '../../runtime/memory-budget.ts';
 import { MIN_TLS_VERSION } from '../../runtime/tls.ts';
 import { type Reply, reply } from '../reply.ts';
 import { mayAuthenticate } from './auth.ts';
 import { HardenedConnection } from './connection.ts';
 import { PatientClients } from './greeting-wait.ts';
 import { limitsFor } from './limits.ts';
-import { MemoryBudget } from './memory-budget.ts';
 import { isListed, networkList, readProxyHeader } from './proxied-socket.ts';
 import type { ListenerLimits, ListenerOptions, ListenerUpdate, TlsFiles } from './session.ts';
 

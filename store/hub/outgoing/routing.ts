@@ -48,7 +48,7 @@ export async function routesOf(
       taken.add(address);
       becomes.push({ recipient: inPlaceOf(recipient, address, several), route: route() });
     };
-    for (const address of destination.accounts) add(address, () => ({ kind: 'local' }));
+    for (const { address } of destination.accounts) add(address, () => ({ kind: 'local' }));
     for (const address of destination.outside) add(address, relayRoute);
     // One whose only target is another recipient's as well has nothing left to be sent.
     routes.push({ n: recipient.n, expanded: several || becomes.length === 0, becomes });

@@ -98,6 +98,8 @@ class Sending {
   readonly #claimant: string;
   readonly #hopId: string;
   #content: Promise<Buffer> | undefined;
+  /** Of the header, for the log: by it a trace finds all hops. */
+  #messageId: string | undefined;
   /** Recipients of whose failure somebody is told. */
   readonly #told = new Set<string>();
 
@@ -112,10 +114,11 @@ class Sending {
   async run(): Promise<readonly Result[] | undefined> {
     const { config, directory, expansion } = this.#parts;
     const pending = this.#claimed.recipients.filter(({ state }) => state === 'pending');
+    const { hops, messageId } = readSubmittedHeader(await this.#queued());
+    this.#messageId = messageId;
     if (Date.now() > this.#expiresAtMs) {
       return pending.map((recipient) => ({ recipient, state: 'failed', reply: EXPIRED(recipient.reply) }));
     }
-    const { hops } = readSubmittedHeader(await this.#queued());
     if (hops > config.maxHops) return pending.map((recipient) => ({ recipient, state: 'failed', reply: LOOP }));
 
     const results: Result[] = [];
@@ -165,13 +168,14 @@ class Sending {
 
   /** The DSNs, durable as bodies: they are queued with the settlement. */
   async causesOf(settled: readonly Settled[], nowMs: number): Promise<OutgoingMessage[]> {
-    const { hostname, mailstore, log } = this.#parts;
+    const { hostname, mailstore, expansion, log } = this.#parts;
     const notices = await noticesOf(
       {
         claimed: this.#claimed,
         hostname,
         original: () => this.#queued(),
-        newMessageId: () => `${newDeliveryId()}@${hostname}`,
+        // A DSN leaves the house, too.
+        newMessageId: () => `${newDeliveryId()}@${expansion.defaultDomain ?? hostname}`,
         nowMs,
         retryUntilMs: this.#expiresAtMs,
       },
@@ -198,6 +202,7 @@ class Sending {
     for (const { recipient, state, reply: answer, cause } of results) {
       const known = {
         deliveryId: this.#hopId,
+        messageId: this.#messageId,
         from: this.#claimed.reversePath,
         to: recipient.address,
         reply: replyLine(answer),

@@ -154,6 +154,7 @@ export interface RoutedRecipient {
 export interface ClaimedOutgoing extends OutgoingSummary {
   readonly message: Omit<OutgoingMessage, 'content' | 'recipients' | 'releaseAt' | 'once'>;
   readonly contentId: Buffer;
+  readonly contentBytes: number;
   readonly account: StoredAccount | undefined;
   readonly source: SubmissionSource | undefined;
   readonly recipients: readonly OutgoingRecipient[];
