@@ -62,6 +62,8 @@ export function relaySettings(layout: Layout): RelaySettings {
       clients: [NAMES.hub],
     },
     spool: { path: layout.at('spool') },
+    // The file that the launcher appends its output to: the relay searches it when the console traces a message.
+    log: { file: layout.at('log', 'relay.log') },
     submission: {
       listen: [
         { ...listenAt(submission), mode: 'starttls' },

@@ -4,6 +4,7 @@ import { relayConfigSchema } from '@postern/gateway/relay/config.ts';
 import { webmailConfigSchema } from '@postern/gateway/webmail/config.ts';
 import { describeSettings, type SettingDescription } from '@postern/shared/runtime/config.ts';
 import { storeConfigSchema } from '@postern/store/config.ts';
+import { openApiDocument } from '@postern/store/console/openapi.ts';
 import { helperConfigSchema } from '@postern/store/delivery/local-program/helper-config.ts';
 
 /** `npm run docs [-- --check]`: writes the pages that are generated from declarations, or fails when one is stale. */
@@ -21,6 +22,7 @@ const pages: Record<string, string> = {
     table('store.yaml (the store)', describeSettings(storeConfigSchema)),
     table('local-delivery.yaml (the helper of local delivery)', describeSettings(helperConfigSchema)),
   ].join('\n'),
+  'docs/openapi.json': `${JSON.stringify(openApiDocument(), null, 1)}\n`,
 };
 
 function table(title: string, settings: readonly SettingDescription[]): string {

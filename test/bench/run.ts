@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { benchConsole } from './console/console.ts';
 import { benchDelivery } from './delivery/delivery.ts';
 import { benchIdle } from './imap/idle.ts';
 import { benchImap } from './imap/imap.ts';
@@ -10,6 +11,7 @@ const USAGE = `usage: npm run bench -- PART [--quick] [--repeats N] [--only TEXT
   inbound   SMTP to the durable message, beside Postfix and Dovecot
   delivery  what Sieve costs: processor time of scripts, and deliveries a second with and without them
   outbound  SMTP in, and out to smtp-sink, beside Postfix
+  console   pages of the console over 100,000 accounts in slapd (--quick: 10,000)
   imap      IMAP command for command in a mailbox of 20,000 messages, beside Dovecot
   idle      memory of idle IMAP sessions, plain and with TLS, beside Dovecot
 
@@ -38,7 +40,9 @@ async function main(args: readonly string[]): Promise<number> {
   if (part === 'inbound' && !wrong) await benchInbound({ quick, repeats: repeats ?? (quick ? 2 : 3), only, trusted });
   else if (part === 'delivery' && !wrong) await benchDelivery({ quick, repeats: repeats ?? (quick ? 2 : 3) });
   else if (part === 'outbound' && !wrong) await benchOutbound({ quick, repeats: repeats ?? (quick ? 2 : 3) });
-  else if (part === 'imap' && !wrong) {
+  else if (part === 'console' && !wrong) {
+    await benchConsole({ accounts: quick ? 10_000 : 100_000, repeats: repeats ?? 10, only });
+  } else if (part === 'imap' && !wrong) {
     await benchImap({ messages: quick ? 5_000 : 20_000, repeats: repeats ?? (quick ? 3 : 5), only });
   } else if (part === 'idle' && !wrong) {
     await benchIdle(quick ? { plain: 1_000, tls: 500, theirs: 100 } : { plain: 10_000, tls: 2_000, theirs: 200 });

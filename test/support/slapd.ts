@@ -39,6 +39,8 @@ export type SlapdTree = 'jamm' | 'courier' | 'dbmail' | 'qmail-ldap';
 export interface SlapdOptions {
   /** Which schema and sample tree; `jamm` when unset. */
   readonly tree?: SlapdTree;
+  /** LDIF file whose entries are added to the sample's before the start. */
+  readonly moreEntries?: string;
 }
 
 const SCHEMA = resolve(import.meta.dirname, '../../schema/ldap');
@@ -51,7 +53,7 @@ export async function startSlapd(options: SlapdOptions = {}): Promise<Slapd> {
   const program = ['/usr/sbin/slapd', '/usr/libexec/slapd'].find(existsSync);
   if (program === undefined) throw new Error('slapd is not installed (Debian: apt install slapd ldap-utils)');
   const folder = await mkdtemp(join(tmpdir(), 'postern-slapd-'));
-  await prepare(folder, options.tree ?? 'jamm');
+  await prepare(folder, options);
   const port = await freePort();
   const url = `ldap://127.0.0.1:${port}`;
   let child = await launch(program, folder, port);
@@ -99,7 +101,7 @@ export async function startSlapd(options: SlapdOptions = {}): Promise<Slapd> {
   };
 }
 
-async function prepare(folder: string, tree: SlapdTree): Promise<void> {
+async function prepare(folder: string, { tree = 'jamm', moreEntries }: SlapdOptions): Promise<void> {
   await mkdir(join(folder, 'data'));
   await mkdir(join(folder, 'slapd.d'));
   const pki = await makeTestPki(folder);
@@ -126,6 +128,7 @@ async function prepare(folder: string, tree: SlapdTree): Promise<void> {
   await writeFile(config, text);
   const sample = join(SCHEMA, tree === 'jamm' ? 'sample.ldif' : `sample-${tree}.ldif`);
   await run('/usr/sbin/slapadd', ['-q', '-f', config, '-b', SUFFIX, '-l', sample]);
+  if (moreEntries !== undefined) await run('/usr/sbin/slapadd', ['-q', '-f', config, '-b', SUFFIX, '-l', moreEntries]);
   await run('/usr/sbin/slaptest', ['-f', config, '-F', join(folder, 'slapd.d')]);
 }
 
@@ -175,7 +178,7 @@ async function run(
   const { status, stdout, stderr } = spawnSync(program, args, {
     input,
     encoding: 'utf8',
-    timeout: 30_000,
+    timeout: 300_000,
     env: { ...process.env, ...env },
   });
   if (status !== 0) throw new Error(`${program} ended with ${status}: ${stdout}${stderr}`);
