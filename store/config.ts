@@ -128,6 +128,13 @@ export const storeConfigSchema = z.strictObject({
   }),
   hub: hubSettings(),
   directory: directorySettings(),
+  signInRecheckMs: z
+    .int()
+    .min(10)
+    .default(30_000)
+    .describe(
+      'Longest time that a session of IMAP, POP3 or ManageSieve outlives the right to sign in: account suspended or deleted, service taken away, password changed.',
+    ),
   delivery: z
     .strictObject({
       maxMessageBytes: z.int().default(67_108_864).describe('Largest message that LMTP takes.'),

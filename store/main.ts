@@ -21,6 +21,7 @@ import { openMailstore } from './mailstore/mailstore.ts';
 import { startManageSieveServer } from './managesieve/server.ts';
 import { startStoreMetrics } from './metrics.ts';
 import { startPop3Server } from './pop3/server.ts';
+import { OpenSessions } from './sign-in/open-sessions.ts';
 import { limitsOf, superviseWorkers, workerNumber } from './workers.ts';
 
 /** The store's process: `node store/main.ts --config FILE [--check-config]`. The one place where its parts are wired. */
@@ -64,16 +65,19 @@ async function start(config: StoreConfig, log: Log, lifecycle: Lifecycle): Promi
   lifecycle.add({ name: 'hub', close: () => hub.close(CLOSE_GRACE_MS) });
 
   const outbox = hub.outbox;
-  const imap = await startImapServer({ config, mailstore, directory, log, limits, outbox });
+  const openSessions = new OpenSessions(directory, log, config.signInRecheckMs, config.directory.foundTtlMs);
+  lifecycle.add({ name: 'open-sessions', close: () => openSessions.close() });
+  const clients = { config, mailstore, directory, log, limits, openSessions };
+  const imap = await startImapServer({ ...clients, outbox });
   lifecycle.add({ name: 'imap', close: () => imap.close() });
 
   const webConsole = await startConsole({ config, mailstore, directory, log, throttle });
   if (webConsole !== undefined) lifecycle.add({ name: 'console', close: () => webConsole.close() });
 
-  const pop3 = await startPop3Server({ config, mailstore, directory, log, limits });
+  const pop3 = await startPop3Server(clients);
   if (pop3 !== undefined) lifecycle.add({ name: 'pop3', close: () => pop3.close() });
 
-  const managesieve = await startManageSieveServer({ config, mailstore, directory, log, limits });
+  const managesieve = await startManageSieveServer(clients);
   if (managesieve !== undefined) lifecycle.add({ name: 'managesieve', close: () => managesieve.close() });
 
   const observed = { mailstore, directory, imap, pop3, managesieve, hub };

@@ -145,6 +145,11 @@ export function signInRefused(
   write(log, 'info', 'sign-in-refused', e);
 }
 
+/** A session was ended because the directory would not let it in any more. */
+export function signInEnded(log: Log, e: { session: string; service: string; user: string; why: string }): void {
+  write(log, 'info', 'sign-in-ended', e);
+}
+
 /** A sender has sent more than allowed, and hears 450 until the window has passed; `limit` names the setting. */
 export function sendingLimitReached(log: Log, e: MailIds & { sender: string; from: string; limit: string }): void {
   write(log, 'warn', 'sending-limit-reached', e);

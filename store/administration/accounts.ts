@@ -1,19 +1,17 @@
 import { randomInt } from 'node:crypto';
 import type { AttributeChange } from '@postern/shared/directory/person-directory.ts';
 import { appPasswordName } from '@postern/shared/sign-in/app-password.ts';
-import { type Acting, type AdministrationParts, differencesOf, note } from './acting.ts';
+import { type Acting, type AdministrationParts, note, noteChange } from './acting.ts';
 import { findAccount, findAlias, findDomain } from './find.ts';
 import { mayHaveOneMore, withinQuotaLimit } from './limits.ts';
-import { listPage, type Page } from './lists.ts';
-import { domainOf, readDomain, readOwnAddress, readTarget, readText } from './names.ts';
+import { type Listed, type ListQuestion, listPage, type Page } from './lists.ts';
+import { domainOf, readOwnAddress, readTarget, readText } from './names.ts';
 import { done, type Outcome, refuse, refusedBy } from './outcome.ts';
 import {
   type AccountEntry,
   addressDn,
   bool,
-  domainDn,
   IS_ACCOUNT,
-  matching,
   quotaText,
   readAccountEntry,
   serviceAttributes,
@@ -51,22 +49,19 @@ export interface AccountWithPassword {
 export const MIN_PASSWORD_LENGTH = 10;
 const MAX_PASSWORD_LENGTH = 256;
 
-export function listAccounts(
-  { directory }: AdministrationParts,
+const LISTED: Listed<AccountEntry> = {
+  name: 'accounts',
+  kind: IS_ACCOUNT,
+  searched: ['mail', 'cn'],
+  scope: 'sub',
+  read: readAccountEntry,
+};
+
+export const listAccounts = (
+  parts: AdministrationParts,
   acting: Acting,
-  question: {
-    readonly search: string;
-    readonly domain?: string | undefined;
-    readonly cursor?: string | undefined;
-    readonly size: number;
-  },
-): Promise<Outcome<Page<AccountEntry>>> {
-  const domain = question.domain === undefined ? undefined : readDomain(question.domain);
-  const baseDn = domain === undefined ? directory.baseDn : domainDn(domain, directory.baseDn);
-  const filter = matching(IS_ACCOUNT, question.search, ['mail', 'cn']);
-  const { cursor, size } = question;
-  return listPage(acting, 'accounts', { baseDn, scope: 'sub', filter, cursor, size }, readAccountEntry);
-}
+  question: ListQuestion,
+): Promise<Outcome<Page<AccountEntry>>> => listPage(parts, acting, LISTED, question);
 
 export async function createAccount(
   parts: AdministrationParts,
@@ -136,16 +131,7 @@ export async function changeAccount(
   }
   const after = await findAccount(parts, acting, address);
   if (after.kind === 'done') {
-    const asked = Object.fromEntries(Object.entries(after.value).filter(([key]) => key in settings));
-    const differences = differencesOf({ ...value }, asked);
-    if (differences.length > 0) {
-      await note(parts, acting, {
-        action: 'account-changed',
-        domain: domainOf(value.address),
-        target: value.address,
-        differences,
-      });
-    }
+    await noteChange(parts, acting, ['account', value.address], settings, { from: value, to: after.value });
   }
   return after;
 }

@@ -48,6 +48,21 @@ export async function note(
   }
 }
 
+/** Notes what a change of settings has made different; nothing, when it made nothing so. */
+export async function noteChange(
+  parts: AdministrationParts,
+  acting: Acting,
+  [kind, target]: readonly [kind: 'account' | 'alias' | 'domain', target: string],
+  settings: object,
+  { from, to }: { readonly from: object; readonly to: object },
+): Promise<void> {
+  const asked = Object.fromEntries(Object.entries(to).filter(([key]) => key in settings));
+  const differences = differencesOf({ ...from }, asked);
+  if (differences.length === 0) return;
+  const domain = target.slice(target.lastIndexOf('@') + 1);
+  await note(parts, acting, { action: `${kind}-changed`, domain, target, differences });
+}
+
 /** What differs between two states, as texts; equal ones are left out. */
 export function differencesOf(
   from: Readonly<Record<string, unknown>>,

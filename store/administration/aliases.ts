@@ -1,11 +1,11 @@
-import { type Acting, type AdministrationParts, differencesOf, note } from './acting.ts';
+import { type Acting, type AdministrationParts, differencesOf, note, noteChange } from './acting.ts';
 import { replacing } from './domains.ts';
 import { findAccount, findAlias, findDomain } from './find.ts';
 import { mayHaveOneMore } from './limits.ts';
-import { listPage, type Page } from './lists.ts';
-import { domainOf, readDomain, readOwnAddress, readTarget, readText } from './names.ts';
+import { type Listed, type ListQuestion, listPage, type Page } from './lists.ts';
+import { domainOf, readOwnAddress, readTarget, readText } from './names.ts';
 import { done, type Outcome, refuse, refusedBy } from './outcome.ts';
-import { type AliasEntry, addressDn, bool, domainDn, IS_ALIAS, matching, readAliasEntry } from './tree.ts';
+import { type AliasEntry, addressDn, bool, IS_ALIAS, readAliasEntry } from './tree.ts';
 
 export interface AliasSettings {
   readonly targets?: readonly string[] | undefined;
@@ -21,22 +21,19 @@ export interface NewAlias extends AliasSettings {
 
 const MAX_TARGETS = 1_000;
 
-export function listAliases(
-  { directory }: AdministrationParts,
+const LISTED: Listed<AliasEntry> = {
+  name: 'aliases',
+  kind: IS_ALIAS,
+  searched: ['mail', 'maildrop'],
+  scope: 'sub',
+  read: readAliasEntry,
+};
+
+export const listAliases = (
+  parts: AdministrationParts,
   acting: Acting,
-  question: {
-    readonly search: string;
-    readonly domain?: string | undefined;
-    readonly cursor?: string | undefined;
-    readonly size: number;
-  },
-): Promise<Outcome<Page<AliasEntry>>> {
-  const domain = question.domain === undefined ? undefined : readDomain(question.domain);
-  const baseDn = domain === undefined ? directory.baseDn : domainDn(domain, directory.baseDn);
-  const filter = matching(IS_ALIAS, question.search, ['mail', 'maildrop']);
-  const { cursor, size } = question;
-  return listPage(acting, 'aliases', { baseDn, scope: 'sub', filter, cursor, size }, readAliasEntry);
-}
+  question: ListQuestion,
+): Promise<Outcome<Page<AliasEntry>>> => listPage(parts, acting, LISTED, question);
 
 export async function createAlias(
   parts: AdministrationParts,
@@ -78,10 +75,8 @@ export async function changeAlias(
   if (refused !== undefined) return refused;
   const after = await findAlias(parts, acting, address);
   if (after.kind === 'done') {
-    const asked = Object.fromEntries(Object.entries(after.value).filter(([key]) => key in settings));
-    const differences = differencesOf({ ...found.value }, asked);
-    const { address: target } = found.value;
-    await note(parts, acting, { action: 'alias-changed', domain: domainOf(target), target, differences });
+    const { value } = found;
+    await noteChange(parts, acting, ['alias', value.address], settings, { from: value, to: after.value });
   }
   return after;
 }

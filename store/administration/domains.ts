@@ -1,7 +1,7 @@
 import type { AttributeChange, EntryAttributes } from '@postern/shared/directory/person-directory.ts';
-import { type Acting, type AdministrationParts, differencesOf, note } from './acting.ts';
+import { type Acting, type AdministrationParts, differencesOf, note, noteChange } from './acting.ts';
 import { findAccount, findDomain } from './find.ts';
-import { listPage, type Page } from './lists.ts';
+import { type Listed, type ListQuestion, listPage, type Page } from './lists.ts';
 import { readDomain, readOwnAddress, readText } from './names.ts';
 import { done, type Outcome, refuse, refusedBy } from './outcome.ts';
 import {
@@ -13,7 +13,6 @@ import {
   ENTRY_ATTRIBUTES,
   equals,
   IS_DOMAIN,
-  matching,
   postmastersDn,
   readDomainEntry,
 } from './tree.ts';
@@ -38,15 +37,19 @@ export interface NewDomain extends DomainSettings {
   readonly postmaster: string;
 }
 
-export function listDomains(
-  { directory }: AdministrationParts,
+const LISTED: Listed<DomainEntry> = {
+  name: 'domains',
+  kind: IS_DOMAIN,
+  searched: ['jvd', 'description'],
+  scope: 'one',
+  read: readDomainEntry,
+};
+
+export const listDomains = (
+  parts: AdministrationParts,
   acting: Acting,
-  question: { readonly search: string; readonly cursor?: string | undefined; readonly size: number },
-): Promise<Outcome<Page<DomainEntry>>> {
-  const { cursor, size } = question;
-  const filter = matching(IS_DOMAIN, question.search, ['jvd', 'description']);
-  return listPage(acting, 'domains', { baseDn: directory.baseDn, scope: 'one', filter, cursor, size }, readDomainEntry);
-}
+  question: Omit<ListQuestion, 'domain'>,
+): Promise<Outcome<Page<DomainEntry>>> => listPage(parts, acting, LISTED, question);
 
 /** Makes the domain with all that it needs: who administers it, postmaster@ and abuse@. All of it, or nothing. */
 export async function createDomain(
@@ -115,13 +118,8 @@ export async function changeDomain(
   if (refused !== undefined) return refused;
   const after = await findDomain(parts, acting, name);
   if (after.kind === 'done') {
-    const differences = differencesOf({ ...found.value }, pick(after.value, Object.keys(settings)));
-    await note(parts, acting, {
-      action: 'domain-changed',
-      domain: found.value.name,
-      target: found.value.name,
-      differences,
-    });
+    const { value } = found;
+    await noteChange(parts, acting, ['domain', value.name], settings, { from: value, to: after.value });
   }
   return after;
 }
@@ -202,8 +200,4 @@ function settingsOf(settings: DomainSettings): Outcome<EntryAttributes> {
 
 export function replacing(attributes: EntryAttributes): AttributeChange[] {
   return Object.entries(attributes).map(([attribute, values]) => ({ operation: 'replace', attribute, values }));
-}
-
-function pick(value: object, keys: readonly string[]): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(value).filter(([key]) => keys.includes(key)));
 }

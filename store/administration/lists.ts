@@ -1,15 +1,17 @@
 import type { Filter, LdapEntry } from '@postern/shared/directory/person-directory.ts';
-import type { Acting } from './acting.ts';
+import type { Acting, AdministrationParts } from './acting.ts';
+import { readDomain } from './names.ts';
 import { done, type Outcome, refuse } from './outcome.ts';
-import { ENTRY_ATTRIBUTES } from './tree.ts';
+import { domainDn, ENTRY_ATTRIBUTES, matching } from './tree.ts';
 
 /** Entries that are asked for at a time where all are wanted. */
 const PAGE = 500;
 
+/** What somebody asks a list for. */
 export interface ListQuestion {
-  readonly baseDn: string;
-  readonly scope: 'one' | 'sub';
-  readonly filter: Filter;
+  readonly search: string;
+  /** Of this domain alone. */
+  readonly domain?: string | undefined;
   /** Of the page before; undefined for the first. */
   readonly cursor?: string | undefined;
   readonly size: number;
@@ -19,6 +21,17 @@ export interface Page<T> {
   readonly items: T[];
   /** For the next page; undefined on the last one. */
   readonly nextCursor: string | undefined;
+}
+
+/** One kind of entry, as lists have it. */
+export interface Listed<T> {
+  readonly name: 'accounts' | 'aliases' | 'domains';
+  readonly kind: Filter;
+  /** Where a search looks. */
+  readonly searched: readonly string[];
+  /** Domains stand right below the base, all others below a domain. */
+  readonly scope: 'one' | 'sub';
+  read(entry: LdapEntry): T;
 }
 
 /** All entries, however many: read in pages, since servers limit what one answer holds. */
@@ -43,19 +56,17 @@ export async function allEntries(
  * cursor is good for who got it, as long as they do not begin another list of the same kind.
  */
 export async function listPage<T>(
+  { directory }: AdministrationParts,
   { person }: Acting,
-  kind: string,
-  question: ListQuestion,
-  read: (entry: LdapEntry) => T,
+  { name, kind, searched, scope, read }: Listed<T>,
+  { search, domain, cursor, size }: ListQuestion,
 ): Promise<Outcome<Page<T>>> {
-  const cookie = question.cursor === undefined ? Buffer.alloc(0) : Buffer.from(question.cursor, 'base64url');
-  const { baseDn, scope, filter, size } = question;
-  const page = await person.page(
-    kind,
-    { baseDn, scope, filter, attributes: ENTRY_ATTRIBUTES, maxEntries: size },
-    size,
-    cookie,
-  );
+  const known = domain === undefined ? undefined : readDomain(domain);
+  const baseDn = known === undefined ? directory.baseDn : domainDn(known, directory.baseDn);
+  const filter = matching(kind, search, searched);
+  const cookie = cursor === undefined ? Buffer.alloc(0) : Buffer.from(cursor, 'base64url');
+  const question = { baseDn, scope, filter, attributes: ENTRY_ATTRIBUTES, maxEntries: size };
+  const page = await person.page(name, question, size, cookie);
   if (page === 'restart') return refuse('state', 'The list has to be begun anew', 'cursor');
   return done({ items: page.entries.map(read), nextCursor: page.nextCookie?.toString('base64url') });
 }

@@ -1,8 +1,9 @@
 import type { Directory, Service } from '@postern/shared/directory/directory.ts';
 import type { Log } from '@postern/shared/runtime/log.ts';
-import { signedIn } from '@postern/shared/runtime/mail-events.ts';
+import { signedIn, signInEnded } from '@postern/shared/runtime/mail-events.ts';
 import { MailstoreUnavailable } from '../awaited-mailstore.ts';
 import { CommitOutcomeUnknown, isDatabaseAway, type Mailstore, type StoredAccount } from '../mailstore/mailstore.ts';
+import type { OpenSessions } from '../sign-in/open-sessions.ts';
 import { signInByPassword } from '../sign-in/password.ts';
 import type { SessionCounts, SignInThrottle } from '../sign-in/sign-in-limits.ts';
 import { type ClientConnection, ConnectionGone, type FrameOf, type InputFramer } from './client-connection.ts';
@@ -23,6 +24,8 @@ export interface ClientServices {
   readonly directory: Directory;
   readonly throttle: SignInThrottle;
   readonly accountSessions: SessionCounts;
+  /** Ends sessions of accounts that may sign in no more; undefined: they last until they end by themselves. */
+  readonly openSessions: OpenSessions | undefined;
   readonly tls: ServerTls;
   readonly log: Log;
   readonly loginTimeoutMs: number;
@@ -34,7 +37,7 @@ export interface ClientServices {
 export type SignInOutcome = 'signed-in' | 'refused' | 'unavailable' | 'too-many';
 
 /** Why the server ends a session. */
-export type EndingWhy = 'idle' | 'stopping' | 'bad-commands' | 'fault';
+export type EndingWhy = 'idle' | 'stopping' | 'bad-commands' | 'fault' | 'no-longer-allowed';
 
 /** Why a command could not be carried out: the database is away, nobody knows whether it was, or there is a defect. */
 export type CommandFault = 'away' | 'outcome-unknown' | 'defect';
@@ -59,7 +62,9 @@ export abstract class ClientSession<
   #isOver: () => void = () => undefined;
   #account: StoredAccount | undefined;
   #loginDeadlineMs = 0;
-  #stopping = false;
+  /** Why the session ends before its next command. */
+  #ending: EndingWhy | undefined;
+  #leaveOpenSessions: (() => void) | undefined;
   #leaving = false;
   #ended = false;
   #interrupt: (() => void) | undefined;
@@ -131,7 +136,15 @@ export abstract class ClientSession<
     if (answer.kind === 'gone') throw new ConnectionGone();
     if (answer.kind !== 'granted') return answer.kind;
     if (!(await accountSessions.admit(answer.account.id))) return 'too-many';
-    this.#account = answer.account;
+    const { account, entry, appPassword } = answer;
+    this.#account = account;
+    this.#leaveOpenSessions = this.services.openSessions?.add({
+      openedBy: { service, entry, appPassword },
+      end: (why) => {
+        signInEnded(this.log, { session: this.id, service, user: account.address, why });
+        this.#endFor('no-longer-allowed');
+      },
+    });
     this.signedInChanged(true);
     signedIn(this.log, { session: this.id, service, client: this.client, user });
     return 'signed-in';
@@ -139,6 +152,7 @@ export abstract class ClientSession<
 
   signOut(): void {
     if (this.#account === undefined) return;
+    this.#leaveOpenSessions?.();
     this.services.accountSessions.dismiss(this.#account.id);
     this.#account = undefined;
     this.signedInChanged(false);
@@ -191,18 +205,22 @@ export abstract class ClientSession<
 
   async stop(graceMs: number): Promise<void> {
     if (this.#ended) return;
-    this.#stopping = true;
-    this.#interrupt?.();
+    this.#endFor('stopping');
     const timer = setTimeout(this.connection.destroy, graceMs + 1);
     await this.#over;
     clearTimeout(timer);
+  }
+
+  #endFor(why: EndingWhy): void {
+    this.#ending = why;
+    this.#interrupt?.();
   }
 
   async #loop(): Promise<EndingWhy | undefined> {
     this.#loginDeadlineMs = performance.now() + this.services.loginTimeoutMs;
     let badInARow = 0;
     for (;;) {
-      if (this.#stopping) return 'stopping';
+      if (this.#ending !== undefined) return this.#ending;
       const frame = await this.#nextCommand();
       if (frame === 'interrupted') continue;
       if (frame === 'timeout') return 'idle';

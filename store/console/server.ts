@@ -17,6 +17,7 @@ import { type Action, openToken } from '../administration/tokens.ts';
 import type { StoreConfig } from '../config.ts';
 import { isDatabaseAway, type Mailstore } from '../mailstore/mailstore.ts';
 import { LoginThrottle } from '../sign-in/login-throttle.ts';
+import { endedBy } from '../sign-in/open-sessions.ts';
 import { signInByPassword } from '../sign-in/password.ts';
 import type { SignInThrottle } from '../sign-in/sign-in-limits.ts';
 import { findRoute } from './api/routes.ts';
@@ -180,6 +181,11 @@ class RequestHandler {
     if (token !== undefined) return this.#byToken(token, route, client);
     const session = this.#services.sessions.use(sessionCookie(request));
     if (session === undefined) return { status: 401, why: 'Sign in first' };
+    const answer = await this.#services.lookUp(session.account.address);
+    if (endedBy({ service: 'console', entry: session.entry }, answer) !== undefined) {
+      this.#services.sessions.endOf(session.account.id);
+      return { status: 401, why: 'Sign in again' };
+    }
     const acting: Acting = { name: session.account.address, via: 'console', client, person: session.person };
     return { acting, session, domains: undefined };
   }

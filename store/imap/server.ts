@@ -8,6 +8,7 @@ import { ServerTls } from '../connection/tls-identity.ts';
 import { scriptLanguage } from '../delivery/rules/script-language.ts';
 import type { Outbox } from '../hub/outbox.ts';
 import type { Mailstore } from '../mailstore/mailstore.ts';
+import type { OpenSessions } from '../sign-in/open-sessions.ts';
 import { OwnLimits, type SignInLimits } from '../sign-in/sign-in-limits.ts';
 import { TrustedClients } from '../sign-in/trusted-clients.ts';
 import { Connection } from './connection.ts';
@@ -21,6 +22,8 @@ export interface ImapServerOptions {
   readonly log: Log;
   /** Those that all services of the host share; its own when left out. */
   readonly limits?: SignInLimits;
+  /** Ends sessions of accounts that may sign in no more. */
+  readonly openSessions?: OpenSessions | undefined;
   /** Where clients send from; without it nothing is sent. */
   readonly outbox?: Outbox | undefined;
 }
@@ -57,6 +60,7 @@ export async function startImapServer(options: ImapServerOptions): Promise<ImapS
     throttle: limits.throttle,
     trusted: new TrustedClients(imap.trustedPeers, imap.trustedAddresses),
     tokens,
+    openSessions: options.openSessions,
     credentialWriter,
     literals: new LiteralBudget(imap.literalMemoryBytes),
     accountSessions: limits.sessionCounts('imap', imap.maxSessionsPerAccount),

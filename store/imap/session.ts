@@ -10,6 +10,7 @@ import type { LiteralBudget } from '../connection/literal-budget.ts';
 import type { ScriptLanguage } from '../delivery/rules/script-language.ts';
 import type { Outbox } from '../hub/outbox.ts';
 import { CommitOutcomeUnknown, isDatabaseAway, type Mailstore, type StoredAccount } from '../mailstore/mailstore.ts';
+import type { OpenSessions } from '../sign-in/open-sessions.ts';
 import type { SessionCounts, SignInThrottle } from '../sign-in/sign-in-limits.ts';
 import type { TrustedClients } from '../sign-in/trusted-clients.ts';
 import { capabilities, capabilityOn } from './capability.ts';
@@ -63,6 +64,8 @@ export interface SessionServices {
   readonly throttle: SignInThrottle;
   readonly trusted: TrustedClients;
   readonly tokens: TokenSessions;
+  /** Those that passwords opened; undefined: they last until they end by themselves. */
+  readonly openSessions?: OpenSessions | undefined;
   readonly credentialWriter: CredentialWriter;
   readonly literals: LiteralBudget;
   readonly accountSessions: SessionCounts;

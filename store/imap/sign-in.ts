@@ -1,4 +1,4 @@
-import { signedIn, signInRefused } from '@postern/shared/runtime/mail-events.ts';
+import { signedIn, signInEnded, signInRefused } from '@postern/shared/runtime/mail-events.ts';
 import type { BearerCredentials } from '@postern/shared/sasl/oauthbearer.ts';
 import type { CredentialDesk } from '../settings/setting.ts';
 import { signInByPassword } from '../sign-in/password.ts';
@@ -37,7 +37,17 @@ export async function signIn(
   if (answer.kind === 'gone') throw new ConnectionGone();
   if (answer.kind === 'refused') return REFUSED;
   if (answer.kind === 'unavailable') return no('UNAVAILABLE', 'Sign-in is not possible at the moment');
-  if (!(await session.begin(answer.account, answer.entry))) return no('LIMIT', 'Too many sessions of this account');
+  const { account, entry, appPassword } = answer;
+  if (!(await session.begin(account, entry))) return no('LIMIT', 'Too many sessions of this account');
+  const leave = services.openSessions?.add({
+    openedBy: { service: way.service, entry, appPassword },
+    end(why) {
+      signInEnded(log, { session: id, service: way.service, user: account.address, why });
+      // RFC 5530 §3: access is no longer permitted by what opened the session.
+      session.endWith('EXPIRED', 'Sign in again');
+    },
+  });
+  if (leave !== undefined) session.onSignedOut(leave);
   signedIn(log, { session: id, service: way.service, client, user });
   return ok('Signed in', `CAPABILITY ${session.capabilities()}`);
 }

@@ -6,6 +6,7 @@ import { type SessionServer, startSessionServer } from '../connection/session-se
 import { ServerTls } from '../connection/tls-identity.ts';
 import { scriptLanguage } from '../delivery/rules/script-language.ts';
 import type { Mailstore } from '../mailstore/mailstore.ts';
+import type { OpenSessions } from '../sign-in/open-sessions.ts';
 import type { SignInLimits } from '../sign-in/sign-in-limits.ts';
 import { type ManageSieveServices, ManageSieveSession } from './session.ts';
 
@@ -19,11 +20,13 @@ export interface ManageSieveServerOptions {
   readonly log: Log;
   /** Those that all services of the host share. */
   readonly limits: SignInLimits;
+  /** Ends sessions of accounts that may sign in no more. */
+  readonly openSessions?: OpenSessions | undefined;
 }
 
 /** Starts ManageSieve (RFC 5804) on the configured leg; undefined when it is off. Rejects when it cannot be listened on or the certificate cannot be read. */
 export async function startManageSieveServer(options: ManageSieveServerOptions): Promise<SessionServer | undefined> {
-  const { config, mailstore, directory, log, limits } = options;
+  const { config, mailstore, directory, log, limits, openSessions } = options;
   const { managesieve } = config;
   if (managesieve === undefined) return undefined;
   const tls = new ServerTls(config.tls, config.ca);
@@ -35,6 +38,7 @@ export async function startManageSieveServer(options: ManageSieveServerOptions):
     directory,
     throttle: limits.throttle,
     accountSessions: limits.sessionCounts('sieve', managesieve.maxSessionsPerAccount),
+    openSessions,
     tls,
     log,
     language: scriptLanguage(config.sieve),

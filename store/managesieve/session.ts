@@ -128,6 +128,7 @@ export class ManageSieveSession extends ClientSession<CommandFramer, PieceWriter
       stopping: bye('The server is stopping', 'TRYLATER'),
       'bad-commands': bye('Too many bad commands'),
       fault: bye('Internal error'),
+      'no-longer-allowed': bye('Sign in again'),
     };
     this.complete(words[why]);
   }

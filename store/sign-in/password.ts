@@ -23,7 +23,13 @@ export interface PasswordAttempt {
 
 /** `refused` is one answer for every cause: which of them it was, only the log tells. */
 export type PasswordAnswer =
-  | { readonly kind: 'granted'; readonly account: StoredAccount; readonly entry: Account }
+  | {
+      readonly kind: 'granted';
+      readonly account: StoredAccount;
+      readonly entry: Account;
+      /** Name of the app password that opened it; undefined: the main password. */
+      readonly appPassword: string | undefined;
+    }
   | { readonly kind: 'refused' }
   /** Directory away, or an administrator has to decide first: trying again later may help. */
   | { readonly kind: 'unavailable' }
@@ -72,5 +78,5 @@ export async function signInByPassword(parts: PasswordSignInParts, attempt: Pass
   }
   throttle.succeeded(accountKey);
   if (answer.appPassword !== undefined) await mailstore.appPasswords.used(account.id, answer.appPassword);
-  return { kind: 'granted', account, entry: answer.account };
+  return { kind: 'granted', account, entry: answer.account, appPassword: answer.appPassword };
 }

@@ -6,6 +6,7 @@ import { openLog, silentLog } from '@postern/shared/runtime/log.ts';
 import { storeConfigSchema } from '@postern/store/config.ts';
 import { type ConsoleServer, startConsole } from '@postern/store/console/server.ts';
 import { type Mailstore, openMailstore } from '@postern/store/mailstore/mailstore.ts';
+import { LoginThrottle } from '@postern/store/sign-in/login-throttle.ts';
 import { startEmbedded } from '../directory/embedded.ts';
 import { startTestDatabase, type TestDatabase } from '../support/mariadb.ts';
 import { makeTestPki, type TestPki } from '../support/pki.ts';
@@ -35,6 +36,7 @@ export interface ConsoleUnderTest {
   readonly port: number;
   readonly mailstore: Mailstore;
   readonly pki: TestPki;
+  readonly throttle: LoginThrottle;
   /** Sends one request; changes carry our own Origin unless headers say otherwise. */
   ask(method: string, path: string, options?: AskOptions): Promise<ConsoleAnswer>;
   /** The cookie of a session of this user, whose password is the local part unless given. */
@@ -73,7 +75,8 @@ export async function startConsoleUnderTest(
   const log = process.env.POSTERN_TEST_LOG === undefined ? silentLog() : openLog({ name: 'test', level: 'debug' });
   const mailstore = await openMailstore({ url: database.url, connections: 8, log });
   const directory = cachedDirectory(openLdapDirectory(config.directory, log), config.directory);
-  const server: ConsoleServer | undefined = await startConsole({ config, mailstore, directory, log });
+  const throttle = new LoginThrottle();
+  const server: ConsoleServer | undefined = await startConsole({ config, mailstore, directory, log, throttle });
   if (server === undefined) throw new Error('the console is not configured');
   const ca = readFileSync(pki.ca, 'utf8');
   const url = `https://127.0.0.1:${server.port}`;
@@ -116,6 +119,7 @@ export async function startConsoleUnderTest(
     mailstore,
     pki,
     config,
+    throttle,
     ask,
     async signIn(address, password = address.split('@')[0]) {
       const answer = await ask('POST', '/api/session', { body: { address, password } });

@@ -10,6 +10,7 @@ import { type Mailstore, openMailstore, type StoredAccount } from '@postern/stor
 import { startManageSieveServer } from '@postern/store/managesieve/server.ts';
 import { startPop3Server } from '@postern/store/pop3/server.ts';
 import type { LoginThrottle } from '@postern/store/sign-in/login-throttle.ts';
+import { OpenSessions } from '@postern/store/sign-in/open-sessions.ts';
 import { OwnLimits } from '@postern/store/sign-in/sign-in-limits.ts';
 import type { ImapBackends } from './imap-store.ts';
 import { NO_QUOTA } from './mailstore.ts';
@@ -35,6 +36,8 @@ export interface ClientSettings {
   readonly sieve?: object;
   /** A database that has been used before. */
   readonly databaseUrl?: string;
+  /** Sessions are judged again so often; left out: never. */
+  readonly signInRecheckMs?: number;
 }
 
 const LISTEN = { address: '127.0.0.1', port: 0 };
@@ -69,7 +72,11 @@ export async function startClientService(
   const log = process.env.POSTERN_TEST_LOG === undefined ? silentLog() : openLog({ name: 'test', level: 'debug' });
   const mailstore = await openMailstore({ url: databaseUrl, connections: 8, log });
   const directory = cachedDirectory(openLdapDirectory(config.directory, log), config.directory);
-  const parts = { config, mailstore, directory, log, limits: new OwnLimits() };
+  const openSessions =
+    settings.signInRecheckMs === undefined
+      ? undefined
+      : new OpenSessions(directory, log, settings.signInRecheckMs, config.directory.foundTtlMs);
+  const parts = { config, mailstore, directory, log, limits: new OwnLimits(), openSessions };
   const imap = await startImapServer(parts);
   const pop3 = (await startPop3Server(parts)) as SessionServer;
   const managesieve = (await startManageSieveServer(parts)) as SessionServer;
@@ -116,6 +123,7 @@ export async function startClientService(
     },
     async stop() {
       await Promise.all([imap.close(), pop3.close(), managesieve.close()]);
+      await openSessions?.close();
       await directory.close();
       await mailstore.close();
     },
