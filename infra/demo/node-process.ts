@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
+import { NODE_ARGUMENTS } from '@postern/shared/runtime/node-arguments.ts';
 import { PROJECT } from './layout.ts';
 import { Sentence } from './sentence.ts';
 import type { RunningPart } from './supervisor.ts';
@@ -31,7 +32,7 @@ export async function startNodeProcess(options: NodeProcessOptions): Promise<Run
   const logStart = statSync(options.logFile).size;
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !WITHHELD.includes(name)));
   // A process group of its own: Ctrl-C at the terminal reaches the launcher, which ends the parts in order.
-  const child = spawn(process.execPath, [options.script, ...options.args], {
+  const child = spawn(process.execPath, [...NODE_ARGUMENTS, options.script, ...options.args], {
     cwd: PROJECT,
     detached: true,
     env: { ...env, ...options.env },

@@ -7,6 +7,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { NODE_ARGUMENTS } from '@postern/shared/runtime/node-arguments.ts';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { type BuiltImage, buildInFolders } from './dockerfile.ts';
@@ -145,7 +146,8 @@ type Ports = Readonly<Record<string, number>> & { readonly https?: readonly numb
 
 /** Starts what ENTRYPOINT says, in the image's folder; resolves with the ports of its `ready` message. */
 async function start(image: BuiltImage, config: string): Promise<Ports> {
-  const [, script = ''] = image.entryPoint;
+  const [, options, script = ''] = image.entryPoint;
+  expect([options]).toEqual(NODE_ARGUMENTS);
   const child = spawn(process.execPath, [script, '--config', config], {
     cwd: image.workFolder,
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],

@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { NODE_ARGUMENTS } from '@postern/shared/runtime/node-arguments.ts';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 /** Hosts as infra/systemd/install.sh lays them out, and their units. */
@@ -48,7 +49,8 @@ it.each([
   expect(others.filter((path) => there(`opt/postern/${path}`))).toEqual([]);
   expect(there('opt/postern/infra/pki')).toBe(tier === 'store');
   const unit = readFileSync(join(root, `etc/systemd/system/postern-${tier}.service`), 'utf8');
-  const [, program = '', config = ''] = /ExecStart=\S+ (\S+) --config (\S+)/.exec(unit) ?? [];
+  const [, options, program = '', config = ''] = /ExecStart=\S+ (\S+) (\S+) --config (\S+)/.exec(unit) ?? [];
+  expect(options).toBe(NODE_ARGUMENTS.join(' '));
   expect(there(program), program).toBe(true);
   expect(there(config), config).toBe(true);
   // The user of the unit is made, and the folder of its keys is there.

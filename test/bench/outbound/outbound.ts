@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { freePort } from '@postern/infra/demo/free-port.ts';
+import { NODE_ARGUMENTS } from '@postern/shared/runtime/node-arguments.ts';
 import { stringify } from 'yaml';
 import { relaySettings, startSurroundings } from '../../outbound/outbound-relay.ts';
 import { startPrivatePostfix } from '../../support/private-postfix.ts';
@@ -146,7 +147,10 @@ function smtpSource({ address, port, name }: Side, sessions: number, messages: n
 async function startRelayProcess(folder: string, settings: object): Promise<ChildProcess> {
   const file = join(folder, 'gateway.yaml');
   writeFileSync(file, stringify(settings));
-  const child = fork(MAIN, ['--config', file], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  const child = fork(MAIN, ['--config', file], {
+    execArgv: [...NODE_ARGUMENTS],
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
   await new Promise<void>((done, fail) => {
     child.on('message', (message: { ready?: boolean }) => {
       if (message.ready === true) done();
