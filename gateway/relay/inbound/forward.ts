@@ -295,7 +295,7 @@ export class Forward {
     events.spooled(this.#log, { ...ids, from, to, bytes, cause });
     // What failed is the queue's to see to, and can be at once.
     const isUrgent = recipients.some((r) => r.route === 'outside' || r.status === 'failed');
-    this.#queue.added(spooled, isUrgent ? 'now' : 'later', bytes);
+    this.#queue.added(spooled, isUrgent ? 'now' : 'later', content);
     return undefined;
   }
 

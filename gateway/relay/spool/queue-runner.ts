@@ -2,7 +2,8 @@ import { retryPauseMs } from '@postern/shared/delivery/retry-schedule.ts';
 import type { Log } from '@postern/shared/runtime/log.ts';
 import type { Carrier, Job } from './carrier.ts';
 import { Destination } from './destination.ts';
-import { isUnhandled, type Settlement } from './settlement.ts';
+import { FreshMessages } from './fresh-messages.ts';
+import { isOpen, type Settlement } from './settlement.ts';
 import type { Spool, SpoolEntry, SpooledMessage } from './spool.ts';
 import type { SpoolEnvelope, SpoolRecipient } from './spool-file.ts';
 import { isSilence } from './store-carrier.ts';
@@ -41,6 +42,7 @@ export class QueueRunner {
   /** Destinations of each message in memory. */
   readonly #messages = new Map<string, Set<string>>();
   readonly #work = new Set<Promise<void>>();
+  readonly #fresh: FreshMessages;
   readonly #inFlight = { store: 0, outside: 0, unproven: 0, bytes: 0 };
   #timer: NodeJS.Timeout | undefined;
   #plannedAt = Number.POSITIVE_INFINITY;
@@ -62,7 +64,8 @@ export class QueueRunner {
     this.#settlement = settlement;
     this.#log = log;
     this.#options = options;
-    settlement.onNew = (envelope, contentBytes) => this.added(envelope, 'now', contentBytes);
+    this.#fresh = new FreshMessages(options.memoryBytes);
+    settlement.onNew = (envelope, content) => this.added(envelope, 'now', content);
   }
 
   /** Messages that wait, those in hand included. */
@@ -83,9 +86,14 @@ export class QueueRunner {
   }
 
   /** A message has just been made durable in the active folder; `later` when its store did not take it a moment ago. */
-  added(envelope: SpoolEnvelope, due: 'now' | 'later', contentBytes = 0): void {
+  added(envelope: SpoolEnvelope, due: 'now' | 'later', content: readonly Buffer[]): void {
     const pauseMs = due === 'now' ? 0 : this.#options.storeTestMs;
-    this.#enqueue({ envelope, state: envelope.state, contentBytes }, Date.now() + pauseMs);
+    const { state } = envelope;
+    const contentBytes = content.reduce((sum, piece) => sum + piece.length, 0);
+    const destinations = this.#enqueue({ envelope, state, contentBytes }, Date.now() + pauseMs);
+    if (due === 'now') {
+      this.#fresh.keep({ envelope, state, content: Buffer.concat(content), isFresh: true }, destinations);
+    }
     this.#plan(pauseMs);
   }
 
@@ -102,7 +110,8 @@ export class QueueRunner {
     await Promise.allSettled(this.#work);
   }
 
-  #enqueue({ envelope, state, contentBytes }: SpoolEntry, storeDueAt: number): void {
+  /** Gives the destinations that it is new to. */
+  #enqueue({ envelope, state, contentBytes }: SpoolEntry, storeDueAt: number): string[] {
     const id = envelope.deliveryId;
     const keys = this.#messages.get(id) ?? new Set<string>();
     this.#messages.set(id, keys);
@@ -111,9 +120,11 @@ export class QueueRunner {
       const key = destinationOf(recipient);
       groups.set(key, [...(groups.get(key) ?? []), recipient]);
     }
+    const destinations: string[] = [];
     for (const [key, recipients] of groups) {
       if (keys.has(key)) continue;
       keys.add(key);
+      destinations.push(key);
       const destination = this.#destinationOf(key);
       const tries = recipients.map(({ attempts = 0 }) => attempts);
       const dueAt = isStore(key) ? storeDueAt : Math.min(...recipients.map((r) => r.nextTryAt ?? 0));
@@ -126,6 +137,7 @@ export class QueueRunner {
         ageAt: this.#settlement.ageAt(envelope, state, recipients, destination.carrier.schedule),
       });
     }
+    return destinations;
   }
 
   #destinationOf(key: string): Destination {
@@ -217,6 +229,8 @@ export class QueueRunner {
   /** True when the destination has nothing more to do for the message. Never rejects. */
   async #try(destination: Destination, job: Job, kind: 'open' | 'test' | 'age'): Promise<boolean> {
     try {
+      const fresh = this.#fresh.take(job.id, destination.key);
+      if (fresh !== undefined) return await this.#deliver(destination, job, fresh, kind);
       const read = await this.#spool.read('active', job.id);
       if (read === undefined) return true;
       if (read.ok) return await this.#deliver(destination, job, read.value, kind);
@@ -268,6 +282,7 @@ export class QueueRunner {
   async #watch(): Promise<void> {
     const now = Date.now();
     this.#nextWatchAt = now + WATCH_MS;
+    this.#fresh.forgetOld();
     if (now >= this.#nextForgetAt) {
       this.#nextForgetAt = now + FORGET_EVERY_MS;
       await this.#spool.forgetFinished(now - this.#options.finishedMs);
@@ -284,7 +299,9 @@ export class QueueRunner {
       if (![...this.#destinations.values()].some((destination) => destination.isBusyWith(id)))
         this.#messages.delete(id);
     }
-    for (const id of present) if (!this.#messages.has(id)) await this.#takeUp(id, now);
+    for (const id of present) {
+      if (!this.#messages.has(id) && !this.#spool.isArriving(id)) await this.#takeUp(id, now);
+    }
     const { ids, domains } = await this.#spool.takeRequests();
     for (const id of ids) for (const key of this.#messages.get(id) ?? []) this.#destinations.get(key)?.hurry(id, now);
     if (domains) for (const destination of this.#destinations.values()) destination.lookAgain();
@@ -307,11 +324,6 @@ export class QueueRunner {
 /** The destination of a recipient: its store, or the domain of its address outside. */
 export function destinationOf({ route, store = '', address }: SpoolRecipient): string {
   return route === 'store' ? `store:${store}` : address.slice(address.lastIndexOf('@') + 1).toLowerCase();
-}
-
-/** Not yet delivered or refused, or nobody was told of it. */
-function isOpen(recipient: SpoolRecipient): boolean {
-  return recipient.status === 'pending' || isUnhandled(recipient);
 }
 
 function isStore(key: string): boolean {

@@ -5,7 +5,7 @@ import { applyOutcomes, expire } from './attempt.ts';
 import type { Carried, Schedule } from './carrier.ts';
 import { mayBeTold, noticeFor, type ReturnRoutes, wantsDelay, wantsSuccess } from './notices.ts';
 import { type RefusedLaterOptions, type Remedy, remedyFor } from './refused-later.ts';
-import type { Spool, SpooledMessage } from './spool.ts';
+import type { Spool, SpooledMessage, SpoolFolder } from './spool.ts';
 import type { SpoolEnvelope, SpoolRecipient, SpoolState } from './spool-file.ts';
 
 export interface Attempt {
@@ -32,7 +32,7 @@ export class Settlement {
   #options: RefusedLaterOptions;
   readonly #turns = new Map<string, Promise<unknown>>();
   /** Called with each message of our own that was made durable. */
-  onNew: (envelope: SpoolEnvelope, contentBytes: number) => void = () => undefined;
+  onNew: (envelope: SpoolEnvelope, content: readonly Buffer[]) => void = () => undefined;
 
   constructor(spool: Spool, returnRoutes: ReturnRoutes, log: Log, options: RefusedLaterOptions) {
     this.#spool = spool;
@@ -81,10 +81,8 @@ export class Settlement {
     const { envelope } = message;
     const id = envelope.deliveryId;
     const { carried, schedule } = attempt;
-    const entry = await this.#spool.peek('active', id);
-    // An administrator took it away meanwhile.
-    if (entry === undefined || !entry.ok) return { done: true, ageAt: Number.POSITIVE_INFINITY };
-    const before = entry.value.state;
+    const before = await this.#stateNow(message, mine);
+    if (before === undefined) return this.#noteHeld(id, attempt, 'tell');
     let state = before;
     if (carried !== undefined) {
       state = withReportsPassedOn(applyOutcomes(state, carried.outcomes, attempt), carried.reportsPassedOn);
@@ -97,17 +95,50 @@ export class Settlement {
     const isMine = (r: SpoolRecipient): boolean => mine.has(r.address);
     const late = schedule.delayWarningMs > 0 && now - start >= schedule.delayWarningMs && mayBeTold(envelope);
     const isLate = (r: SpoolRecipient): boolean => late && isMine(r) && r.status === 'pending' && wantsDelay(r);
+    let noted = message.isFresh !== true;
     if (state.recipients.some((r) => isLate(r) || (isMine(r) && isUnhandled(r)))) {
+      noted = true;
       // First what was delivered: should the process die while it writes a notice, nobody gets the message again.
       await this.#spool.update('active', id, state);
       state = await this.#see(message, state, isMine, isLate, start + schedule.lifetimeMs);
     }
-    await this.#keepOrEnd(message, before, state);
-    const left = state.recipients.filter((r) => isMine(r) && (r.status === 'pending' || isUnhandled(r)));
+    if (!(await this.#keepOrEnd(message, before, state, noted))) return this.#noteHeld(id, attempt, 'was told');
+    const left = state.recipients.filter((r) => isMine(r) && isOpen(r));
     const dueAt = left.some(isUnhandled) ? 0 : this.ageAt(envelope, state, left, schedule);
     // What was due and could not be done is tried again a little later.
     const ageAt = dueAt > Date.now() ? dueAt : Date.now() + NOTICE_RETRY_MS;
     return { done: left.length === 0, ageAt };
+  }
+
+  /** What is noted of it; undefined when an administrator took it away meanwhile. */
+  async #stateNow(
+    { envelope, state, isFresh }: SpooledMessage,
+    mine: ReadonlySet<string>,
+  ): Promise<SpoolState | undefined> {
+    // Nobody else notes anything about a message that has one destination.
+    if (isFresh === true && state.recipients.every((r) => mine.has(r.address))) return state;
+    const entry = await this.#spool.peek('active', envelope.deliveryId);
+    return entry?.ok ? entry.value.state : undefined;
+  }
+
+  /** An administrator held it while it was being sent: what was delivered is not sent again when it is released. */
+  async #noteHeld(
+    id: string,
+    attempt: Attempt,
+    log: 'tell' | 'was told',
+  ): Promise<{ readonly done: true; readonly ageAt: number }> {
+    const ended = { done: true, ageAt: Number.POSITIVE_INFINITY } as const;
+    const entry = await this.#spool.peek('held', id);
+    if (!entry?.ok || attempt.carried === undefined) return ended;
+    const { envelope, state: before } = entry.value;
+    const state = withReportsPassedOn(
+      applyOutcomes(before, attempt.carried.outcomes, attempt),
+      attempt.carried.reportsPassedOn,
+    );
+    if (log === 'tell') this.#tell(envelope, before, state, attempt);
+    if (state.recipients.some(isOpen)) await this.#spool.update('held', id, state);
+    else await this.#end('held', envelope);
+    return ended;
   }
 
   /** Sees to everything that somebody has to be told, and gives the state in which that is noted. */
@@ -170,24 +201,30 @@ export class Settlement {
 
   async #add(envelope: SpoolEnvelope, content: readonly Buffer[]): Promise<void> {
     await this.#spool.add('active', envelope, content);
-    this.onNew(
-      envelope,
-      content.reduce((sum, piece) => sum + piece.length, 0),
-    );
+    this.onNew(envelope, content);
   }
 
-  /** Writes the new state down, or ends the message. */
-  async #keepOrEnd({ envelope }: SpooledMessage, before: SpoolState, state: SpoolState): Promise<void> {
+  /** Writes the new state down, or ends the message; false when it was not there any more. */
+  async #keepOrEnd(
+    { envelope }: SpooledMessage,
+    before: SpoolState,
+    state: SpoolState,
+    noted: boolean,
+  ): Promise<boolean> {
     const id = envelope.deliveryId;
-    if (state.recipients.some((r) => r.status === 'pending' || isUnhandled(r))) {
+    if (state.recipients.some(isOpen)) {
       if (state !== before) await this.#spool.update('active', id, state);
-    } else if (state.heldBecause !== undefined) {
-      await this.#spool.move('active', 'held', id, state);
-    } else if (envelope.receivedSha256 !== undefined) {
-      await this.#spool.finish('active', id);
-    } else {
-      await this.#spool.remove('active', id);
+      return true;
     }
+    if (state.heldBecause === undefined) return await this.#end('active', envelope, noted);
+    await this.#spool.move('active', 'held', id, state);
+    return true;
+  }
+
+  #end(folder: SpoolFolder, { deliveryId, receivedSha256 }: SpoolEnvelope, noted = true): Promise<boolean> {
+    return receivedSha256 === undefined
+      ? this.#spool.remove(folder, deliveryId, noted)
+      : this.#spool.finish(folder, deliveryId, noted);
   }
 
   #tell(envelope: SpoolEnvelope, before: SpoolState, after: SpoolState, { nextTryAt, carried }: Attempt): void {
@@ -204,6 +241,11 @@ export class Settlement {
       else events.deferred(this.#log, { ...e, cause, next, nextTryAt: new Date(nextTryAt).toISOString() });
     }
   }
+}
+
+/** Not yet delivered or refused, or nobody was told of it. */
+export function isOpen(recipient: SpoolRecipient): boolean {
+  return recipient.status === 'pending' || isUnhandled(recipient);
 }
 
 /** Somebody has yet to be told what became of it. */

@@ -1,6 +1,7 @@
-import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeliveryId } from '@postern/shared/delivery/delivery-id.ts';
+import { FolderSync } from './folder-sync.ts';
 import {
   type Decoded,
   decodeSpoolFile,
@@ -30,10 +31,12 @@ const HELD_DOMAINS = 'held-domains';
  */
 export class Spool {
   readonly path: string;
-  readonly #folders: Record<SpoolFolder | 'finished', FileHandle>;
+  readonly #folders: Folders;
+  /** Messages that lie in their folder, while nobody was told yet that they are durable. */
+  readonly #arriving = new Set<string>();
   #writes = 0;
 
-  private constructor(path: string, folders: Record<SpoolFolder | 'finished', FileHandle>) {
+  private constructor(path: string, folders: Folders) {
     this.path = path;
     this.#folders = folders;
   }
@@ -48,9 +51,9 @@ export class Spool {
       await mkdir(join(path, folder), { recursive: true, mode: 0o700 });
     }
     const folders = {
-      active: await open(join(path, 'active')),
-      held: await open(join(path, 'held')),
-      finished: await open(join(path, 'finished')),
+      active: new FolderSync(await open(join(path, 'active'))),
+      held: new FolderSync(await open(join(path, 'held'))),
+      finished: new FolderSync(await open(join(path, 'finished'))),
     };
     const spool = new Spool(path, folders);
     const top = await open(path);
@@ -65,7 +68,19 @@ export class Spool {
 
   /** Makes a message durable. Rejects (disk full, fsync failing) with nothing promised and nothing left in place. */
   async add(folder: SpoolFolder, envelope: SpoolEnvelope, content: readonly Buffer[]): Promise<void> {
-    await this.#write(folder, `${envelope.deliveryId}.message`, encodeSpoolFile(envelope, content));
+    const id = envelope.deliveryId;
+    this.#arriving.add(id);
+    try {
+      await this.#write(folder, `${id}.message`, encodeSpoolFile(envelope, content));
+    } finally {
+      // After whoever waits for this has gone on.
+      setImmediate(() => this.#arriving.delete(id));
+    }
+  }
+
+  /** Whether {@link add} is still at work on it, so that it is not yet anybody's to send. */
+  isArriving(id: string): boolean {
+    return this.#arriving.has(id);
   }
 
   /** Makes a new state of a message durable. */
@@ -126,23 +141,38 @@ export class Spool {
     await rm(this.#file(from, id, 'state'), { force: true });
   }
 
-  /** Forgets a finished message. Its return after a power cut is harmless: the delivery id is the same. */
-  async remove(folder: SpoolFolder, id: string): Promise<void> {
-    await rm(this.#file(folder, id, 'message'), { force: true });
-    await rm(this.#file(folder, id, 'state'), { force: true });
-    await this.#folders[folder].sync();
+  /**
+   * Forgets a finished message; false when it was not there (any more). Its return after a power cut is harmless for a store: the delivery id
+   * is the same.
+   *
+   * @param noted whether a state was ever noted of it
+   */
+  async remove(folder: SpoolFolder, id: string, noted = true): Promise<boolean> {
+    const was = await unlinkIfThere(this.#file(folder, id, 'message'));
+    if (noted) await unlinkIfThere(this.#file(folder, id, 'state'));
+    if (was) this.#folders[folder].syncSoon();
+    return was;
   }
 
   /**
-   * Forgets a finished message but for its envelope, which answers the peer that sends it once more (see {@link findTaken}).
-   * What remains is shortened after it is safe, so that a crash loses nothing but some space.
+   * Forgets a finished message but for its envelope, which answers the peer that sends it once more (see {@link findTaken}); false when it was
+   * not there (any more). What remains is shortened after it is safe, so that a crash loses nothing but some space.
+   *
+   * @param noted whether a state was ever noted of it
    */
-  async finish(folder: SpoolFolder, id: string): Promise<void> {
+  async finish(folder: SpoolFolder, id: string, noted = true): Promise<boolean> {
     const done = join(this.path, 'finished', id);
-    await rename(this.#file(folder, id, 'message'), done);
-    await rm(this.#file(folder, id, 'state'), { force: true });
-    await this.#folders.finished.sync();
-    await this.#folders[folder].sync();
+    try {
+      await rename(this.#file(folder, id, 'message'), done);
+    } catch (error) {
+      if (isNotThere(error)) return false;
+      throw error;
+    }
+    await Promise.all([
+      noted && unlinkIfThere(this.#file(folder, id, 'state')),
+      this.#folders.finished.sync(),
+      this.#folders[folder].sync(),
+    ]);
     const handle = await open(done, 'r+');
     try {
       const { buffer, bytesRead } = await handle.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0);
@@ -151,6 +181,7 @@ export class Spool {
     } finally {
       await handle.close();
     }
+    return true;
   }
 
   /** The envelope of a message that was taken under this id, whether it waits, is held, or is finished. */
@@ -239,21 +270,23 @@ export class Spool {
 
   async #write(folder: SpoolFolder, name: string, pieces: readonly Buffer[]): Promise<void> {
     const temporary = join(this.path, 'tmp', `${process.pid}-${this.#writes++}-${name}`);
+    let closed: Promise<void> | undefined;
     try {
       const handle = await open(temporary, 'wx', 0o600);
       try {
-        for (const piece of pieces) await handle.appendFile(piece);
+        await writeAll(handle, pieces);
         await handle.sync();
+        await rename(temporary, join(this.path, folder, name));
       } finally {
-        await handle.close();
+        closed = handle.close();
       }
-      await rename(temporary, join(this.path, folder, name));
     } catch (error) {
       await rm(temporary, { force: true });
+      await closed;
       throw error;
     }
     try {
-      await this.#folders[folder].sync();
+      await Promise.all([this.#folders[folder].sync(), closed]);
     } catch (error) {
       // Not durable, so not promised: the peer will send it again, and nothing may remain to be delivered beside that.
       if (name.endsWith('.message')) await rm(join(this.path, folder, name), { force: true });
@@ -261,6 +294,8 @@ export class Spool {
     }
   }
 }
+
+type Folders = Readonly<Record<SpoolFolder | 'finished', FolderSync>>;
 
 /** Envelope and present state of a spooled message. */
 export interface SpoolEntry {
@@ -274,6 +309,8 @@ export interface SpooledMessage {
   readonly envelope: SpoolEnvelope;
   readonly state: SpoolState;
   readonly content: Buffer;
+  /** It was made durable a moment ago, by this process, and nothing was noted of it since. */
+  readonly isFresh?: true;
 }
 
 async function readIfThere(path: string): Promise<Buffer | undefined> {
@@ -281,6 +318,26 @@ async function readIfThere(path: string): Promise<Buffer | undefined> {
     return await readFile(path);
   } catch (error) {
     if (isNotThere(error)) return undefined;
+    throw error;
+  }
+}
+
+/** By one system call, where the system takes it all. */
+async function writeAll(handle: FileHandle, pieces: readonly Buffer[]): Promise<void> {
+  const { bytesWritten } = await handle.writev([...pieces]);
+  let rest = bytesWritten;
+  for (const piece of pieces) {
+    if (rest < piece.length) await handle.appendFile(piece.subarray(rest));
+    rest = Math.max(0, rest - piece.length);
+  }
+}
+
+async function unlinkIfThere(path: string): Promise<boolean> {
+  try {
+    await unlink(path);
+    return true;
+  } catch (error) {
+    if (isNotThere(error)) return false;
     throw error;
   }
 }
