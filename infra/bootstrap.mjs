@@ -4,7 +4,7 @@
 // all is there.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -43,6 +43,16 @@ const DEBIAN = {
     ['/usr/bin/strace', 'strace'],
     ['/usr/bin/tcpdump', 'tcpdump'],
     ['/usr/bin/openssl', 'openssl'],
+    // servers to move mail from: Dovecot, and what Cyrus (below) is linked with
+    ['/usr/sbin/dovecot', 'dovecot-core'],
+    ['/usr/lib/dovecot/imap', 'dovecot-imapd'],
+    ['/usr/lib/dovecot/lmtp', 'dovecot-lmtpd'],
+    ['/usr/sbin/saslpasswd2', 'sasl2-bin'],
+    ['/var/lib/dpkg/info/libsasl2-modules:amd64.list', 'libsasl2-modules'],
+    ['/usr/lib/x86_64-linux-gnu/libical.so.3', 'libical3'],
+    ['/usr/lib/x86_64-linux-gnu/libxapian.so.30', 'libxapian30'],
+    ['/usr/lib/x86_64-linux-gnu/libzephyr.so.4', 'libzephyr4'],
+    ['/usr/lib/x86_64-linux-gnu/libpcre.so.3', 'libpcre3'],
     // a cluster of three nodes on loopback
     ['/usr/lib/galera/libgalera_smm.so', 'galera-4'],
     ['/usr/bin/wsrep_sst_rsync', 'mariadb-server'],
@@ -72,6 +82,17 @@ const DEBIAN = {
     ['/usr/sbin/dovecot', 'dovecot-core'],
     ['/usr/lib/dovecot/imap', 'dovecot-imapd'],
     ['/usr/lib/dovecot/lmtp', 'dovecot-lmtpd'],
+  ],
+};
+
+/** Debian packages that cannot be installed beside the others (one IMAP server a machine): unpacked into a folder of their own. */
+const UNPACKED = {
+  test: [
+    {
+      folder: '/var/cache/postern/cyrus',
+      program: 'usr/lib/cyrus/bin/imapd',
+      packages: ['cyrus-common', 'cyrus-imapd'],
+    },
   ],
 };
 
@@ -133,6 +154,18 @@ if (missing.length > 0) {
     );
   } finally {
     if (placed) spawnSync('rm', ['-f', policy]);
+  }
+}
+
+for (const { folder, program, packages } of UNPACKED[purpose] ?? []) {
+  if (existsSync(join(folder, program))) continue;
+  if (process.getuid?.() !== 0)
+    fail(`${packages.join(', ')} missing below ${folder}, and only root can put them there.`);
+  mkdirSync(folder, { recursive: true });
+  step(`unpacking ${packages.join(', ')} (Debian)`, 'apt-get', ['download', '-qq', ...packages], { cwd: folder });
+  for (const file of readdirSync(folder).filter((name) => name.endsWith('.deb'))) {
+    step(`unpacking ${file}`, 'dpkg-deb', ['-x', file, folder], { cwd: folder });
+    rmSync(join(folder, file));
   }
 }
 

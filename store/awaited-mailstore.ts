@@ -61,6 +61,7 @@ export function awaitMailstore(options: AwaitedMailstoreOptions): AwaitedMailsto
       | 'access'
       | 'accounts'
       | 'backups'
+      | 'imports'
       | 'contents'
       | 'deliveries'
       | 'mailboxes'
@@ -96,6 +97,7 @@ export function awaitMailstore(options: AwaitedMailstoreOptions): AwaitedMailsto
     access: section('access'),
     accounts: section('accounts'),
     backups: section('backups'),
+    imports: section('imports'),
     contents: section('contents'),
     deliveries: section('deliveries'),
     mailboxes: section('mailboxes'),

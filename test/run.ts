@@ -41,6 +41,7 @@ const PARTS: readonly Part[] = [
   { name: 'smtp', paths: ['test/smtp/'] },
   { name: 'mailstore', paths: ['test/mailstore/'] },
   { name: 'backup', paths: ['test/backup/'] },
+  { name: 'migration', paths: ['test/migration/'] },
   { name: 'hub', paths: ['test/hub/'] },
   { name: 'sieve', paths: ['test/sieve/'] },
   { name: 'dialogue', paths: ['test/dialogue/'] },

@@ -12,7 +12,9 @@ let next = Math.floor(Math.random() * COUNT);
 export async function freePort(): Promise<number> {
   for (let tries = 0; tries < COUNT; tries++) {
     next = (next + 1) % COUNT;
-    if (await canListen(LOWEST + next)) return LOWEST + next;
+    // Kept: another caller may move on while this one waits.
+    const port = LOWEST + next;
+    if (await canListen(port)) return port;
   }
   throw new Error('no free port on 127.0.0.1');
 }

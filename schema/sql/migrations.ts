@@ -10,6 +10,7 @@ import * as administration from './migrations/0008-administration.ts';
 import * as messageChanges from './migrations/0009-message-changes.ts';
 import * as restores from './migrations/0010-restores.ts';
 import * as tokenPassword from './migrations/0011-token-password.ts';
+import * as imports from './migrations/0012-imports.ts';
 
 /** Every migration, oldest first. Once released, one is never edited: write the next. */
 const MIGRATIONS: readonly { readonly name: string; readonly migration: Knex.Migration }[] = [
@@ -24,6 +25,7 @@ const MIGRATIONS: readonly { readonly name: string; readonly migration: Knex.Mig
   { name: '0009-message-changes', migration: messageChanges },
   { name: '0010-restores', migration: restores },
   { name: '0011-token-password', migration: tokenPassword },
+  { name: '0012-imports', migration: imports },
 ];
 
 /** Hands the migrations to knex: at the store's start and on its command line alike. */

@@ -10,6 +10,8 @@ import { ADMINISTRATION_COMMANDS } from './administration.ts';
 import { backup } from './backup.ts';
 import { check } from './check.ts';
 import { type CommandInput, type StoreCommand, Usage } from './command.ts';
+import { exportCommand } from './export.ts';
+import { importCommand } from './import.ts';
 import { migrate } from './migrate.ts';
 import { outgoing } from './outgoing.ts';
 import { restore } from './restore.ts';
@@ -28,10 +30,12 @@ const COMMANDS: Readonly<Record<string, StoreCommand>> = {
   restore,
 };
 
+/** `import` and `export` are of accounts, but for these kinds of mail. */
+const MAIL_COMMANDS: Readonly<Record<string, StoreCommand>> = { import: importCommand, export: exportCommand };
+const MAIL_KINDS: ReadonlySet<string> = new Set(['maildir', 'mbox', 'imap']);
+
 const USAGE = `usage: postern-store COMMAND --config FILE
-${Object.values(COMMANDS)
-  .map(({ usage }) => `  ${usage}`)
-  .join('\n')}`;
+${[...Object.values(COMMANDS), ...Object.values(MAIL_COMMANDS)].map(({ usage }) => `  ${usage}`).join('\n')}`;
 
 const text = { type: 'string' } as const;
 const flag = { type: 'boolean' } as const;
@@ -66,11 +70,19 @@ async function main(): Promise<number> {
       list: flag,
       snapshot: text,
       'new-uidvalidity': flag,
+      sieve: text,
+      user: text,
+      tls: text,
+      ca: text,
+      'follow-deletes': flag,
+      for: text,
+      managesieve: text,
     },
     allowPositionals: true,
   });
   const [name = '', ...words] = positionals;
-  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  const commands = Object.hasOwn(MAIL_COMMANDS, name) && MAIL_KINDS.has(words[0] ?? '') ? MAIL_COMMANDS : COMMANDS;
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (command === undefined) throw new Usage('no such command');
   if (values.config === undefined) throw new Usage('--config is missing');
   const loaded = loadConfig(storeConfigSchema, values.config);

@@ -8,6 +8,7 @@ import { SqlContents } from './content.ts';
 import { Database } from './database.ts';
 import { SqlDeliveries } from './deliveries.ts';
 import { collectGarbage, type GarbageLimits } from './garbage.ts';
+import { SqlImports } from './imports.ts';
 import { Keywords } from './keywords.ts';
 import { MailboxViews } from './mailbox-views.ts';
 import { SqlMailboxes } from './mailboxes.ts';
@@ -50,6 +51,7 @@ export async function openMailstore(options: MailstoreOptions): Promise<Mailstor
     accounts: new SqlAccounts(database, changes),
     backups: new SqlBackups(database, changes, keywords, contents),
     contents,
+    imports: new SqlImports(database, changes, keywords, contents),
     deliveries: new SqlDeliveries(database, changes, keywords, contents, options.log),
     outgoing: new SqlOutgoing(database),
     mailboxes: new SqlMailboxes(database, changes, views),

@@ -30,6 +30,7 @@ const OF_ACCOUNT = [
   'second_factor',
   'app_password',
   'change_feed',
+  'import_record',
   'email',
 ] as const;
 
