@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Log } from '@postern/shared/runtime/log.ts';
+import { MemoryBudget } from '@postern/shared/runtime/memory-budget.ts';
 import { readTlsIdentity } from '@postern/shared/runtime/tls.ts';
 import { type Listener, type ListenerLimits, startListener } from '@postern/shared/smtp/listener.ts';
 import type { OutboundState } from './admin/services.ts';
@@ -123,6 +124,8 @@ export async function startRelay(
     if (queue !== undefined) closings.push(queue.close);
     await queue?.runner.start();
     const listeners: Listener[] = [];
+    // One budget for all sessions: each worker has its share, for all of its legs.
+    const memoryBudget = new MemoryBudget(Math.floor(config.limits.messageMemoryBytes / config.workers));
     closings.push(async () => {
       await Promise.all(listeners.map((listener) => listener.close(CLOSE_GRACE_MS)));
     });
@@ -138,6 +141,7 @@ export async function startRelay(
         handlers: inbound.handlers,
         log,
         limits: listenerLimits(config),
+        memory: memoryBudget,
       });
       listeners.push(listener);
     }
@@ -204,21 +208,18 @@ export async function startRelay(
   }
 }
 
-/** One budget for all sessions: each listener of each worker has its share. */
-function listenerLimits({ limits, smtp, workers }: RelayConfig): Partial<ListenerLimits> {
-  const share = (whole: number): number => Math.ceil(whole / workers);
+function listenerLimits({ limits }: RelayConfig): Partial<ListenerLimits> {
   return {
     maxMessageBytes: limits.maxMessageBytes,
     maxRecipients: limits.maxRecipients,
     maxHeaderFields: limits.maxHeaderCount,
     maxHeaderBytes: limits.maxHeaderBytes,
-    maxConnections: share(limits.maxConnections),
-    maxConnectionsPerAddress: share(limits.maxConnectionsPerAddress),
+    maxConnections: limits.maxConnections,
+    maxConnectionsPerAddress: limits.maxConnectionsPerAddress,
     greetingWaitMs: limits.greetingWaitMs,
     idleTimeoutMs: limits.idleTimeoutMs,
     sessionTimeoutMs: limits.sessionTimeoutMs,
     spillBytes: limits.spillBytes,
-    messageMemoryBytes: Math.floor(limits.messageMemoryBytes / smtp.listen.length / workers),
   };
 }
 

@@ -3,6 +3,7 @@ import type { Log } from '@postern/shared/runtime/log.ts';
 import type { MetricValues } from '@postern/shared/runtime/metrics.ts';
 import type { RelayConfig } from './config.ts';
 import { answerQuestion, type MemoryNote, type MemoryQuestion, takeNote } from './memory/asked-memory.ts';
+import { ConnectionsOfWorker } from './memory/connections-of-worker.ts';
 import type { RelayMemory } from './memory/relay-memory.ts';
 
 /** What the process that keeps the spool says to those that take mail. */
@@ -87,7 +88,9 @@ export class Workers {
       const worker = cluster.fork();
       const startedAt = performance.now();
       let answers = false;
+      const connections = new ConnectionsOfWorker();
       worker.on('message', (message: FromWorker) => {
+        if (connections.gone) return;
         if (message.kind === 'waiting') say(worker, { kind: 'start', config: this.#config });
         else if (message.kind === 'started') {
           answers = true;
@@ -97,12 +100,16 @@ export class Workers {
         else if (message.kind === 'told') this.#asked.get(message.id)?.(message.metrics);
         else if (message.kind === 'asks-memory') {
           const { id, question } = message;
+          connections.asked(question);
           void answerQuestion(this.#memory, question).then((value) => say(worker, { kind: 'remembered', id, value }));
-        } else if (message.kind === 'tells-memory') takeNote(this.#memory, message.note);
-        else this.#log.info({ event: `worker-${message.kind}`, worker: worker.process.pid, ...message });
+        } else if (message.kind === 'tells-memory') {
+          connections.told(message.note);
+          takeNote(this.#memory, message.note);
+        } else this.#log.info({ event: `worker-${message.kind}`, worker: worker.process.pid, ...message });
       });
       worker.once('exit', (code, signal) => {
         if (answers) this.#ready--;
+        connections.giveBack(this.#memory);
         reject(new Error(`a worker ended with ${signal ?? code} before it answered`));
         if (this.#stopping) return;
         this.#log.error({ event: 'worker-died', worker: worker.process.pid, code, signal });

@@ -1,5 +1,6 @@
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
+import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { issueCertificate, makeAuthority } from '@postern/infra/pki/authority.ts';
 import { connectSmtp } from '@postern/shared/smtp/client.ts';
@@ -386,6 +387,50 @@ describe('several workers', () => {
       expect(relay.logged('memory-not-answered')).toEqual([]);
       expect(new Set(relay.logged('connected').map(({ pid }) => pid)).size).toBe(2);
     } finally {
+      await relay.stop();
+    }
+  });
+
+  it('have so many sessions together as are allowed, in total and from one address; those of a worker that dies are free', async () => {
+    const relay = new RelayProcess();
+    const limits = { greetingWaitMs: 0, maxConnections: 8, maxConnectionsPerAddress: 5 };
+    relay.configure({ ...behind.settings(relay.folder), workers: 2, limits });
+    expect(await relay.start()).toBeUndefined();
+    const open = new Set<Socket>();
+    const greeting = async (localAddress: string): Promise<string> => {
+      const socket = connect({ host: PUBLIC_LEG, port: relay.ports.smtp[0] ?? 0, localAddress });
+      open.add(socket);
+      const words = new Promise<string>((heard) => {
+        socket.once('data', (data) => heard(data.toString().slice(0, 9)));
+        socket.on('error', () => heard(''));
+        socket.once('close', () => {
+          open.delete(socket);
+          heard('');
+        });
+      });
+      return await words;
+    };
+    /** Tries more often than there is room for: who was told to go is counted until the connection has closed. */
+    const refusals = async (from: string): Promise<string[]> => {
+      const words: string[] = [];
+      for (let n = 0; n < 12; n++) words.push(await greeting(from));
+      return words.filter((word) => !word.startsWith('220 '));
+    };
+    const sessionsOf = (from: string): number => [...open].filter((one) => one.localAddress === from).length;
+    try {
+      expect(await refusals('127.0.6.1')).toContain('421 4.7.0');
+      await vi.waitFor(() => expect(sessionsOf('127.0.6.1')).toBe(5), WAIT);
+      expect(await refusals('127.0.6.2')).toContain('421 4.3.2');
+      await vi.waitFor(() => expect(sessionsOf('127.0.6.2')).toBe(3), WAIT);
+      const pids = [...new Set(relay.logged('connected').map(({ pid }) => Number(pid)))];
+      expect(pids).toHaveLength(2);
+      process.kill(pids[0] ?? 0, 'SIGKILL');
+      await vi.waitFor(() => expect(sessionsOf('127.0.6.1')).toBeLessThan(5), WAIT);
+      await vi.waitFor(() => expect(relay.logged('worker-died')).toHaveLength(1), WAIT);
+      expect(await refusals('127.0.6.1')).toContain('421 4.7.0');
+      await vi.waitFor(() => expect(sessionsOf('127.0.6.1')).toBe(5), WAIT);
+    } finally {
+      for (const socket of open) socket.destroy();
       await relay.stop();
     }
   });

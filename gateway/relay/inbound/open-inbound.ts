@@ -147,8 +147,9 @@ function openGeneration(config: RelayConfig, parts: InboundParts & Lasting, log:
   });
   const counted = (handlers: SmtpHandlers): SmtpHandlers => ({
     ...handlers,
-    onOpen() {
+    onOpen(session) {
       generation.sessions++;
+      handlers.onOpen?.(session);
     },
     onClose(session) {
       generation.sessions--;
@@ -158,7 +159,7 @@ function openGeneration(config: RelayConfig, parts: InboundParts & Lasting, log:
   });
   const listen = config.outbound?.listen;
   const generation: Generation = {
-    handlers: counted(inboundHandlers(recipients, forward, policy, log)),
+    handlers: counted(inboundHandlers(recipients, forward, policy, parts.memory, log)),
     onwardHandlers:
       listen === undefined
         ? undefined

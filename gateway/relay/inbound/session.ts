@@ -1,21 +1,50 @@
 import type { Log } from '@postern/shared/runtime/log.ts';
 import * as events from '@postern/shared/runtime/mail-events.ts';
 import type { SmtpHandlers, SmtpSession } from '@postern/shared/smtp/listener.ts';
-import { reply, replyLine } from '@postern/shared/smtp/reply.ts';
+import { type Reply, reply, replyLine } from '@postern/shared/smtp/reply.ts';
+import type { ConnectionVerdict } from '../memory/connection-counts.ts';
+import type { RelayMemory } from '../memory/relay-memory.ts';
 import type { Forward } from './forward.ts';
 import type { ClientPolicy, Policy } from './policy/policy.ts';
 import type { Recipients } from './recipients.ts';
 import { newTransaction, noteJudgement, type Transaction } from './transaction.ts';
 
 const SENDER_OK = reply(250, '2.1.0', 'Sender ok');
+/** As the listener says it of its own process (shared/smtp/listener/server.ts); here all workers and legs count. */
+const TOO_MANY: Readonly<Record<ConnectionVerdict, Reply | undefined>> = {
+  free: undefined,
+  'all-taken': reply(421, '4.3.2', 'Too many connections, try again later'),
+  'taken-by-address': reply(421, '4.7.0', 'Too many connections from your address'),
+};
 const NO_TRANSACTION = reply(503, '5.5.1', 'Send MAIL first');
 
 /** What the relay does with a session from the Internet: each RCPT and each message is answered for good, or not at all. */
-export function inboundHandlers(recipients: Recipients, forward: Forward, policy: Policy, log: Log): SmtpHandlers {
+export function inboundHandlers(
+  recipients: Recipients,
+  forward: Forward,
+  policy: Policy,
+  memory: RelayMemory,
+  log: Log,
+): SmtpHandlers {
   const transactions = new WeakMap<SmtpSession, Transaction>();
   const clients = new WeakMap<SmtpSession, ClientPolicy>();
+  const counted = new WeakMap<SmtpSession, Promise<ConnectionVerdict> | ConnectionVerdict>();
   return {
-    onConnect(session) {
+    onOpen(session) {
+      counted.set(session, memory.enterConnection(session.remoteAddress));
+    },
+
+    onClose(session) {
+      memory.leaveConnection(session.remoteAddress);
+    },
+
+    async onConnect(session) {
+      const tooMany = TOO_MANY[(await counted.get(session)) ?? 'free'];
+      if (tooMany !== undefined) {
+        const ids = { session: session.id, service: 'smtp', client: session.remoteAddress } as const;
+        events.refused(log, { ...ids, stage: 'connect', reply: replyLine(tooMany), cause: 'too many connections' });
+        return tooMany;
+      }
       events.connected(log, {
         session: session.id,
         service: 'smtp',

@@ -2,6 +2,7 @@ import type { AddressAnswer } from '@postern/shared/directory/directory.ts';
 import type { KnownAddresses, KnownAnswer } from '@postern/shared/directory/known-addresses.ts';
 import { AskedProcess } from '@postern/shared/runtime/asked-process.ts';
 import type { Log } from '@postern/shared/runtime/log.ts';
+import type { ConnectionVerdict } from './connection-counts.ts';
 import type { GuessVerdict } from './recipient-guesses.ts';
 import type { RateOf, RelayMemory } from './relay-memory.ts';
 
@@ -9,12 +10,12 @@ import type { RateOf, RelayMemory } from './relay-memory.ts';
 export type MemoryQuestion =
   | { readonly what: 'rate'; readonly of: RateOf; readonly key: string }
   | { readonly what: 'greylist'; readonly network: string; readonly sender: string; readonly recipient: string }
-  | { readonly what: 'guesser'; readonly client: string }
+  | { readonly what: 'guesser' | 'enter'; readonly client: string }
   | { readonly what: 'known'; readonly key: string };
 
 /** What it is told, and does not answer. */
 export type MemoryNote =
-  | { readonly what: 'unknown-recipient'; readonly client: string }
+  | { readonly what: 'unknown-recipient' | 'leave'; readonly client: string }
   | { readonly what: 'answer'; readonly key: string; readonly answer: AddressAnswer };
 
 const FREE: GuessVerdict = { kind: 'ask', pauseMs: 0 };
@@ -53,6 +54,15 @@ export class AskedMemory implements RelayMemory {
     this.#tell({ what: 'unknown-recipient', client });
   }
 
+  /** Without an answer the limits of this process alone hold. */
+  enterConnection(client: string): Promise<ConnectionVerdict> {
+    return this.#asked.ask<ConnectionVerdict>({ what: 'enter', client }, 'free');
+  }
+
+  leaveConnection(client: string): void {
+    this.#tell({ what: 'leave', client });
+  }
+
   /** The other process has answered. */
   answered(id: number, value: unknown): void {
     this.#asked.answered(id, value);
@@ -68,6 +78,8 @@ export async function answerQuestion(memory: RelayMemory, question: MemoryQuesti
       return await memory.tryGreylist(question.network, question.sender, question.recipient);
     case 'guesser':
       return await memory.judgeGuesser(question.client);
+    case 'enter':
+      return await memory.enterConnection(question.client);
     case 'known':
       return await memory.knownAddresses.recall(question.key);
   }
@@ -75,5 +87,6 @@ export async function answerQuestion(memory: RelayMemory, question: MemoryQuesti
 
 export function takeNote(memory: RelayMemory, note: MemoryNote): void {
   if (note.what === 'answer') memory.knownAddresses.remember(note.key, note.answer);
+  else if (note.what === 'leave') memory.leaveConnection(note.client);
   else memory.noteUnknownRecipient(note.client);
 }

@@ -1,6 +1,7 @@
 import { KnownAddressesHere } from '@postern/shared/directory/known-addresses.ts';
 import type { Log } from '@postern/shared/runtime/log.ts';
 import type { RelayConfig } from '../config.ts';
+import { ConnectionCounts, type ConnectionVerdict } from './connection-counts.ts';
 import { GreylistFile } from './greylist-file.ts';
 import { type GuessLimits, type GuessVerdict, RecipientGuesses } from './recipient-guesses.ts';
 import type { RateOf, RelayMemory } from './relay-memory.ts';
@@ -15,6 +16,7 @@ export class OwnMemory implements RelayMemory {
   readonly #log: Log;
   readonly #buckets = new Map<RateOf, TokenBuckets>();
   readonly #guesses: RecipientGuesses;
+  readonly #connections: ConnectionCounts;
   #greylist: GreylistFile | undefined;
 
   /** The folder of the spool has to be there: the greylist is kept beside it. */
@@ -23,6 +25,7 @@ export class OwnMemory implements RelayMemory {
     this.#log = log;
     this.knownAddresses = new KnownAddressesHere(config.recipients.staleMs);
     this.#guesses = new RecipientGuesses(guessLimits(config));
+    this.#connections = new ConnectionCounts(config.limits);
     this.update(config);
   }
 
@@ -31,6 +34,7 @@ export class OwnMemory implements RelayMemory {
     const { rates, greylisting, maxEntries } = config.policy;
     this.knownAddresses.staleMs = config.recipients.staleMs;
     this.#guesses.limits = guessLimits(config);
+    this.#connections.limits = config.limits;
     for (const of of RATES) {
       const wanted = rates[of];
       const buckets = this.#buckets.get(of);
@@ -59,6 +63,14 @@ export class OwnMemory implements RelayMemory {
 
   noteUnknownRecipient(client: string): void {
     this.#guesses.noteUnknown(client);
+  }
+
+  enterConnection(client: string): ConnectionVerdict {
+    return this.#connections.enter(client);
+  }
+
+  leaveConnection(client: string): void {
+    this.#connections.leave(client);
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,5 @@
 import type { KnownAddresses } from '@postern/shared/directory/known-addresses.ts';
+import type { ConnectionVerdict } from './connection-counts.ts';
 import type { GuessVerdict } from './recipient-guesses.ts';
 
 /** Whose messages a rate counts. */
@@ -18,5 +19,8 @@ export interface RelayMemory {
   /** What the client's next RCPT meets. */
   judgeGuesser(client: string): Awaitable<GuessVerdict>;
   noteUnknownRecipient(client: string): void;
+  /** Counts a session in; {@link leaveConnection} follows, whatever the verdict. */
+  enterConnection(client: string): Awaitable<ConnectionVerdict>;
+  leaveConnection(client: string): void;
   readonly knownAddresses: KnownAddresses;
 }

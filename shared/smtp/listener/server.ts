@@ -53,7 +53,7 @@ export class HardenedServer extends SMTPServer {
     this.settings = settings;
     this.limits = limits;
     this.lmtp = settings.protocol === 'lmtp';
-    this.memory = new MemoryBudget(limits.messageMemoryBytes);
+    this.memory = settings.memory ?? new MemoryBudget(limits.messageMemoryBytes);
     if (settings.proxies !== undefined && settings.proxies.length > 0) this.#proxies = networkList(settings.proxies);
     this.#extraKeywords = new Set((settings.extraMailParameters ?? []).map((keyword) => keyword.toUpperCase()));
     this.#parametersOfExtensions = (settings.extensions ?? []).flatMap(({ mailParameters }) => mailParameters);

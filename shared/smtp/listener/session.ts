@@ -1,4 +1,5 @@
 import type { Log } from '../../runtime/log.ts';
+import type { MemoryBudget } from '../../runtime/memory-budget.ts';
 import type { Envelope, EnvelopeRecipient } from '../envelope.ts';
 import type { Reply } from '../reply.ts';
 
@@ -204,6 +205,8 @@ export interface ListenerOptions {
   readonly extraMailParameters?: readonly string[] | undefined;
   readonly extensions?: readonly ListenerExtension[] | undefined;
   readonly auth?: ListenerAuth | undefined;
+  /** Memory for messages that several listeners share; else `messageMemoryBytes` for its own. */
+  readonly memory?: MemoryBudget | undefined;
   /** Folder for messages larger than `spillBytes`; everything stays in memory without it. */
   readonly spillFolder?: string | undefined;
   /**
