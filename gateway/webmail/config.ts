@@ -2,6 +2,11 @@ import { legAddress, port } from '@postern/shared/runtime/config.ts';
 import { tlsIdentity } from '@postern/shared/runtime/tls.ts';
 import { z } from 'zod';
 
+/** Of Chrome and its kin, Firefox, Safari, Edge. */
+const PUSH_SERVICES = [
+  ...['fcm.googleapis.com', 'updates.push.services.mozilla.com', 'web.push.apple.com', '*.notify.windows.com'],
+] as const;
+
 /** Everything that can be set in webmail.yaml. Each setting is declared here once; docs/settings.md is generated from it. */
 export const webmailConfigSchema = z.strictObject({
   publicUrl: z
@@ -90,6 +95,33 @@ export const webmailConfigSchema = z.strictObject({
         .describe('Messages whose ids and flags are kept in memory, of all sessions together; idle ones give way.'),
     })
     .prefault({}),
+  push: z
+    .strictObject({
+      subject: z
+        .string()
+        .regex(/^(?:mailto:[^\s@]+@[^\s@]+|https:\/\/\S+)$/, 'mailto: or https:')
+        .describe('Who answers for this host, as push services are told: `mailto:postmaster@example.com`.'),
+      keyFile: z
+        .string()
+        .describe(
+          'PEM file of the key by which push services know this host; made at the first start. Another key ends all subscriptions.',
+        ),
+      path: z
+        .string()
+        .describe('Folder of sessions that are told without an open browser: watch-only tokens, as ciphertext.'),
+      services: z
+        .array(
+          z.string().regex(/^(?:\*\.)?[a-z0-9.-]+(?::\d{1,5})?$/, 'a host name, with *. before it for any one name'),
+        )
+        .min(1)
+        .default([...PUSH_SERVICES])
+        .describe('Hosts of push services to which messages are sent, by HTTPS alone; every other URL is refused.'),
+      ca: z.string().optional().describe('PEM file of the CA of these services, if it is not a public one.'),
+    })
+    .optional()
+    .describe(
+      'Web Push: new mail is told while no browser is open. Asks for a way out by HTTPS (docs/webmail.md). Unset: none.',
+    ),
   metrics: z
     .strictObject({ listen: z.strictObject({ address: legAddress(), port: port().default(9128) }) })
     .optional()

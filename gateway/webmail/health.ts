@@ -3,6 +3,7 @@ import type { Log } from '@postern/shared/runtime/log.ts';
 import type { Metrics, MetricValues } from '@postern/shared/runtime/metrics.ts';
 import type { WebmailConfig } from './config.ts';
 import { StoreConnection } from './imap/store-connection.ts';
+import type { PushSender } from './push/push-sender.ts';
 import { storeEndpoint, type Webmail } from './webmail.ts';
 
 /** What a process that answers requests counts. */
@@ -22,6 +23,15 @@ export function observe(metrics: Metrics, webmail: Webmail): void {
     name: 'postern_webmail_upload_bytes',
     help: 'Octets of uploads that no message contains yet.',
     read: () => webmail.uploadBytes,
+  });
+}
+
+/** What the process counts that tells devices of changes. */
+export function observePush(metrics: Metrics, push: PushSender): void {
+  metrics.gauge({
+    name: 'postern_webmail_push_sessions',
+    help: 'Sessions that are told of changes while no browser is open.',
+    read: () => push.size,
   });
 }
 

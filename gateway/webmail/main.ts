@@ -3,8 +3,9 @@ import { Lifecycle } from '@postern/shared/runtime/lifecycle.ts';
 import { Metrics } from '@postern/shared/runtime/metrics.ts';
 import { runService, type ServiceStart } from '@postern/shared/runtime/service-main.ts';
 import { type WebmailConfig, webmailConfigSchema } from './config.ts';
-import { observe, startHealth } from './health.ts';
-import { startWebmail } from './webmail.ts';
+import { observe, observePush, startHealth } from './health.ts';
+import { openPush, PushSender } from './push/push-sender.ts';
+import { startWebmail, storeEndpoint } from './webmail.ts';
 import { runWorker } from './worker.ts';
 import { Workers } from './workers.ts';
 
@@ -21,6 +22,12 @@ async function start({ config, log, lifecycle }: ServiceStart<WebmailConfig>): P
   }
   if (workers !== undefined) lifecycle.add({ name: 'workers', close: () => workers.close() });
   const ports = alone?.ports ?? (await workers?.start()) ?? [];
+  const parts = openPush(config);
+  const push = parts && new PushSender(parts, () => storeEndpoint(config), config.sessions.watchMs, log);
+  if (push !== undefined) {
+    lifecycle.add({ name: 'push', close: () => push.close() });
+    observePush(metrics, push);
+  }
   const health = await startHealth(config, metrics, log, {
     ready: () => workers === undefined || workers.ready > 0,
     others: async () => (await workers?.metrics()) ?? [],

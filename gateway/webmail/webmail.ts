@@ -9,6 +9,7 @@ import { StaticFiles } from './http/static-files.ts';
 import { Uploads } from './http/uploads.ts';
 import type { StoreEndpoint } from './imap/store-connection.ts';
 import { AccountSessions } from './mail/account-session.ts';
+import { openPush } from './push/push-sender.ts';
 
 /** A running webmail host. */
 export interface Webmail {
@@ -50,6 +51,7 @@ export async function startWebmail(config: WebmailConfig, log: Log): Promise<Web
     totalBytes: Math.floor(config.uploads.totalBytes / config.workers),
   });
   const streams = new EventStreams(endpoint, limits);
+  const push = openPush(config);
   const server = await startWebServer({
     config,
     log,
@@ -61,6 +63,7 @@ export async function startWebmail(config: WebmailConfig, log: Log): Promise<Web
     streams,
     authentication: new Authentication({ config, endpoint, cookies, sessions, backOff, log }),
     files: new StaticFiles(config.app),
+    push,
   });
   return {
     ports: server.ports,
@@ -82,6 +85,7 @@ export async function startWebmail(config: WebmailConfig, log: Log): Promise<Web
       await server.close();
       sessions.close();
       uploads.close();
+      push?.services.close();
     },
   };
 }

@@ -20,6 +20,7 @@ export type GatewayAddresses = Pick<RelayConfig, 'innerAddress' | 'store'> & {
 
 /** The part of webmail.yaml that speaks of addresses; whatever is called `listen…` is looked at as well. */
 export type WebmailAddresses = Pick<WebmailConfig, 'innerAddress'> & {
+  readonly push?: Pick<NonNullable<WebmailConfig['push']>, 'services'> | undefined;
   readonly store: Pick<WebmailConfig['store'], 'host' | 'port'>;
 };
 
@@ -79,15 +80,22 @@ export function checkGatewaySettings(policy: Policy, settings: GatewayAddresses)
   return findings;
 }
 
-/** webmail.yaml against the policy: HTTPS outside, and one connection inwards. */
+/** webmail.yaml against the policy: HTTPS outside, one connection inwards, and out to push services if there are any. */
 export function checkWebmailSettings(policy: Policy, settings: WebmailAddresses): Finding[] {
   const host = hostThatRuns(policy, 'webmail');
   if (host === undefined) return [finding('webmail.yaml', 'the policy has no host that runs webmail')];
   const place = { policy, host, file: 'webmail.yaml' };
-  const { innerAddress, store } = settings;
+  const { innerAddress, store, push } = settings;
+  // The kernel chooses the leg by the route.
+  const from = endsOf(policy, host).flatMap(({ prefixes }) => prefixes.map(({ text }) => text));
+  const targets = externalEnds(policy);
   return [
     ...allListen(place, settings),
     ...connects(place, 'store', [innerAddress], { to: store.host, port: store.port }),
+    ...(push?.services ?? []).flatMap((service) => {
+      const { to, port } = ofUrl(`https://${service.replace(/^\*\./, '')}`);
+      return connects(place, 'push.services', from, { to, port, targets });
+    }),
   ];
 }
 

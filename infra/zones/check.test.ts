@@ -190,6 +190,12 @@ test('a name server, scanner, smart host or new listener that leaves the policy 
   const { tls, ca } = settings;
   const directory = webmail({ store: { host: '10.20.1.39', port: 389, tls, ca } });
   expect(checkWebmailSettings(policy, directory)).toHaveLength(1);
+  const push = { subject: 'mailto:a@b.example', keyFile: 'k', path: 'p', services: ['*.notify.windows.com'] };
+  expect(checkWebmailSettings(policy, webmail({ push })).map(({ where, text }) => `${where} ${text}`)).toEqual([
+    'webmail.yaml: push.services connects from webmail.public or webmail.private to notify.windows.com port 443, and no flow permits it',
+  ]);
+  const flows = policy.flows.map((flow) => ({ ...flow, enabled: true }));
+  expect(checkWebmailSettings({ ...policy, flows }, webmail({ push }))).toEqual([]);
   const newService = { ...settings, something: { listenTls: [{ address: '10.20.1.24', port: 8443 }] } };
   expect(checkStoreSettings(policy, newService).map(({ where, text }) => `${where} ${text}`)).toEqual([
     'store.yaml: something.listenTls[0] listens on store.lan port 8443, where no flow leads',

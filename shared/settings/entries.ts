@@ -3,6 +3,7 @@ import { privateComment, sharedComment } from './comment.ts';
 import type { SettingEntry } from './entry.ts';
 import { accountEntry, identity } from './identity.ts';
 import { preferences } from './preferences.ts';
+import { push } from './push.ts';
 import { secondFactor } from './second-factor.ts';
 import { sieveActive, sieveError, sieveScript } from './sieve.ts';
 import { specialUse } from './special-use.ts';
@@ -19,6 +20,7 @@ export const SETTING_ENTRIES: readonly SettingEntry[] = [
   accountEntry,
   identity,
   token,
+  push,
   sieveScript,
   sieveActive,
   sieveError,

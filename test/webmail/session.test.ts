@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { EventFeed, WebClient } from '../support/jmap.ts';
+import { EventFeed, type Json, WebClient } from '../support/jmap.ts';
 import { startStack, type TestStack } from '../support/stack.ts';
 
 /** Who may ask what: signing in, cookies, other origins, guessing, ends of sessions, and what is served. */
@@ -214,6 +214,28 @@ describe('what is served', () => {
       expect(body.toString()).not.toContain('root:');
     }
     expect((await client.http('/jmap/api')).status).toBe(405);
+    client.close();
+  });
+
+  test('the app can be installed: its manifest names icons that are there, in the sizes it says', async () => {
+    const client = new WebClient(stack);
+    const manifest = await client.http('/manifest.webmanifest');
+    expect(manifest.headers['content-type']).toBe('application/manifest+json');
+    const { name, short_name, start_url, display, icons } = manifest.json();
+    expect({ name, short_name, start_url, display }).toMatchObject({ start_url: '/', display: 'standalone' });
+    expect(`${name}${short_name}`).toMatch(/^\S.*\S$/);
+    const pngs = icons.filter(({ type }: Json) => type === 'image/png');
+    expect(pngs.map(({ sizes, purpose }: Json) => `${sizes} ${purpose}`)).toEqual([
+      ...['192x192 any', '512x512 any', '512x512 maskable'],
+    ]);
+    for (const { src, sizes } of [...pngs, { src: '/icon-180.png', sizes: '180x180' }]) {
+      const { status, body, headers } = await client.http(src);
+      expect([src, status, headers['content-type']]).toEqual([src, 200, 'image/png']);
+      // PNG: signature, then IHDR with width and height.
+      expect(body.subarray(1, 4).toString()).toBe('PNG');
+      expect(`${body.readUInt32BE(16)}x${body.readUInt32BE(20)}`).toBe(sizes);
+    }
+    expect((await client.http('/')).body.toString()).toContain('href="/icon-180.png"');
     client.close();
   });
 

@@ -15,6 +15,8 @@ export const SESSION_COOKIE = '__Host-postern';
 export const WATCH_COOKIE = '__Host-postern-watch';
 
 export interface SignedIn {
+  /** A session of a browser, or a password with each request. */
+  readonly by: 'cookie' | 'password';
   readonly sealed: SealedSession;
   readonly session: AccountSession;
 }
@@ -50,7 +52,7 @@ export class Authentication {
     const sealed = this.#fromCookie(exchange, SESSION_COOKIE);
     if (sealed === undefined) throw new HttpError(401, 'Nobody has signed in.');
     this.#keepAlive(exchange, sealed);
-    return { sealed, session: this.#parts.sessions.of(sealed) };
+    return { by: 'cookie', sealed, session: this.#parts.sessions.of(sealed) };
   }
 
   /** The token that may watch; of a session that has ended too, as long as its cookie lives. */
@@ -90,7 +92,7 @@ export class Authentication {
     const nowMs = Date.now();
     const known = this.#clients.get(key);
     if (known !== undefined && known.untilMs > nowMs) {
-      return { sealed: known.sealed, session: sessions.of(known.sealed) };
+      return { by: 'password', sealed: known.sealed, session: sessions.of(known.sealed) };
     }
     const text = Buffer.from(basic, 'base64').toString('utf8');
     const user = text.slice(0, Math.max(0, text.indexOf(':')));
@@ -121,7 +123,7 @@ export class Authentication {
       if (this.#clients.size <= MAX_CLIENTS) break;
       this.#clients.delete(oldest);
     }
-    return { sealed, session: sessions.of(sealed) };
+    return { by: 'password', sealed, session: sessions.of(sealed) };
   }
 }
 

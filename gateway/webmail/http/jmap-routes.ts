@@ -17,7 +17,7 @@ export async function getJmapSession(exchange: Exchange, services: WebmailServic
   sendJson(exchange, 200, sessionObject(signedIn, services));
 }
 
-function sessionObject({ session }: SignedIn, { config }: WebmailServices): Record<string, unknown> {
+function sessionObject({ session }: SignedIn, { config, push }: WebmailServices): Record<string, unknown> {
   const { user, accountId } = session;
   const accounts = {
     [accountId]: {
@@ -30,7 +30,7 @@ function sessionObject({ session }: SignedIn, { config }: WebmailServices): Reco
   const primary = Object.keys(accountCapabilities(config)).filter((capability) => capability !== CORE);
   const base = config.publicUrl;
   const object = {
-    capabilities: serverCapabilities(config),
+    capabilities: serverCapabilities(config, push?.vapid.publicKey),
     accounts,
     primaryAccounts: Object.fromEntries(primary.map((capability) => [capability, accountId])),
     username: user,
@@ -47,7 +47,7 @@ function sessionObject({ session }: SignedIn, { config }: WebmailServices): Reco
 export async function postJmapApi(exchange: Exchange, services: WebmailServices): Promise<void> {
   const signedIn = await services.authentication.signedIn(exchange);
   const { session } = signedIn;
-  const { config, uploads, log } = services;
+  const { config, uploads, log, push } = services;
   const { limits } = config;
   try {
     if (session.running >= limits.maxConcurrentRequests) {
@@ -61,7 +61,7 @@ export async function postJmapApi(exchange: Exchange, services: WebmailServices)
       const object = sessionObject(signedIn, services);
       const request = readRequest(body, new Set(Object.keys(object.capabilities as object)));
       const context = new RequestContext(
-        { session, config, uploads, log },
+        { session, config, uploads, log, push, cookie: signedIn.by === 'cookie' ? signedIn.sealed : undefined },
         new Map(Object.entries(request.createdIds ?? {})),
       );
       sendJson(exchange, 200, await answerRequest(request, METHODS, context, String(object.state)));

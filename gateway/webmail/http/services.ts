@@ -2,6 +2,7 @@ import type { Log } from '@postern/shared/runtime/log.ts';
 import type { WebmailConfig } from '../config.ts';
 import type { StoreEndpoint } from '../imap/store-connection.ts';
 import type { AccountSessions } from '../mail/account-session.ts';
+import type { PushParts } from '../push/push-sender.ts';
 import type { Authentication } from './authentication.ts';
 import type { BackOff } from './back-off.ts';
 import type { EventStreams } from './event-streams.ts';
@@ -21,4 +22,6 @@ export interface WebmailServices {
   readonly uploads: Uploads;
   readonly streams: EventStreams;
   readonly files: StaticFiles;
+  /** Undefined where Web Push is not configured. */
+  readonly push: PushParts | undefined;
 }

@@ -3,6 +3,8 @@ import { z } from 'zod';
 import { imap } from '../imap/codec/command.ts';
 import { listOf, octetsOf, pairsOf, readValues } from '../imap/codec/response-values.ts';
 import { signIn } from '../imap/sign-in.ts';
+import type { StoreConnection } from '../imap/store-connection.ts';
+import { removeSubscriptions } from '../push/subscriptions.ts';
 import { accountKey, guessKeys, SESSION_COOKIE, tooMany, WATCH_COOKIE } from './authentication.ts';
 import { type Exchange, HttpError, isJson, readBody, sendJson, sendNothing, setCookie } from './exchange.ts';
 import { foreignOrigin } from './origin-check.ts';
@@ -70,7 +72,7 @@ export async function getSession(exchange: Exchange, services: WebmailServices):
 /** `DELETE /session`: revokes this session's tokens, and clears the cookies. */
 export async function deleteSession(exchange: Exchange, services: WebmailServices): Promise<void> {
   const { sealed, session } = await services.authentication.signedIn(exchange);
-  await session.write(({ connection }) => revoke(connection, sealed.name));
+  await session.write(({ connection }) => revoke(connection, sealed.name, services));
   services.sessions.end(sealed);
   setCookie(exchange, SESSION_COOKIE, '', 0);
   setCookie(exchange, WATCH_COOKIE, '', 0);
@@ -105,16 +107,17 @@ export async function listSessions(exchange: Exchange, services: WebmailServices
 /** `DELETE /sessions/ID`: ends a session wherever it is; the store cuts it off within its next round of checks. */
 export async function revokeSession(exchange: Exchange, services: WebmailServices, name: string): Promise<void> {
   const { session } = await services.authentication.signedIn(exchange);
-  await session.write(({ connection }) => revoke(connection, name));
+  await session.write(({ connection }) => revoke(connection, name, services));
   sendNothing(exchange);
 }
 
 const PREFIX = '/private/vendor/postern/token';
 
-async function revoke(
-  connection: { must(command: ReturnType<typeof imap>): Promise<unknown> },
-  name: string,
-): Promise<void> {
+async function revoke(connection: StoreConnection, name: string, { push }: WebmailServices): Promise<void> {
+  if (push !== undefined) {
+    await removeSubscriptions(connection, name);
+    push.sessions.forget(name);
+  }
   await connection.must(imap`SETMETADATA "" (${`${PREFIX}/${name}`} NIL ${`${PREFIX}/${name}-watch`} NIL)`);
 }
 

@@ -2,7 +2,7 @@ import { imap } from '../imap/codec/command.ts';
 import { listMailboxes, type MailboxListing } from '../imap/mailbox-list.ts';
 import { openByToken } from '../imap/sign-in.ts';
 import { type StoreConnection, type StoreEndpoint, StoreUnavailable } from '../imap/store-connection.ts';
-import { emailStateOf, mailboxStateOf } from '../mail/account-index.ts';
+import { emailStateOf, mailboxStateOf } from '../mail/states.ts';
 
 /** State strings by type (RFC 8620 §7.1). */
 export type TypeStates = Readonly<Record<string, string>>;

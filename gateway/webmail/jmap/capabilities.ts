@@ -5,6 +5,8 @@ export const MAIL = 'urn:ietf:params:jmap:mail';
 export const SUBMISSION = 'urn:ietf:params:jmap:submission';
 export const VACATION = 'urn:ietf:params:jmap:vacationresponse';
 export const QUOTA = 'urn:ietf:params:jmap:quota';
+/** RFC 9749: by which key push services know this host. */
+export const WEB_PUSH = 'urn:ietf:params:jmap:webpush-vapid';
 /** Ours: the settings that the web app keeps and shares with its user's other browsers (docs/webmail.md). */
 export const SETTINGS = 'https://postern.example/jmap/settings';
 
@@ -14,8 +16,11 @@ export const MAX_SET = 1_000;
 /** Scheduled sending, in seconds: a year. */
 export const MAX_DELAYED_SEND_S = 31_536_000;
 
-/** RFC 8620 §2: what this server can do. */
-export function serverCapabilities({ limits, uploads }: WebmailConfig): Record<string, object> {
+/** RFC 8620 §2: what this server can do. @param vapidKey where Web Push is configured */
+export function serverCapabilities(
+  { limits, uploads }: WebmailConfig,
+  vapidKey: string | undefined,
+): Record<string, object> {
   return {
     [CORE]: {
       maxSizeUpload: uploads.maxBytes,
@@ -32,6 +37,7 @@ export function serverCapabilities({ limits, uploads }: WebmailConfig): Record<s
     [VACATION]: {},
     [QUOTA]: {},
     [SETTINGS]: {},
+    ...(vapidKey === undefined ? {} : { [WEB_PUSH]: { applicationServerKey: vapidKey } }),
   };
 }
 

@@ -3,6 +3,7 @@ import type { AccountIndex, IndexedEmail, IndexedMailbox } from '../mail/account
 import { emailHas } from '../mail/email-facts.ts';
 import { MAIL } from './capabilities.ts';
 import { compareIds } from './email.ts';
+import { emailChangesSince, threadsOf } from './email-changes.ts';
 import {
   conditionsOf,
   type EmailCondition,
@@ -62,8 +63,8 @@ const queryChangesSchema = z.strictObject({
 });
 
 /**
- * RFC 8621 §4.5, RFC 8620 §5.6: every email of a thread that was touched is removed, and added again where it stands now; what threads, flags
- * and mailboxes may have moved is among these, and nothing else moves.
+ * RFC 8621 §4.5, RFC 8620 §5.6: what was touched is removed, and added again where it stands now; nothing else moves. Where threads
+ * count, all emails of a touched thread may have moved.
  */
 const queryChanges: Method = {
   name: 'Email/queryChanges',
@@ -72,11 +73,13 @@ const queryChanges: Method = {
     const read = readArguments(queryChangesSchema, args);
     context.checkAccount(read.accountId);
     const index = await context.index();
-    const since = index.history.since(read.sinceQueryState, index.emailState);
-    if (since === undefined) throw new MethodError('cannotCalculateChanges');
+    const since = await emailChangesSince(index, read.sinceQueryState, context);
+    const threads = since && (countsThreads(read) ? threadsOf(since, index) : new Set<string>());
+    if (since === undefined || threads === undefined) throw new MethodError('cannotCalculateChanges');
     const ids = (await runQuery(read, index, context)).map(({ id }) => id);
-    const touched = new Set([...since.threads].flatMap((id) => (index.threads.get(id) ?? []).map((email) => email.id)));
-    const removed = [...new Set([...touched, ...since.destroyed])].filter((id) => !since.created.has(id));
+    const touched = new Set([...since.created, ...since.updated]);
+    for (const id of threads) for (const email of index.threads.get(id) ?? []) touched.add(email.id);
+    const removed = [...touched, ...since.destroyed.keys()].filter((id) => !since.created.has(id));
     const added = ids.flatMap((id, at) => (touched.has(id) ? [{ id, index: at }] : []));
     if (read.maxChanges != null && removed.length + added.length > read.maxChanges) {
       throw new MethodError('tooManyChanges');
@@ -91,6 +94,16 @@ const queryChanges: Method = {
     };
   },
 };
+
+/** Whether what happens to one email of a thread may move another. */
+function countsThreads({ filter, sort, collapseThreads }: Query): boolean {
+  if (collapseThreads === true) return true;
+  const names = [
+    ...(filter == null ? [] : conditionsOf(filter)).flatMap((condition) => Object.keys(condition)),
+    ...(sort ?? []).map(({ property }) => property),
+  ];
+  return names.some((name) => name.endsWith('InThreadHaveKeyword'));
+}
 
 /** The whole result, sorted, threads collapsed. */
 export async function runQuery(

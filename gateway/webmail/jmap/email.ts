@@ -2,12 +2,12 @@ import { z } from 'zod';
 import type { IndexedEmail } from '../mail/account-index.ts';
 import { readStored } from '../mail/stored-messages.ts';
 import { MAIL } from './capabilities.ts';
-import { emailChangesSince } from './email-changes.ts';
+import { emailPortionSince, numberOf, threadsOf } from './email-changes.ts';
 import { emailObject } from './email-object.ts';
 import { planOf } from './email-properties.ts';
 import { idOrReference, idSchema, MethodError, readArguments, unsignedInt } from './errors.ts';
 import type { Method } from './method.ts';
-import { answerChanges, findAll, readChanges } from './standard.ts';
+import { findAll, readChanges } from './standard.ts';
 
 /** What Email/get and Email/parse have in common. */
 export const bodyShape = {
@@ -58,15 +58,15 @@ const changes: Method = {
   name: 'Email/changes',
   capability: MAIL,
   async call(args, context) {
-    const { sinceState } = readChanges(args, context);
+    const { accountId, sinceState, maxChanges } = readChanges(args, context);
     const index = await context.index();
-    const since = await emailChangesSince(index, sinceState, context);
-    return answerChanges(
-      args,
-      context,
-      index.emailState,
-      since && { created: [...since.created], updated: [...since.updated], destroyed: [...since.destroyed] },
-    );
+    const { changes, newState, hasMoreChanges } = await emailPortionSince(index, sinceState, maxChanges, context);
+    const ids = {
+      created: [...changes.created],
+      updated: [...changes.updated],
+      destroyed: [...changes.destroyed.keys()],
+    };
+    return { accountId, oldState: sinceState, newState, hasMoreChanges, ...ids };
   },
 };
 
@@ -98,27 +98,31 @@ const threadGet: Method = {
 /** EMAILIDs count upwards: the longer is the younger. */
 export const compareIds = (a: string, b: string): number => a.length - b.length || (a < b ? -1 : a > b ? 1 : 0);
 
-/** RFC 8621 §3.2: what this process saw happen. */
+/** RFC 8621 §3.2: threads of the emails of a portion, which are no more than these. */
 const threadChanges: Method = {
   name: 'Thread/changes',
   capability: MAIL,
   async call(args, context) {
-    const { sinceState } = readChanges(args, context);
+    const { accountId, sinceState, maxChanges } = readChanges(args, context);
     const index = await context.index();
-    const since = index.history.since(sinceState, index.emailState);
-    const threads = [...(since?.threads ?? [])];
+    const portion = await emailPortionSince(index, sinceState, maxChanges, context);
+    const { changes, whole, afterUid, newState, hasMoreChanges } = portion;
+    // The store forgets the threads of what is gone.
+    const touched = threadsOf(changes, index);
+    if (touched === undefined) throw new MethodError('cannotCalculateChanges');
+    const threads = [...touched];
+    const isThere = (id: string): boolean => index.threads.has(id);
     const isNew = (id: string): boolean =>
-      index.threads.get(id)?.every((email) => since?.created.has(email.id)) === true;
-    return answerChanges(
-      args,
-      context,
-      index.emailState,
-      since && {
-        created: threads.filter((id) => index.threads.has(id) && isNew(id)),
-        updated: threads.filter((id) => index.threads.has(id) && !isNew(id)),
-        destroyed: threads.filter((id) => !index.threads.has(id)),
-      },
-    );
+      index.threads.get(id)?.every((email) => whole.created.has(email.id) && numberOf(email.id) > afterUid) === true;
+    return {
+      accountId,
+      oldState: sinceState,
+      newState,
+      hasMoreChanges,
+      created: threads.filter((id) => isThere(id) && isNew(id)),
+      updated: threads.filter((id) => isThere(id) && !isNew(id)),
+      destroyed: threads.filter((id) => !isThere(id)),
+    };
   },
 };
 

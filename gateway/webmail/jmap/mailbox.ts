@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { imap, piece, type Syntax } from '../imap/codec/command.ts';
 import type { PooledConnection } from '../imap/connection-pool.ts';
-import type { ListedMailbox } from '../imap/mailbox-list.ts';
 import type { AccountIndex } from '../mail/account-index.ts';
+import { namesHashOf, readMailboxState } from '../mail/states.ts';
 import { MAIL } from './capabilities.ts';
 import { idOrReference, idSchema, MethodError, readArguments, SetFault } from './errors.ts';
 import { MAILBOX_PROPERTIES, type MailboxRecord, mailboxRecord, placeOf, roleOf } from './mailbox-view.ts';
@@ -29,38 +29,31 @@ const get: Method = {
 
 const COUNTS = ['totalEmails', 'unreadEmails', 'totalThreads', 'unreadThreads'];
 
-/** RFC 8621 §2.2. */
+/** RFC 8621 §2.2: a state says itself which mailboxes there were. */
 const changes: Method = {
   name: 'Mailbox/changes',
   capability: MAIL,
   async call(args, context) {
     const { sinceState } = readChanges(args, context);
     const index = await context.index();
-    const before = index.history.mailboxesAt(sinceState);
-    const now = index.listing.mailboxes;
-    const old = new Map(before?.map((each) => [each.id, each]));
-    const created = now.filter(({ id }) => !old.has(id));
+    const before = readMailboxState(sinceState);
+    const now = index.listing.mailboxes.map(({ id }) => id);
     // Threads reach over mailboxes: what is read in one may change the unread threads of another.
-    const kept = now.filter(({ id }) => old.has(id));
-    const onlyCounts = kept.every((each) => sameButCounts(each, old.get(each.id) as ListedMailbox));
-    const updated = sinceState === index.mailboxState ? [] : kept;
+    const updated = sinceState === index.mailboxState ? [] : now.filter((id) => before?.ids.has(id));
+    const onlyCounts = before?.namesHash === namesHashOf(index.listing.mailboxes);
     const answer = answerChanges(
       args,
       context,
       index.mailboxState,
       before && {
-        created: created.map(({ id }) => id),
-        updated: updated.map(({ id }) => id),
-        destroyed: [...old.keys()].filter((id) => !index.mailboxes.has(id)),
+        created: now.filter((id) => !before.ids.has(id)),
+        updated,
+        destroyed: [...before.ids].filter((id) => !index.mailboxes.has(id)),
       },
     );
     return { ...answer, updatedProperties: onlyCounts && updated.length > 0 ? COUNTS : null };
   },
 };
-
-function sameButCounts(a: ListedMailbox, b: ListedMailbox): boolean {
-  return a.name === b.name && a.specialUse === b.specialUse && a.subscribed === b.subscribed;
-}
 
 const conditionSchema = z.strictObject({
   parentId: idSchema.nullish(),

@@ -1,8 +1,10 @@
 import type { Log } from '@postern/shared/runtime/log.ts';
 import type { WebmailConfig } from '../config.ts';
+import type { SealedSession } from '../http/session-cookie.ts';
 import type { Uploads } from '../http/uploads.ts';
 import type { AccountIndex } from '../mail/account-index.ts';
 import type { AccountSession } from '../mail/account-session.ts';
+import type { PushParts } from '../push/push-sender.ts';
 import { MethodError } from './errors.ts';
 
 /** Name, arguments, call id (RFC 8620 §3.2). */
@@ -14,18 +16,24 @@ export class RequestContext {
   readonly config: WebmailConfig;
   readonly uploads: Uploads;
   readonly log: Log;
+  /** Undefined where Web Push is not configured. */
+  readonly push: PushParts | undefined;
+  /** What the session is known by; undefined for clients that send a password with each request. */
+  readonly cookie: SealedSession | undefined;
   /** Creation ids of this request (RFC 8620 §5.3). */
   readonly createdIds: Map<string, string>;
   #index: Promise<AccountIndex> | undefined;
 
   constructor(
-    parts: Pick<RequestContext, 'session' | 'config' | 'uploads' | 'log'>,
+    parts: Pick<RequestContext, 'session' | 'config' | 'uploads' | 'log' | 'push' | 'cookie'>,
     createdIds: ReadonlyMap<string, string>,
   ) {
     this.session = parts.session;
     this.config = parts.config;
     this.uploads = parts.uploads;
     this.log = parts.log;
+    this.push = parts.push;
+    this.cookie = parts.cookie;
     this.createdIds = new Map(createdIds);
   }
 

@@ -6,6 +6,7 @@ import { EMAIL_SET_METHODS } from './email-set.ts';
 import { IDENTITY_METHODS } from './identity.ts';
 import { MAILBOX_METHODS } from './mailbox.ts';
 import type { Method } from './method.ts';
+import { PUSH_SUBSCRIPTION_METHODS } from './push-subscription.ts';
 import { QUOTA_METHODS } from './quota.ts';
 import { SETTINGS_METHODS } from './settings.ts';
 import { SUBMISSION_METHODS } from './submission.ts';
@@ -27,6 +28,7 @@ export const METHODS: ReadonlyMap<string, Method> = new Map(
     ...SUBMISSION_METHODS,
     ...VACATION_METHODS,
     ...QUOTA_METHODS,
+    ...PUSH_SUBSCRIPTION_METHODS,
     ...SETTINGS_METHODS,
   ].map((method) => [method.name, method]),
 );

@@ -74,7 +74,7 @@ export interface Changes {
 }
 
 /**
- * RFC 8620 §5.2. There are no states between two that were seen: more changes than asked for cannot be told in steps, so that the client
+ * RFC 8620 §5.2, for types of which there are few: more changes than asked for are not told in portions, so that the client
  * fetches anew, as it must be ready to.
  */
 export function answerChanges(
@@ -155,11 +155,21 @@ export async function answerSet(
   setting: Setting,
 ): Promise<Record<string, unknown>> {
   context.checkAccount(args.accountId);
+  const oldState = await setting.state();
+  if (args.ifInState != null && args.ifInState !== oldState) throw new MethodError('stateMismatch');
+  const outcome = await setAll(args, context, setting);
+  return { accountId: args.accountId, oldState, newState: await setting.state(), ...outcome };
+}
+
+/** What a set method does with its records, whatever else it answers. */
+export async function setAll(
+  args: Pick<SetArguments, 'create' | 'update' | 'destroy'>,
+  context: RequestContext,
+  setting: Omit<Setting, 'state'>,
+): Promise<Record<string, unknown>> {
   const count =
     Object.keys(args.create ?? {}).length + Object.keys(args.update ?? {}).length + (args.destroy?.length ?? 0);
   if (count > MAX_SET) throw new MethodError('requestTooLarge', `more than ${MAX_SET} records`);
-  const oldState = await setting.state();
-  if (args.ifInState != null && args.ifInState !== oldState) throw new MethodError('stateMismatch');
   const created: Record<string, unknown> = {};
   const updated: Record<string, unknown> = {};
   const destroyed: string[] = [];
@@ -193,9 +203,6 @@ export async function answerSet(
   }
   const orNull = (record: object): object | null => (Object.keys(record).length > 0 ? record : null);
   return {
-    accountId: args.accountId,
-    oldState,
-    newState: await setting.state(),
     created: orNull(created),
     updated: orNull(updated),
     destroyed: destroyed.length > 0 ? destroyed : null,

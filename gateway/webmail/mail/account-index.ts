@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { parseInternalDate } from '@postern/shared/message/date.ts';
 import { imap, piece } from '../imap/codec/command.ts';
 import { readSequenceSet } from '../imap/codec/sequence-set.ts';
@@ -6,6 +5,7 @@ import type { PooledConnection } from '../imap/connection-pool.ts';
 import { type ListedMailbox, listMailboxes, type MailboxListing } from '../imap/mailbox-list.ts';
 import { ChangeHistory } from './change-history.ts';
 import { isDeleted, keywordsOf } from './keywords.ts';
+import { emailStateOf, mailboxStateOf } from './states.ts';
 
 /** One email in all the mailboxes that hold a copy of it. */
 export interface IndexedEmail {
@@ -37,9 +37,8 @@ export interface IndexedMailbox {
 export interface EmailChanges {
   readonly created: Set<string>;
   readonly updated: Set<string>;
-  readonly destroyed: Set<string>;
-  /** Threads of all of them. */
-  readonly threads: Set<string>;
+  /** With the thread that each was in; undefined where that is not known any more. */
+  readonly destroyed: Map<string, string | undefined>;
 }
 
 /** Read the list again when it moved while it was followed; then it is taken as it is. */
@@ -72,12 +71,7 @@ export class AccountIndex {
   /** Brings the index into step with the store. One at a time. */
   async refresh(pooled: PooledConnection): Promise<void> {
     const before = this.mailboxes.size === 0 ? undefined : this.emailState;
-    const changes: EmailChanges = {
-      created: new Set(),
-      updated: new Set(),
-      destroyed: new Set(),
-      threads: new Set(),
-    };
+    const changes: EmailChanges = { created: new Set(), updated: new Set(), destroyed: new Map() };
     this.#changes = changes;
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
       const listing = await listMailboxes(pooled.connection);
@@ -88,7 +82,6 @@ export class AccountIndex {
     this.#settle(changes);
     this.#changes = undefined;
     if (before !== undefined) this.history.add(before, this.emailState, changes);
-    this.history.keepMailboxes(this.mailboxState, this.listing);
   }
 
   /** Returns whether anything was different. */
@@ -160,7 +153,6 @@ export class AccountIndex {
     } else if (this.#changes?.created.has(email.id) !== true) {
       this.#changes?.updated.add(email.id);
     }
-    this.#changes?.threads.add(email.threadId);
     email.copies.set(mailbox, { uid, keywords: keywordsOf(flags) });
     mailbox.byUid.set(uid, email);
   }
@@ -172,7 +164,6 @@ export class AccountIndex {
     // A second copy in the same mailbox has another UID.
     if (email.copies.get(mailbox)?.uid === uid) email.copies.delete(mailbox);
     this.#changes?.updated.add(email.id);
-    this.#changes?.threads.add(email.threadId);
   }
 
   #forget(mailbox: IndexedMailbox): void {
@@ -189,22 +180,7 @@ export class AccountIndex {
       if (thread.length === 0) this.threads.delete(email.threadId);
       else this.threads.set(email.threadId, thread);
       updated.delete(id);
-      if (!created.delete(id)) destroyed.add(id);
+      if (!created.delete(id)) destroyed.set(id, email.threadId);
     }
   }
-}
-
-/** The highest mod-sequence, which the store counts for the account; with the mailboxes, which may go without one. */
-export function emailStateOf({ mailboxes, all }: MailboxListing): string {
-  const modSeq = Math.max(all?.highestModSeq ?? 1, ...mailboxes.map(({ highestModSeq }) => highestModSeq), 1);
-  const names = mailboxes.map(({ id, uidValidity }) => `${id}.${uidValidity}`);
-  return `${modSeq}-${all?.uidNext ?? 0}-${shortHash(names.sort().join())}`;
-}
-
-export function mailboxStateOf({ mailboxes }: MailboxListing): string {
-  return shortHash(JSON.stringify(mailboxes.map(({ highestModSeq: _, uidNext: __, ...rest }) => rest)));
-}
-
-function shortHash(text: string): string {
-  return createHash('sha256').update(text).digest('base64url').slice(0, 16);
 }

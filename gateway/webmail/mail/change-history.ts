@@ -1,4 +1,3 @@
-import type { ListedMailbox, MailboxListing } from '../imap/mailbox-list.ts';
 import type { EmailChanges } from './account-index.ts';
 
 interface Step {
@@ -10,19 +9,22 @@ interface Step {
 /** Steps, and ids in them, that are remembered. */
 const MAX_STEPS = 200;
 const MAX_IDS = 20_000;
-const MAX_LISTINGS = 30;
+
+export const noChanges = (): EmailChanges => ({ created: new Set(), updated: new Set(), destroyed: new Map() });
+
+const sizeOf = ({ created, updated, destroyed }: EmailChanges): number => created.size + updated.size + destroyed.size;
 
 /** How the account came from one state to the next, as far as this process saw it. */
 export class ChangeHistory {
   readonly #steps: Step[] = [];
-  readonly #listings = new Map<string, readonly ListedMailbox[]>();
 
   add(from: string, to: string, changes: EmailChanges): void {
-    if (from === to && changes.threads.size === 0) return;
+    if (from === to && sizeOf(changes) === 0) return;
     this.#steps.push({ from, to, changes });
     let ids = 0;
     for (let i = this.#steps.length - 1; i >= 0; i -= 1) {
-      ids += this.#steps[i]?.changes.threads.size ?? 0;
+      const step = this.#steps[i];
+      ids += step === undefined ? 0 : sizeOf(step.changes);
       if (ids > MAX_IDS || this.#steps.length - i > MAX_STEPS) {
         this.#steps.splice(0, i + 1);
         break;
@@ -32,35 +34,21 @@ export class ChangeHistory {
 
   /** Everything from a state up to now; undefined when the state is not remembered. */
   since(state: string, now: string): EmailChanges | undefined {
-    const sum: EmailChanges = { created: new Set(), updated: new Set(), destroyed: new Set(), threads: new Set() };
+    const sum = noChanges();
     if (state === now && !this.#steps.some(({ from }) => from === state)) return sum;
     const first = this.#steps.findIndex(({ from }) => from === state);
     if (first < 0) return undefined;
     for (const { changes } of this.#steps.slice(first)) {
-      for (const id of changes.threads) sum.threads.add(id);
       for (const id of changes.created) {
         if (sum.destroyed.delete(id)) sum.updated.add(id);
         else sum.created.add(id);
       }
       for (const id of changes.updated) if (!sum.created.has(id)) sum.updated.add(id);
-      for (const id of changes.destroyed) {
+      for (const [id, threadId] of changes.destroyed) {
         sum.updated.delete(id);
-        if (!sum.created.delete(id)) sum.destroyed.add(id);
+        if (!sum.created.delete(id)) sum.destroyed.set(id, threadId);
       }
     }
     return sum;
-  }
-
-  keepMailboxes(state: string, { mailboxes }: MailboxListing): void {
-    this.#listings.delete(state);
-    this.#listings.set(state, mailboxes);
-    for (const oldest of this.#listings.keys()) {
-      if (this.#listings.size <= MAX_LISTINGS) break;
-      this.#listings.delete(oldest);
-    }
-  }
-
-  mailboxesAt(state: string): readonly ListedMailbox[] | undefined {
-    return this.#listings.get(state);
   }
 }
