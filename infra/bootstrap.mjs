@@ -53,6 +53,8 @@ const DEBIAN = {
     ['/usr/lib/x86_64-linux-gnu/libxapian.so.30', 'libxapian30'],
     ['/usr/lib/x86_64-linux-gnu/libzephyr.so.4', 'libzephyr4'],
     ['/usr/lib/x86_64-linux-gnu/libpcre.so.3', 'libpcre3'],
+    // back to a point in time
+    ['/usr/bin/mariadb-binlog', 'mariadb-client'],
     // a cluster of three nodes on loopback
     ['/usr/lib/galera/libgalera_smm.so', 'galera-4'],
     ['/usr/bin/wsrep_sst_rsync', 'mariadb-server'],

@@ -7,6 +7,7 @@ import {
   restoreMailboxes,
   sourceOf,
 } from '../backup/restore-backup.ts';
+import { restoreBesideMail } from '../backup/restore-beside-mail.ts';
 import type { Mailstore } from '../mailstore/mailstore.ts';
 import { type CommandInput, optional, type StoreCommand, Usage } from './command.ts';
 import { openProgressBar, type ProgressBar } from './progress-bar.ts';
@@ -114,9 +115,20 @@ async function one(
   const into = optional(input, 'into') ?? defaultTarget(mailbox, snapshot);
   const order = { accountId: living.id, mailbox, into };
   const restored = await restoreMailboxes(mailstore, folder, snapshot, account, order, show);
+  const source = await sourceOf(folder, snapshot, account, () => {});
+  const beside = await restoreBesideMail(mailstore, living.id, source, restored, {
+    whole: mailbox === undefined,
+    label: snapshot.slice(0, 10),
+  });
   bar.end();
-  if (input.options.json === true) print(JSON.stringify({ snapshot, mailboxes: restored }));
-  else for (const each of restored) print(sentenceOf(each));
+  if (input.options.json === true) print(JSON.stringify({ snapshot, mailboxes: restored, ...beside }));
+  else {
+    for (const each of restored) print(sentenceOf(each));
+    const { subscriptions, scripts, settings } = beside;
+    print(
+      `beside mail: ${subscriptions} subscriptions, ${settings} settings, scripts: ${scripts.join(', ') || 'none'}`,
+    );
+  }
   return restored.every(({ result }) => result.kind === 'restored' || result.kind === 'was-restored') ? 0 : 1;
 }
 

@@ -190,6 +190,45 @@ describe('postern-store restore', () => {
     expect((await tool.run(args)).output).toContain('is there already');
   });
 
+  it('all mailboxes into an account that lives, with scripts, subscriptions and settings that it lost', {
+    timeout: 60_000,
+  }, async () => {
+    const account = await original.mailstore.accounts.find(ANN);
+    const id = account?.id ?? 0;
+    const ann = await original.signIn(ANN);
+    await ann.command('UNSUBSCRIBE Work/2026');
+    await ann.command('SETMETADATA "" (/private/comment NIL)');
+    await original.mailstore.scripts.put(id, 'main', 'discard;');
+    const newest = await ann.command('STATUS INBOX (HIGHESTMODSEQ)');
+    const args = ['restore', folder, '--account', ANN, '--into', 'All'];
+    const result = await toolOf(original).run([...args, '--json']);
+    expect(result.status, result.output).toBe(0);
+    const told = JSON.parse(result.stdout.toString());
+    const label = String(told.snapshot).slice(0, 10);
+    expect(told).toMatchObject({ subscriptions: 1, scripts: [`main (${label})`] });
+    // What the account has of its own stays.
+    expect((await original.mailstore.scripts.active(id))?.text).toBe('discard;');
+    expect(await original.mailstore.scripts.get(id, `main (${label})`)).toBe('keep;');
+    expect(await ann.command('GETMETADATA "" /private/comment')).toContain('"mine"');
+    expect(await ann.command('GETMETADATA All/Work /private/comment')).toContain('"of work"');
+    expect(await ann.command('LSUB "" *')).toContain('Work/2026');
+    // UIDs, flags and dates as they were; numbers that only grow are new, in the order of UIDs.
+    const after = await readByImap(await original.signIn(ANN));
+    for (const name of ['INBOX', 'Work', 'Work/2026']) {
+      const [was, is] = [before.mailboxes.get(name), after.mailboxes.get(`All/${name}`)];
+      expect(messagesWithoutIds(is?.messages ?? ''), name).toBe(messagesWithoutIds(was?.messages ?? ''));
+      const modSeqs = [...(is?.messages ?? '').matchAll(/MODSEQ \((\d+)\)/g)].map((match) => Number(match[1]));
+      expect(modSeqs).toEqual([...modSeqs].sort((a, b) => a - b));
+      expect(modSeqs[0]).toBeGreaterThan(Number(/HIGHESTMODSEQ (\d+)/.exec(newest)?.[1]));
+    }
+    expect(JSON.parse((await toolOf(original).run([...args, '--json'])).stdout.toString())).toMatchObject({
+      subscriptions: 0,
+      scripts: [],
+      settings: 0,
+    });
+    expect((await toolOf(original).run(['check', '--bodies'])).output).toMatch(/^ok:/);
+  });
+
   it('one account that is gone, with new UIDVALIDITYs', { timeout: 60_000 }, async () => {
     const account = await original.mailstore.accounts.find(ANN);
     await original.mailstore.administration.purge(account?.uuid ?? '');
