@@ -28,6 +28,7 @@ export function MailPage() {
   const open = mailRoute.value?.email;
   return (
     <div class={`frame ${open === undefined ? 'frame-list' : 'frame-message'} ${drawer ? 'frame-drawer' : ''}`}>
+      <h1 class="visually-hidden">{t('app.name')}</h1>
       <header class="topbar">
         <IconButton icon="menu" class="drawer-button" label={t('app.menu')} onClick={() => setDrawer(!drawer)} />
         <a class="brand" href="/mail/inbox" aria-label={t('app.name')}>
@@ -45,13 +46,15 @@ export function MailPage() {
       <div class="panes">
         <MailboxPane onChosen={() => setDrawer(false)} />
         <button type="button" class="drawer-shade" tabIndex={-1} aria-hidden="true" onClick={() => setDrawer(false)} />
-        <ListPane />
-        <main class="message-pane" aria-label={t('message.details')}>
-          {open === undefined ? (
-            <EmptyState icon="mailOpen" title={t('message.none')} />
-          ) : (
-            <Conversation key={open} emailId={open} />
-          )}
+        <main class="mail-main">
+          <ListPane />
+          <section class="message-pane" aria-label={t('message.pane')}>
+            {open === undefined ? (
+              <EmptyState icon="mailOpen" title={t('message.none')} />
+            ) : (
+              <Conversation key={open} emailId={open} />
+            )}
+          </section>
         </main>
       </div>
       <ChooseDialogs />
@@ -80,7 +83,7 @@ function ListPane() {
         </div>
       ) : (
         <div class="list-head">
-          <h1>{name}</h1>
+          <h2>{name}</h2>
           <span class="quiet">{total === undefined ? '' : tn('list.messages', total)}</span>
           <span class="spacer" />
           {mailbox !== undefined && ['trash', 'junk'].includes(mailbox.role ?? '') && (total ?? 0) > 0 && (

@@ -178,7 +178,7 @@ function ComposeWindow(props: {
         attach(files);
       }}
     >
-      <header class="compose-head">
+      <div class="compose-head">
         <h2>{title}</h2>
         <SaveNote draft={draft} />
         <IconButton icon="minus" label={t('compose.minimise')} onClick={() => (openId.value = undefined)} />
@@ -189,7 +189,7 @@ function ComposeWindow(props: {
           onClick={() => (large.value = !large.value)}
         />
         <IconButton icon="close" label={t('compose.close')} hint="Esc" onClick={() => void close().catch(failed)} />
-      </header>
+      </div>
       <HeaderFields draft={draft} autoFocus={!props.writesFirst} />
       <div class="compose-body">
         {rich ? (

@@ -18,7 +18,9 @@ const CONFIG = {
     ...['id', 'class', 'name', 'srcset', 'background', 'poster', 'ping', 'usemap', 'ismap', 'tabindex', 'autofocus'],
     ...['popover', 'popovertarget', 'is', 'slot', 'part', 'accesskey', 'contenteditable', 'role', 'hidden', 'sizes'],
   ],
-  ALLOWED_URI_REGEXP: /^(?:https?|mailto|tel|cid|blob|data):|^\/jmap\/download\//i,
+  // Values that are no addresses pass as well (colours, widths); each address is seen to below.
+  ALLOWED_URI_REGEXP:
+    /^(?:(?:https?|mailto|tel|cid|blob|data):|\/jmap\/download\/|[^a-z/]|[a-z+.-]+(?:[^a-z+.\-:]|$))/i,
 } as const;
 
 const OWN_ATTRIBUTES = ['data-cid', 'data-remote', 'data-signature'];

@@ -39,7 +39,11 @@ export function RichText({ draft, autoFocus }: { readonly draft: Draft; readonly
     own = false;
     made.moveCursorToStart();
     if (autoFocus) made.focus();
-    made.addEventListener('input', () => draft.touch());
+    // The editor tells of what it was given as well, some time later.
+    const given = element.innerHTML;
+    made.addEventListener('input', () => {
+      if (draft.saveState.peek() !== 'untouched' || element.innerHTML !== given) draft.touch();
+    });
     const look = (): void => setFormats(formatsAt(made));
     made.addEventListener('pathChange', look);
     made.addEventListener('select', look);

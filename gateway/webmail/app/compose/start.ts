@@ -211,7 +211,11 @@ function readOriginal(head: EmailHead, body: EmailBody): Original {
     .filter(({ type }) => /^text\//.test(type))
     .map((part) => (part.type === 'text/html' ? value(part) : htmlOfText(value(part))))
     .join('<hr>');
-  const fragment = cleanForEditor(raw, { ofCid: (cid) => imageAddress(body.attachments, cid) });
+  // Pictures among the texts are part of the body (RFC 8621 §4.1.4), whether the HTML names them or not.
+  const parts = [...body.attachments, ...body.htmlBody.filter(({ type }) => !/^text\//.test(type))].filter(
+    ({ blobId }, n, all) => all.findIndex((each) => each.blobId === blobId) === n,
+  );
+  const fragment = cleanForEditor(raw, { ofCid: (cid) => imageAddress(parts, cid) });
   const holder = document.createElement('div');
   holder.append(fragment);
   const written = htmlForMail(holder);
@@ -219,13 +223,13 @@ function readOriginal(head: EmailHead, body: EmailBody): Original {
   const text = texts.every(({ type }) => type !== 'text/html')
     ? texts.map(value).join('\n\n').replaceAll('\r\n', '\n').trimEnd()
     : textOfNode(holder);
-  const pictures = body.attachments.filter(({ cid }) => cid !== null && written.cids.includes(cid));
+  const pictures = parts.filter(({ cid }) => cid !== null && written.cids.includes(cid));
   const sender = head.from?.[0]?.email.toLowerCase() ?? '';
   return {
     html: written.html,
     text,
     pictures,
-    files: body.attachments.filter((part) => !pictures.includes(part)),
+    files: parts.filter((part) => !pictures.includes(part)),
     remote: preferences.value.trustedSenders.includes(sender),
   };
 }

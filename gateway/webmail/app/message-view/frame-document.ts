@@ -7,6 +7,8 @@ export interface FrameLook {
   readonly remote: boolean;
   /** Our own dark colours, for messages that name none. */
   readonly dark: boolean;
+  /** The page turns the colours of this frame round, because the message names some that are meant for a light ground. */
+  readonly inverted: boolean;
   readonly font: string;
 }
 
@@ -15,8 +17,8 @@ export interface FrameLook {
  * pictures from this host's downloads, and from outside only where the user allowed it.
  */
 export function frameDocument(
-  { markup, bodyStyle }: SanitisedMessage,
-  { origin, remote, dark, font }: FrameLook,
+  { markup, bodyStyle, hasColours }: SanitisedMessage,
+  { origin, remote, dark, inverted, font }: FrameLook,
 ): string {
   const pictures = `${origin}/jmap/download/ data:${remote ? ' https:' : ''}`;
   const policy = `default-src 'none'; img-src ${pictures}; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'`;
@@ -27,14 +29,18 @@ export function frameDocument(
 <meta http-equiv="x-dns-prefetch-control" content="off">
 <meta name="color-scheme" content="${dark ? 'dark' : 'light'}">
 <style>
-html { overflow: auto hidden; background: ${dark ? 'transparent' : '#fff'}; }
+html { overflow: auto hidden; background: ${hasColours ? '#fff' : 'transparent'}; }
 body { display: flow-root; margin: 0; padding: 2px 1px 4px; color: ${dark ? '#e6e7e6' : '#1f2328'}; font: 15px/1.5 ${font}; overflow-wrap: break-word; }
 a { color: ${dark ? '#8fcfcb' : '#22565a'}; }
-img { max-width: 100%; height: auto; }
+img { max-width: 100%; height: auto;${inverted ? ' filter: invert(1) hue-rotate(180deg);' : ''} }
 img.postern-blocked { min-width: 18px; min-height: 18px; background: repeating-linear-gradient(45deg, #8883 0 4px, transparent 4px 8px); border-radius: 3px; }
 pre { white-space: pre-wrap; }
 blockquote { margin: 0.6em 0; padding-left: 12px; border-left: 2px solid #8886; }
 table { max-width: 100%; }
+@media (max-width: 599px) {
+  table[width]:not([width$="%"]) { width: 100% !important; }
+  td[width]:not([width$="%"]), th[width]:not([width$="%"]) { width: auto !important; }
+}
 </style></head><body style="${escapeAttribute(bodyStyle)}">${markup}</body></html>`);
 }
 

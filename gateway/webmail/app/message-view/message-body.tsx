@@ -79,7 +79,11 @@ export function MessageBody(props: {
           dark={isDark.value && !props.originalColours}
         />
       )}
-      <InlinePictures parts={(message === undefined ? body.textBody : body.htmlBody).filter(isRaster)} />
+      <InlinePictures
+        parts={
+          message === undefined ? body.textBody.filter(isRaster) : body.htmlBody.filter((part) => isLoose(body, part))
+        }
+      />
       {truncated && <p class="quiet">{t('message.truncated')}</p>}
     </>
   );
@@ -129,6 +133,10 @@ function InlinePictures({ parts }: { readonly parts: readonly BodyPart[] }) {
     </>
   );
 }
+
+/** Whether a picture stands among the texts without being shown by them. */
+const isLoose = (body: EmailBody, part: BodyPart): boolean =>
+  isRaster(part) && (part.cid === null || !htmlOf(body).includes(`cid:${part.cid}`));
 
 /** Where a part that the message names by its Content-ID is downloaded from (RFC 2392); pictures alone. */
 function inlineUrl(body: EmailBody, contentId: string): string | undefined {

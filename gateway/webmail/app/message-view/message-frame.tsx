@@ -4,6 +4,8 @@ import { handleKey } from '../state/shortcuts.ts';
 import { frameDocument } from './frame-document.ts';
 import type { SanitisedMessage } from './sanitise.ts';
 
+/** Text that was made for a wider page is not made smaller than this. */
+const SMALLEST_ZOOM = 0.6;
 /** Longest height; what is longer scrolls within. */
 const MAX_HEIGHT = 60_000;
 
@@ -27,9 +29,10 @@ export function MessageFrame(props: {
         origin: location.origin,
         remote,
         dark: own,
+        inverted: dark && !own,
         font: 'system-ui, -apple-system, "Segoe UI", Roboto, sans-serif',
       }),
-    [message, remote, own],
+    [message, remote, own, dark],
   );
   useEffect(() => {
     const element = frame.current;
@@ -39,14 +42,26 @@ export function MessageFrame(props: {
       const page = element.contentDocument;
       if (page?.body === null || page === null) return;
       observer?.disconnect();
+      const { body, documentElement: root } = page;
+      let fittedWidth = 0;
       const measure = (): void => {
-        const { body, documentElement: root } = page;
+        if (root.clientWidth !== fittedWidth) {
+          fittedWidth = root.clientWidth;
+          fitWidth(page);
+        }
         const bar = root.scrollWidth > root.clientWidth ? 16 : 0;
-        setHeight(Math.min(Math.max(body.scrollHeight, 24) + bar, MAX_HEIGHT));
+        const bottom = body.scrollHeight * Number(body.style.zoom || 1);
+        setHeight(Math.min(Math.max(Math.ceil(bottom), 24) + bar, MAX_HEIGHT));
       };
       observer = new ResizeObserver(measure);
-      observer.observe(page.body);
-      for (const image of Array.from(page.images)) image.addEventListener('load', measure);
+      observer.observe(body);
+      observer.observe(root);
+      for (const image of Array.from(page.images)) {
+        image.addEventListener('load', () => {
+          fittedWidth = 0;
+          measure();
+        });
+      }
       page.addEventListener('keydown', handleKey);
       page.addEventListener('click', (event) => {
         const link = (event.target as Element | null)?.closest?.('a[href^="mailto:" i]');
@@ -74,4 +89,11 @@ export function MessageFrame(props: {
       style={{ height: `${height}px` }}
     />
   );
+}
+
+/** Makes smaller what is wider than the frame, as far as it can be read then; what is wider still scrolls. */
+function fitWidth({ body, documentElement: root }: Document): void {
+  body.style.zoom = '1';
+  const zoom = root.clientWidth / root.scrollWidth;
+  if (zoom > 0 && zoom < 1) body.style.zoom = String(Math.max(zoom, SMALLEST_ZOOM));
 }

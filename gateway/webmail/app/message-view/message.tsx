@@ -25,7 +25,7 @@ export function Message({ email, initiallyOpen }: { readonly email: EmailHead; r
   if (!open) {
     return (
       <article class="message message-closed" aria-label={t('message.label', { name })}>
-        <button type="button" aria-label={t('message.expand', { name })} onClick={() => setOpen(true)}>
+        <button type="button" aria-expanded="false" title={t('message.expand', { name })} onClick={() => setOpen(true)}>
           <Avatar name={name} address={sender.email} />
           <span class="message-closed-name">{name}</span>
           <span class="message-closed-preview quiet">{email.preview}</span>
@@ -110,7 +110,10 @@ function OpenMessage(props: {
           </button>
         </div>
         <time class="message-date quiet" dateTime={email.receivedAt} title={formatDate(email.receivedAt)}>
-          {formatDate(email.receivedAt)}
+          <span class="message-date-long">{formatDate(email.receivedAt)}</span>
+          <span class="message-date-short" aria-hidden="true">
+            {formatListDate(email.receivedAt)}
+          </span>
         </time>
         <div class="message-buttons">
           <IconButton
@@ -120,7 +123,11 @@ function OpenMessage(props: {
             label={t(flagged ? 'list.unflag' : 'list.flag', { subject: subjectOf(email.subject) })}
             onClick={() => flagRows([email.id], !flagged)}
           />
-          <IconButton icon="reply" label={t('action.reply')} hint="r" onClick={compose('reply')} />
+          {isDraft ? (
+            <IconButton icon="drafts" label={t('action.editDraft')} onClick={compose('draft')} />
+          ) : (
+            <IconButton icon="reply" label={t('action.reply')} hint="r" onClick={compose('reply')} />
+          )}
           <Menu label={t('app.more')} button={<Icon name="more" />} items={items} />
         </div>
       </header>

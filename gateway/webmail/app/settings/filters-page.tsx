@@ -114,6 +114,7 @@ function RuleList({
   };
   return (
     <>
+      {rules.length === 0 && <p class="quiet">{t('settings.noRules')}</p>}
       <ol class="plain-list">
         {rules.map((rule, index) => (
           <li key={index} class="settings-row">

@@ -1,5 +1,5 @@
 import type { ComponentType } from 'preact';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import './settings.css';
 import { IconButton } from '../components/button.tsx';
 import { Icon, type IconName } from '../components/icon.tsx';
@@ -34,6 +34,9 @@ export function SettingsPage({ page }: { readonly page: string }) {
     if (!preferencesLoaded.peek()) loadPreferences().catch(failed);
     if (!mailboxesLoaded.peek()) loadMailboxes().catch(failed);
   }, []);
+  const pages = useRef<HTMLElement>(null);
+  // On a telephone they stand side by side, more than there is room for.
+  useEffect(() => pages.current?.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest' }), [page]);
   const [current, , title, Page] = PAGES.find(([id]) => id === page) ?? (PAGES[0] as (typeof PAGES)[number]);
   return (
     <div class="settings">
@@ -45,7 +48,7 @@ export function SettingsPage({ page }: { readonly page: string }) {
         />
         <h1>{t('account.settings')}</h1>
       </header>
-      <nav class="settings-pages" aria-label={t('account.settings')}>
+      <nav ref={pages} class="settings-pages" aria-label={t('account.settings')}>
         {PAGES.map(([id, icon, label]) => (
           <a
             key={id}

@@ -16,10 +16,10 @@ import {
 import { emailSignal, emailState, forgetEmail, knowState, peekEmail } from './emails.ts';
 import { failed } from './failed.ts';
 import { adjustCounts, ensureMailbox, mailboxByRole } from './mailboxes.ts';
+import { escapePath, keepAsked, type Patch, patched, readPath } from './patches.ts';
 import { mailRoute } from './route.ts';
 import { showToast } from './toasts.ts';
 
-type Patch = Readonly<Record<string, true | null>>;
 /** What is sent at a time; the server goes through them one by one. */
 const SLICE = 200;
 
@@ -31,7 +31,15 @@ async function update(patches: ReadonlyMap<string, Patch>): Promise<void> {
   batch(() => {
     for (const [id, patch] of patches) applyLocally(id, patch);
   });
-  const entries = [...patches];
+  const answered = keepAsked(patches);
+  try {
+    await ask([...patches]);
+  } finally {
+    answered();
+  }
+}
+
+async function ask(entries: readonly (readonly [string, Patch])[]): Promise<void> {
   for (let at = 0; at < entries.length; at += SLICE) {
     const slice = Object.fromEntries(entries.slice(at, at + SLICE));
     const answer = await call<SetAnswer>('Email/set', { update: slice });
@@ -50,21 +58,10 @@ function applyLocally(id: string, patch: Patch): void {
   const held = emailSignal(id);
   const email = held.peek();
   if (email === undefined) return;
-  const keywords: Record<string, true> = { ...email.keywords };
-  const mailboxIds: Record<string, true> = { ...email.mailboxIds };
-  for (const [path, value] of Object.entries(patch)) {
-    const [property = '', name = ''] = path.split('/').map(unescapePath);
-    const map = property === 'keywords' ? keywords : mailboxIds;
-    if (value === null) delete map[name];
-    else map[name] = true;
-  }
-  countDifference(email, { ...email, keywords, mailboxIds });
-  held.value = { ...email, keywords, mailboxIds };
+  const changed = patched(email, patch);
+  countDifference(email, changed);
+  held.value = changed;
 }
-
-/** RFC 6901 §3: `~1` is a slash, `~0` a tilde. */
-const escapePath = (name: string): string => name.replaceAll('~', '~0').replaceAll('/', '~1');
-const unescapePath = (name: string): string => name.replaceAll('~1', '/').replaceAll('~0', '~');
 
 const isUnread = ({ keywords }: EmailHead): boolean => !('$seen' in keywords) && !('$draft' in keywords);
 
@@ -86,8 +83,8 @@ function inverse(patches: ReadonlyMap<string, Patch>): Map<string, Patch> {
     if (email === undefined) continue;
     const own: Record<string, true | null> = {};
     for (const path of Object.keys(patch)) {
-      const [property = '', name = ''] = path.split('/').map(unescapePath);
-      own[path] = name in (property === 'keywords' ? email.keywords : email.mailboxIds) ? true : null;
+      const [property, name] = readPath(path);
+      own[path] = name in email[property] ? true : null;
     }
     back.set(id, own);
   }

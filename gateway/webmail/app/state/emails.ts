@@ -8,6 +8,7 @@ import {
   type GetAnswer,
   HEAD_PROPERTIES,
 } from '../jmap/types.ts';
+import { withAsked } from './patches.ts';
 
 /** Emails as far as they were looked at: one signal each, so that a flag redraws one row. */
 const heads = new Map<string, Signal<EmailHead | undefined>>();
@@ -45,7 +46,7 @@ export const peekEmail = (id: string): EmailHead | undefined => heads.get(id)?.p
 
 export function putHeads(list: readonly EmailHead[]): void {
   if (heads.size > MOST_HEADS) forgetUnread();
-  for (const head of list) emailSignal(head.id).value = head;
+  for (const head of list) emailSignal(head.id).value = withAsked(head);
 }
 
 export function putThreads(list: readonly { readonly id: string; readonly emailIds: readonly string[] }[]): void {

@@ -47,20 +47,39 @@ export const preferencesLoaded = signal(false);
 /** What other versions of the app keep there, and this one does not know. */
 let unknown: Record<string, unknown> = {};
 
-export async function loadPreferences(): Promise<void> {
+/** Reads and writes go one after the other, so that none brings back what another has changed. */
+let last: Promise<unknown> = Promise.resolve();
+/** What was changed here and is not in the store yet. */
+let unsaved: Partial<Preferences> = {};
+
+function inTurn(work: () => Promise<void>): Promise<void> {
+  const done = last.catch(() => undefined).then(work);
+  last = done;
+  return done;
+}
+
+/** @throws RequestFailed, MethodFailed */
+export const loadPreferences = (): Promise<void> => inTurn(readStored);
+
+async function readStored(): Promise<void> {
   const { list } = await call<{ list: { name: string; value: string }[] }>('Setting/get', { names: ['preferences'] });
   unknown = readObject(list[0]?.value);
-  preferences.value = readPreferences(unknown);
+  preferences.value = { ...readPreferences(unknown), ...unsaved };
   preferencesLoaded.value = true;
 }
 
 /** Changes preferences here at once, and in the store. @throws RequestFailed, MethodFailed */
-export async function changePreferences(change: Partial<Preferences>): Promise<void> {
+export function changePreferences(change: Partial<Preferences>): Promise<void> {
   preferences.value = { ...preferences.value, ...change };
-  if (!preferencesLoaded.value) return;
-  const trustedSenders = preferences.value.trustedSenders.slice(-MOST_SENDERS);
-  const value = JSON.stringify({ ...unknown, ...preferences.value, trustedSenders });
-  await call('Setting/set', { update: { preferences: value } });
+  unsaved = { ...unsaved, ...change };
+  return inTurn(async () => {
+    if (!preferencesLoaded.value) await readStored();
+    if (Object.keys(unsaved).length === 0) return;
+    unsaved = {};
+    const trustedSenders = preferences.value.trustedSenders.slice(-MOST_SENDERS);
+    const value = JSON.stringify({ ...unknown, ...preferences.value, trustedSenders });
+    await call('Setting/set', { update: { preferences: value } });
+  });
 }
 
 /** Takes what is of the right kind, and the default of everything else. */

@@ -156,6 +156,7 @@ export const mailDe: Translation<typeof mailEn> = {
   'label.filter': 'Etikett suchen oder anlegen',
   'label.make': '„{name}“ anlegen',
   'label.none': 'Noch keine Etiketten. Geben Sie einen Namen ein, um eines anzulegen.',
+  'message.pane': 'Die geöffnete Nachricht',
   'message.none': 'Wählen Sie eine Nachricht, um sie zu lesen.',
   'message.gone': 'Diese Nachricht gibt es nicht mehr.',
   'message.label': 'Nachricht von {name}',

@@ -154,6 +154,7 @@ export const mailEn = {
   'label.filter': 'Find or make a label',
   'label.make': 'Make “{name}”',
   'label.none': 'No labels yet. Type a name to make one.',
+  'message.pane': 'The message that is open',
   'message.none': 'Select a message to read it.',
   'message.gone': 'This message is no longer there.',
   'message.label': 'Message from {name}',

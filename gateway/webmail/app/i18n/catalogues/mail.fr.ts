@@ -156,6 +156,7 @@ export const mailFr: Translation<typeof mailEn> = {
   'label.filter': 'Chercher ou créer une étiquette',
   'label.make': 'Créer « {name} »',
   'label.none': 'Pas encore d’étiquettes. Tapez un nom pour en créer une.',
+  'message.pane': 'Le message ouvert',
   'message.none': 'Choisissez un message pour le lire.',
   'message.gone': 'Ce message n’existe plus.',
   'message.label': 'Message de {name}',

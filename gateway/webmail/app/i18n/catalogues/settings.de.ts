@@ -34,6 +34,7 @@ export const settingsDe: Translation<typeof settingsEn> = {
   'settings.until': 'Bis',
   'settings.filters': 'Filterregeln',
   'settings.filtersHint': 'Was mit Nachrichten geschieht, wenn sie kommen. Die Regeln gelten von oben nach unten.',
+  'settings.noRules': 'Noch keine Regel.',
   'settings.addRule': 'Regel hinzufügen',
   'settings.editRule': 'Regel bearbeiten',
   'settings.removeRule': 'Die Regel „{name}“ entfernen?',

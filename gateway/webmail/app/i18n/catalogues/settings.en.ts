@@ -31,6 +31,7 @@ export const settingsEn = {
   'settings.until': 'Until',
   'settings.filters': 'Filter rules',
   'settings.filtersHint': 'What becomes of mail when it comes. The rules are tried from the top.',
+  'settings.noRules': 'No rules so far.',
   'settings.addRule': 'Add a rule',
   'settings.editRule': 'Edit the rule',
   'settings.removeRule': 'Remove the rule “{name}”?',

@@ -34,6 +34,7 @@ export const settingsFr: Translation<typeof settingsEn> = {
   'settings.until': 'Au',
   'settings.filters': 'Règles de filtrage',
   'settings.filtersHint': 'Ce que deviennent les messages à leur arrivée. Les règles s’appliquent de haut en bas.',
+  'settings.noRules': 'Aucune règle pour l’instant.',
   'settings.addRule': 'Ajouter une règle',
   'settings.editRule': 'Modifier la règle',
   'settings.removeRule': 'Retirer la règle « {name} » ?',

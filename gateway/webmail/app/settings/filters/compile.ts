@@ -17,6 +17,8 @@ const HEADERS = {
   subject: ['Subject'],
 };
 
+const FLAGGING: ReadonlySet<Action['kind']> = new Set(['flag', 'read', 'label']);
+
 /** The rules as a Sieve script (RFC 5228). */
 export function compileRules(rules: readonly Rule[]): string {
   const needed = new Set<string>();
@@ -26,7 +28,9 @@ export function compileRules(rules: readonly Rule[]): string {
     if (!rule.enabled || rule.conditions.length === 0 || rule.actions.length === 0) return mark;
     const tests = rule.conditions.map((each) => testOf(each, needed));
     const test = tests.length === 1 ? tests[0] : `${rule.match === 'all' ? 'allof' : 'anyof'} (${tests.join(',\n  ')})`;
-    const commands = rule.actions.map((each) => commandOf(each, needed));
+    // RFC 5232 §4: what is filed gets the flags that were set before.
+    const actions = [...rule.actions].sort((a, b) => Number(FLAGGING.has(b.kind)) - Number(FLAGGING.has(a.kind)));
+    const commands = actions.map((each) => commandOf(each, needed));
     if (rule.stop) commands.push('stop;');
     return `${mark}\nif ${test} {\n${commands.map((each) => `  ${each}`).join('\n')}\n}`;
   });
