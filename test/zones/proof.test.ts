@@ -152,6 +152,38 @@ test('a browser on the Internet reads it all by webmail, which asks the store by
   expect(methodResponses[1]?.[1].list).toMatchObject([{ subject: 'for the browser', preview: 'Hello.' }]);
 });
 
+test('the console answers a staff PC, and shows there what the relay holds; from the Internet and the DMZ nothing answers', () => {
+  const consoleFrom = (from: string, path: string, ...options: string[]) =>
+    lab.run(from, [
+      ...[
+        'curl',
+        '-sS',
+        '-i',
+        '--http1.1',
+        '--max-time',
+        '30',
+        '--cacert',
+        servers.ca,
+        '-H',
+        'X-Requested-With: postern',
+      ],
+      ...['--resolve', 'store.corp.postern.example:443:10.20.1.24', ...options],
+      `https://store.corp.postern.example${path}`,
+    ]);
+  const person = JSON.stringify({ address: 'siteadmin@domain2.example', password: 'siteadmin' });
+  const opened = consoleFrom('offices', '/api/session', '--json', person);
+  expect(opened).toMatch(/^HTTP\/1\.1 20\d/);
+  const [, cookie = ''] = /^set-cookie: ([^;]+)/im.exec(opened) ?? [];
+  const queues = consoleFrom('offices', '/api/operation/queues', '-H', `Cookie: ${cookie}`);
+  expect(queues).toMatch(/^HTTP\/1\.1 200/);
+  expect(JSON.parse(queues.split('\r\n\r\n')[1] ?? '')).toMatchObject({ relay: {} });
+  for (const from of ['internet', 'relay', 'webmail']) {
+    expect(() => consoleFrom(from, '/', '--connect-timeout', '2'), from).toThrow(
+      /curl: \((?:7|28)\) Failed to connect/,
+    );
+  }
+});
+
 test('the settings with which relay, store and webmail run follow the policy', () => {
   const { relay, store, webmail } = servers.settings;
   const args = [CLI, 'check', '--gateway', relay, '--store', store, '--webmail', webmail];
@@ -169,7 +201,7 @@ test('whoever owns the relay host finds two sockets inwards: LDAP and LMTP', () 
     .map(([transport, state, , , local = '', peer = '']) => ({ transport, state, local, peer }));
   expect(sockets.length).toBeGreaterThan(2);
   const listening = sockets.filter(({ state }) => state === 'LISTEN').map(({ local }) => local);
-  expect(listening.sort()).toEqual(['10.10.1.25:25', '10.10.2.25:25']);
+  expect(listening.sort()).toEqual(['10.10.1.25:25', '10.10.2.25:25', '10.10.2.25:9126']);
   // What others opened towards the listening ports is not opened from here.
   const opened = sockets.filter(({ local }) => !listening.includes(local));
   const inwards = opened.filter(({ peer }) => /^\[?(?:10\.20\.|10\.10\.2\.|fd10:)/.test(peer));

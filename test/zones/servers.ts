@@ -159,6 +159,10 @@ export async function startServers(lab: Lab, policy: Policy): Promise<Servers> {
       relay: { host: inner, port: 25, serverName: NAMES.relay, identity: identity('store', 'hub') },
       queue: { pollMs: 100 },
     },
+    console: {
+      listen: { address: store, port: 443 },
+      relay: { url: `https://${inner}:9126`, serverName: NAMES.relay, tls: identity('store', 'hub') },
+    },
     database: { url: database.url.replace(/127\.0\.0\.1:\d+/, `${address('database', 'lan')}:3306`) },
     directory: directory('store', store),
   };
@@ -175,6 +179,10 @@ export async function startServers(lab: Lab, policy: Policy): Promise<Servers> {
       listen: { address: inner, tls: identity('relay', 'onward'), clientCa: ca('relay'), clients: [NAMES.hub] },
     },
     limits: { greetingWaitMs: 0 },
+    admin: {
+      ...{ listen: { address: inner, port: 9126 }, tls: identity('relay', 'onward') },
+      ...{ clientCa: ca('relay'), clients: [NAMES.hub] },
+    },
     spool: { path: at('relay/spool') },
   };
   const webmailSettings: WebmailSettings = {
