@@ -9,6 +9,7 @@ import type { LocalDelivery } from '../delivery/deliver.ts';
 import type { Mailstore } from '../mailstore/mailstore.ts';
 import type { SignInThrottle } from '../sign-in/sign-in-limits.ts';
 import { fileInSent, Outbox } from './outbox.ts';
+import { OtherStores } from './outgoing/other-stores.ts';
 import { QueueRunner } from './outgoing/runner.ts';
 import { send } from './outgoing/sending.ts';
 import { type HubListeners, startHubListeners } from './server.ts';
@@ -45,6 +46,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   };
   const defaultQuota = { bytes: store.quota.defaultBytes, messages: store.quota.defaultMessages };
   const relay = relayPool(store);
+  const stores = new OtherStores(store);
   const runner = new QueueRunner({
     mailstore,
     work: (claimed, claimant) =>
@@ -56,6 +58,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
           mailstore,
           delivery,
           relay,
+          stores,
           expansion,
           defaultQuota,
           file: (filed) => fileInSent(mailstore, filed),
@@ -73,7 +76,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   });
   const onTaken = (): void => runner.wake();
   const desk = new SubmissionDesk({ config, hostname, directory, mailstore, expansion, log, onTaken });
-  const parts = { config, hostname, directory, mailstore, expansion, desk, throttle, defaultQuota, log };
+  const parts = { config, hostname, directory, mailstore, expansion, desk, throttle, defaultQuota, stores, log };
   try {
     const listeners = await startHubListeners(store, parts);
     return {
@@ -86,12 +89,12 @@ export async function startHub(options: HubOptions): Promise<Hub> {
       async close(graceMs) {
         await listeners.close(graceMs);
         await runner.close(graceMs);
-        await relay?.close();
+        await Promise.all([relay?.close(), stores.close()]);
       },
     };
   } catch (error) {
     await runner.close(0);
-    await relay?.close();
+    await Promise.all([relay?.close(), stores.close()]);
     throw error;
   }
 }

@@ -14,10 +14,9 @@ import type {
   MailboxInfo,
   Mailstore,
   OutgoingDetails,
-  QuotaLimits,
   StoredAccount,
 } from '../mailstore/mailstore.ts';
-import { destinationOf, refusedAsFull } from './recipients.ts';
+import { destinationOf, type RoomQuestions, refusedAsFull } from './recipients.ts';
 import type { DeskParts, SubmissionDesk } from './submission-desk.ts';
 import { innerTrace } from './trace.ts';
 
@@ -25,9 +24,9 @@ import { innerTrace } from './trace.ts';
 export type OutboxOutcome = 'done' | { readonly kind: 'refused'; readonly code: string; readonly why: string };
 
 export interface OutboxParts
-  extends Pick<DeskParts, 'config' | 'hostname' | 'directory' | 'mailstore' | 'expansion' | 'log'> {
+  extends Pick<DeskParts, 'config' | 'hostname' | 'directory' | 'mailstore' | 'expansion' | 'log'>,
+    RoomQuestions {
   readonly desk: SubmissionDesk;
-  readonly defaultQuota: QuotaLimits;
 }
 
 const NO_QUOTA = { bytes: 0, messages: 0 };

@@ -5,6 +5,7 @@ import { type Reply, reply } from '@postern/shared/smtp/reply.ts';
 import { DELIVERY_REPLIES } from '../delivery/deliver.ts';
 import { quotaOf } from '../lmtp/recipient.ts';
 import type { Mailstore, QuotaLimits } from '../mailstore/mailstore.ts';
+import type { OtherStores } from './outgoing/other-stores.ts';
 
 /** Where mail to an address goes: into accounts of ours, and out of the house. */
 export type Destination =
@@ -44,6 +45,13 @@ async function isOutside(directory: Directory, address: string): Promise<boolean
   return answer.kind === 'refused' && answer.why === 'no-such-domain';
 }
 
+export interface RoomQuestions {
+  readonly mailstore: Mailstore;
+  readonly stores: Pick<OtherStores, 'homeOf'>;
+  /** For accounts for whom the directory names none. */
+  readonly defaultQuota: QuotaLimits;
+}
+
 /**
  * A mailbox that has no room is refused while its sender listens (invariant 3), where the address leads to it alone. Rejects when the
  * database is away.
@@ -51,12 +59,14 @@ async function isOutside(directory: Directory, address: string): Promise<boolean
  * @param sizeBytes what was announced; 0 asks whether it is full already
  */
 export async function refusedAsFull(
-  { mailstore, defaultQuota }: { readonly mailstore: Mailstore; readonly defaultQuota: QuotaLimits },
+  { mailstore, defaultQuota, stores }: RoomQuestions,
   { accounts, outside }: Extract<Destination, { kind: 'found' }>,
   sizeBytes: number,
 ): Promise<{ readonly reply: Reply; readonly cause: string } | undefined> {
   const [only, ...others] = accounts;
   if (only === undefined || others.length + outside.length > 0) return undefined;
+  // Another store says so itself, when the message comes there.
+  if (stores.homeOf(only).kind !== 'here') return undefined;
   const { uuid, address } = only;
   const ensured = await mailstore.accounts.ensure({ uuid, address });
   if (ensured.kind !== 'ready') return undefined;

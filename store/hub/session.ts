@@ -10,22 +10,21 @@ import type {
   SmtpSession,
 } from '@postern/shared/smtp/listener.ts';
 import { type Reply, reply, replyLine } from '@postern/shared/smtp/reply.ts';
-import type { QuotaLimits, StoredAccount } from '../mailstore/mailstore.ts';
+import type { StoredAccount } from '../mailstore/mailstore.ts';
 import { signInByPassword } from '../sign-in/password.ts';
 import type { SignInThrottle } from '../sign-in/sign-in-limits.ts';
 import type { TrustedClients } from '../sign-in/trusted-clients.ts';
 import { readFutureRelease } from './future-release.ts';
-import { destinationOf, refusedAsFull } from './recipients.ts';
+import { destinationOf, type RoomQuestions, refusedAsFull } from './recipients.ts';
 import type { DeskParts, Sender, SubmissionDesk } from './submission-desk.ts';
 import { submissionTrace } from './trace.ts';
 
 /** What a listener of the hub needs: the same desk, whoever stands before it. */
 export interface HubSessionParts
-  extends Pick<DeskParts, 'config' | 'hostname' | 'directory' | 'mailstore' | 'expansion' | 'log'> {
+  extends Pick<DeskParts, 'config' | 'hostname' | 'directory' | 'mailstore' | 'expansion' | 'log'>,
+    RoomQuestions {
   readonly desk: SubmissionDesk;
   readonly throttle: SignInThrottle;
-  /** For accounts for whom the directory names none. */
-  readonly defaultQuota: QuotaLimits;
   /** Servers that may send without signing in; undefined: everybody signs in. */
   readonly servers?: TrustedClients | undefined;
 }

@@ -23,6 +23,14 @@ const relaySettings = () =>
     connections: z.int().min(1).default(10).describe('Most connections at a time.'),
   });
 
+const otherStoreSettings = () =>
+  z.strictObject({
+    host: z.string().describe('Host of the store’s LMTP port.'),
+    port: port().default(24).describe('Port of it.'),
+    serverName: z.string().optional().describe('Name that its certificate must carry, if not the host.'),
+    connections: z.int().min(1).default(5).describe('Most connections at a time.'),
+  });
+
 const queueSettings = () =>
   z
     .strictObject({
@@ -123,6 +131,22 @@ export const hubSettings = () =>
         .default('postmaster')
         .describe('Who gets postmaster@ and abuse@ of hosted domains that have neither, as at the gateway.'),
       maxHops: z.int().min(1).default(50).describe('Received fields after which a message is in a loop: 554 5.4.6.'),
+      stores: z
+        .record(z.string().min(1).max(255), otherStoreSettings())
+        .default({})
+        .describe(
+          'The other stores of the house, by name, as in gateway.yaml. An account lives in the one that its `mailHost` (or its domain’s transport) names, by name or host; their `lmtp.peers` has to name the hub’s certificate (`relay.identity`, else `tls`).',
+        ),
+      storeNames: z
+        .array(z.string())
+        .default([])
+        .describe('With several stores: what means this one in `mailHost`, beside `hostname`.'),
+      defaultStore: z
+        .string()
+        .optional()
+        .describe(
+          'With several stores: the one of `stores` that accounts without `mailHost` live in, if not this one.',
+        ),
       queue: queueSettings(),
     })
     .prefault({})

@@ -7,6 +7,7 @@ import type {
   OutgoingRecipient,
   OutgoingState,
   OutgoingSummary,
+  RecipientRoute,
   RecipientState,
   StoredAccount,
   SubmissionSource,
@@ -76,7 +77,7 @@ export async function insertOutgoing(
 export function insertRecipients(transaction: Transaction, rows: readonly SqlValue[][]): Promise<void> {
   return insertRowsLater(
     transaction,
-    'INSERT INTO outgoing_recipient (outgoing_id, n, address, orcpt, notify, state, changed_at, route, route_group)',
+    'INSERT INTO outgoing_recipient (outgoing_id, n, address, orcpt, notify, state, changed_at, route, route_group, route_store)',
     rows,
   );
 }
@@ -88,8 +89,19 @@ export function recipientRow(
   now: number,
   route: OutgoingRecipient['route'] = undefined,
 ): SqlValue[] {
-  const group = route?.kind === 'relay' ? route.group : 0;
-  return [id, n, address, orcpt ?? null, notify?.join(',') ?? null, 'pending', now, route?.kind ?? null, group];
+  const given = [id, n, address, orcpt ?? null, notify?.join(',') ?? null, 'pending', now];
+  return [...given, ...routeColumns(route)];
+}
+
+/** `route`, `route_group`, `route_store`. */
+export function routeColumns(route: RecipientRoute | undefined): SqlValue[] {
+  return [route?.kind ?? null, route?.kind === 'relay' ? route.group : 0, route?.kind === 'store' ? route.store : null];
+}
+
+function routeOf(kind: string | null, group: number, store: string | null): RecipientRoute | undefined {
+  if (kind === null) return undefined;
+  if (kind === 'store') return { kind, store: store ?? '' };
+  return kind === 'local' ? { kind } : { kind: 'relay', group };
 }
 
 export const SUMMARY_COLUMNS = `o.id, o.cause, o.state, o.envelope, a.address, o.created_at, o.release_at, o.next_at, o.attempts,
@@ -136,7 +148,7 @@ export async function recipientsOf(sql: SqlRunner, ids: readonly string[]): Prom
   const found = new Map<string, OutgoingRecipient[]>(ids.map((id) => [id, []]));
   if (ids.length === 0) return found;
   const rows = await sql.rowsOnce(
-    `SELECT outgoing_id, n, address, orcpt, notify, state, reply, delay_warned, route, route_group FROM outgoing_recipient
+    `SELECT outgoing_id, n, address, orcpt, notify, state, reply, delay_warned, route, route_group, route_store FROM outgoing_recipient
      WHERE outgoing_id IN (${ids.map(() => '?').join(',')}) ORDER BY outgoing_id, n`,
     ids,
   );
@@ -154,7 +166,6 @@ function recipientOf(row: Row): OutgoingRecipient {
     state: row[5] as RecipientState,
     reply: reply === null ? undefined : replyOfColumn(reply),
     delayWarned: row[7] === 1,
-    route:
-      row[8] === null ? undefined : row[8] === 'local' ? { kind: 'local' } : { kind: 'relay', group: row[9] as number },
+    route: routeOf(row[8] as string | null, row[9] as number, row[10] as string | null),
   };
 }

@@ -26,6 +26,7 @@ import {
   outgoingOf,
   recipientRow,
   recipientsOf,
+  routeColumns,
   SUMMARY_COLUMNS,
 } from './outgoing-rows.ts';
 import { replyColumn } from './reply-column.ts';
@@ -128,14 +129,13 @@ export class SqlOutgoing implements Outgoing {
         if (!expanded && only !== undefined) {
           const { recipient, route } = only;
           await transaction.later(
-            `UPDATE outgoing_recipient SET address = ?, orcpt = ?, notify = ?, route = ?, route_group = ?, changed_at = ?
+            `UPDATE outgoing_recipient SET address = ?, orcpt = ?, notify = ?, route = ?, route_group = ?, route_store = ?, changed_at = ?
              WHERE outgoing_id = ? AND n = ? AND route IS NULL`,
             [
               recipient.address,
               recipient.orcpt ?? null,
               recipient.notify?.join(',') ?? null,
-              route.kind,
-              route.kind === 'relay' ? route.group : 0,
+              ...routeColumns(route),
               now,
               id,
               old,

@@ -109,8 +109,11 @@ export interface HubStack {
 }
 
 export interface HubStackOptions {
-  readonly hub?: object;
+  /** Further settings of the hub; asked for at each start of the store. */
+  readonly hub?: object | (() => object);
   readonly queue?: object;
+  /** Called when directory and database stand, before the store starts. */
+  readonly beforeStore?: (parts: Pick<HubStack, 'pki' | 'slapd' | 'database'>) => Promise<void>;
   readonly workers?: number;
 }
 
@@ -130,10 +133,11 @@ export async function startHubStack(options: HubStackOptions = {}): Promise<HubS
           submission: { listen: LISTEN, listenTls: LISTEN },
           relay: { host: '127.0.0.1', port: relay.port, serverName: 'relay.example', identity: pki.store },
           queue: { pollMs: 50, retryMs: 100, maxRetryMs: 400, leaseMs: 1_500, ...options.queue },
-          ...options.hub,
+          ...(typeof options.hub === 'function' ? options.hub() : options.hub),
         },
       },
     });
+  await options.beforeStore?.({ pki, slapd, database });
   const stack: HubStack = {
     pki,
     slapd,

@@ -1,12 +1,14 @@
 import type { Directory } from '@postern/shared/directory/directory.ts';
 import type { ExpansionLimits } from '@postern/shared/directory/recipients.ts';
 import type { EnvelopeRecipient } from '@postern/shared/smtp/envelope.ts';
-import type { Reply } from '@postern/shared/smtp/reply.ts';
+import { type Reply, reply } from '@postern/shared/smtp/reply.ts';
 import type { OutgoingRecipient, RecipientRoute, RoutedRecipient } from '../../mailstore/mailstore.ts';
-import { destinationOf } from '../recipients.ts';
+import { type Destination, destinationOf } from '../recipients.ts';
+import type { OtherStores } from './other-stores.ts';
 
 /** Recipients that go to the relay in one transaction. */
 const GROUP_SIZE = 100;
+const NO_SUCH_STORE = reply(451, '4.3.5', 'The mail system is not set up well, please try again later');
 
 /** What the directory says of recipients whom nobody has looked up yet. */
 export interface Routing {
@@ -24,6 +26,7 @@ export interface Routing {
 export async function routesOf(
   directory: Directory,
   limits: ExpansionLimits,
+  stores: Pick<OtherStores, 'homeOf'>,
   recipients: readonly OutgoingRecipient[],
   firstGroup: number,
 ): Promise<Routing> {
@@ -36,7 +39,7 @@ export async function routesOf(
   let outside = 0;
   const relayRoute = (): RecipientRoute => ({ kind: 'relay', group: firstGroup + Math.floor(outside++ / GROUP_SIZE) });
   for (const recipient of recipients) {
-    const destination = await destinationOf(directory, recipient.address, limits);
+    const destination = ofKnownStores(await destinationOf(directory, recipient.address, limits), stores);
     if (destination.kind !== 'found') {
       (destination.kind === 'refused' ? refused : unknown).push({ ...destination, recipient });
       continue;
@@ -48,13 +51,27 @@ export async function routesOf(
       taken.add(address);
       becomes.push({ recipient: inPlaceOf(recipient, address, several), route: route() });
     };
-    for (const { address } of destination.accounts) add(address, () => ({ kind: 'local' }));
+    for (const account of destination.accounts) {
+      const home = stores.homeOf(account);
+      add(account.address, () => (home.kind === 'store' ? { kind: 'store', store: home.name } : { kind: 'local' }));
+    }
     for (const address of destination.outside) add(address, relayRoute);
     // One whose only target is another recipient's as well has nothing left to be sent.
     routes.push({ n: recipient.n, expanded: several || becomes.length === 0, becomes });
     if (several) expanded.push(recipient);
   }
   return { routes, expanded, refused, unknown };
+}
+
+/** Mail for an account of a store that is not configured waits: it must not go into another one. */
+function ofKnownStores(destination: Destination, stores: Pick<OtherStores, 'homeOf'>): Destination {
+  if (destination.kind !== 'found') return destination;
+  for (const account of destination.accounts) {
+    const home = stores.homeOf(account);
+    if (home.kind !== 'not-configured') continue;
+    return { kind: 'unknown', reply: NO_SUCH_STORE, cause: `hub.stores has no ${home.mailHost}` };
+  }
+  return destination;
 }
 
 /**

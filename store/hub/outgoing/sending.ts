@@ -20,11 +20,12 @@ import {
   type OutgoingMessage,
   type OutgoingRecipient,
   type QuotaLimits,
-  type RecipientState,
 } from '../../mailstore/mailstore.ts';
 import type { HubConfig } from '../settings.ts';
 import { innerTrace } from '../trace.ts';
 import { noticesOf, type Settled } from './notices.ts';
+import type { OtherStores } from './other-stores.ts';
+import { type TryResult, toRelay, toStores } from './passing-on.ts';
 import { routesOf } from './routing.ts';
 
 /** Name of this source in the records of deliveries. */
@@ -38,6 +39,7 @@ export interface SendingParts {
   readonly delivery: LocalDelivery;
   /** The way out; undefined: mail to the outside waits. */
   readonly relay: ClientPool | undefined;
+  readonly stores: OtherStores;
   readonly expansion: ExpansionLimits;
   readonly defaultQuota: QuotaLimits;
   /** Puts the Outbox's copy into Sent. */
@@ -45,18 +47,9 @@ export interface SendingParts {
   readonly log: Log;
 }
 
-interface Result {
-  readonly recipient: OutgoingRecipient;
-  readonly state: RecipientState;
-  readonly reply: Reply;
-  readonly cause?: string | undefined;
-  readonly remoteMta?: string | undefined;
-}
-
 const EXPIRED = (last: Reply | undefined): Reply =>
   reply(550, '5.4.7', `Delivery time expired${last === undefined ? '' : `; the last answer was: ${replyLine(last)}`}`);
 const LOOP = reply(554, '5.4.6', 'Too many hops: the message is in a loop');
-const NO_WAY_OUT = reply(451, '4.4.1', 'There is no way out of the house now');
 const EXPANDED = reply(250, '2.1.5', 'Passed on to the members of an alias');
 
 /**
@@ -111,7 +104,7 @@ class Sending {
   }
 
   /** Undefined: the claim went to another one. */
-  async run(): Promise<readonly Result[] | undefined> {
+  async run(): Promise<readonly TryResult[] | undefined> {
     const { config, directory, expansion } = this.#parts;
     const pending = this.#claimed.recipients.filter(({ state }) => state === 'pending');
     const { hops, messageId } = readSubmittedHeader(await this.#queued());
@@ -121,7 +114,7 @@ class Sending {
     }
     if (hops > config.maxHops) return pending.map((recipient) => ({ recipient, state: 'failed', reply: LOOP }));
 
-    const results: Result[] = [];
+    const results: TryResult[] = [];
     const unrouted = pending.filter(({ route }) => route === undefined);
     let routed = pending.filter(({ route }) => route !== undefined);
     if (unrouted.length > 0) {
@@ -129,6 +122,7 @@ class Sending {
       const { routes, expanded, refused, unknown } = await routesOf(
         directory,
         expansion,
+        this.#parts.stores,
         unrouted,
         Math.max(0, ...groups) + 1,
       );
@@ -145,12 +139,18 @@ class Sending {
     }
     const local = routed.filter(({ route }) => route?.kind === 'local');
     const outside = routed.filter(({ route }) => route?.kind === 'relay');
-    const [delivered, relayed] = await Promise.all([this.#deliver(local), this.#relay(outside)]);
-    return [...results, ...delivered, ...relayed];
+    const hop = {
+      ...this.#parts,
+      deliveryId: this.#hopId,
+      message: this.#claimed.message,
+      bytes: () => this.#goingOn(),
+    };
+    const sent = await Promise.all([this.#deliver(local), toStores(hop, routed), toRelay(hop, outside)]);
+    return [...results, ...sent.flat()];
   }
 
   /** Who is to be told what, and of whom a delay is told now. */
-  whatToTell(results: readonly Result[], nowMs: number): { settled: Settled[]; warned: Set<number> } {
+  whatToTell(results: readonly TryResult[], nowMs: number): { settled: Settled[]; warned: Set<number> } {
     const { delayWarningMs } = this.#parts.config.queue;
     const isLate = delayWarningMs > 0 && nowMs - this.#claimed.releaseAt.getTime() > delayWarningMs;
     const warned = new Set<number>();
@@ -197,9 +197,9 @@ class Sending {
     );
   }
 
-  logAll(results: readonly Result[], nextTryAt: Date): void {
+  logAll(results: readonly TryResult[], nextTryAt: Date): void {
     const { log } = this.#parts;
-    for (const { recipient, state, reply: answer, cause } of results) {
+    for (const { recipient, state, reply: answer, cause, remoteMta } of results) {
       const known = {
         deliveryId: this.#hopId,
         messageId: this.#messageId,
@@ -209,7 +209,8 @@ class Sending {
       };
       if (state === 'pending') events.deferred(log, { ...known, cause, nextTryAt: nextTryAt.toISOString() });
       else if (state === 'failed') events.bounced(log, { ...known, cause, dsn: this.#told.has(recipient.address) });
-      else if (state === 'relayed') events.delivered(log, { ...known, next: this.#parts.config.relay?.host });
+      // What is delivered here was told with its mailbox.
+      else if (remoteMta !== undefined) events.delivered(log, { ...known, next: remoteMta });
     }
   }
 
@@ -234,7 +235,7 @@ class Sending {
     return Buffer.concat([Buffer.from(innerTrace(this.#parts.hostname, this.#hopId, createdAt)), queued]);
   }
 
-  async #deliver(recipients: readonly OutgoingRecipient[]): Promise<Result[]> {
+  async #deliver(recipients: readonly OutgoingRecipient[]): Promise<TryResult[]> {
     if (recipients.length === 0) return [];
     const { mailstore, delivery, directory, defaultQuota, expansion, log } = this.#parts;
     const bytes = await this.#goingOn();
@@ -254,7 +255,7 @@ class Sending {
     const messageId = headerValue(bytes, fields, 'message-id', 998);
     const questions = { directory, mailstore, defaultDomain: expansion.defaultDomain, defaultQuota };
     return Promise.all(
-      recipients.map(async (recipient): Promise<Result> => {
+      recipients.map(async (recipient): Promise<TryResult> => {
         const decision = await decideRecipient(questions, recipient.address, withPath.length);
         if (decision.kind === 'refused') {
           const state = decision.reply.code < 500 ? 'pending' : 'failed';
@@ -287,63 +288,4 @@ class Sending {
       }),
     );
   }
-
-  /** Each group is one transaction. The relay knows a repetition by the id, the bytes and each recipient. */
-  async #relay(recipients: readonly OutgoingRecipient[]): Promise<Result[]> {
-    if (recipients.length === 0) return [];
-    const { relay, config } = this.#parts;
-    if (relay === undefined) {
-      return recipients.map((recipient) => ({
-        recipient,
-        state: 'pending',
-        reply: NO_WAY_OUT,
-        cause: 'hub.relay is not set',
-      }));
-    }
-    const groups = new Map<number, OutgoingRecipient[]>();
-    for (const recipient of recipients) {
-      const group = recipient.route?.kind === 'relay' ? recipient.route.group : 0;
-      groups.set(group, [...(groups.get(group) ?? []), recipient]);
-    }
-    const bytes = await this.#goingOn();
-    const { reversePath, smtpUtf8 = false, ret, envid, requireTls } = this.#claimed.message;
-    const results: Result[] = [];
-    for (const group of groups.values()) {
-      const outcomes = await relay.send(
-        {
-          reversePath,
-          recipients: group.map(({ address, notify, orcpt }) => ({
-            address,
-            notify,
-            orcpt: orcpt ?? `rfc822;${address}`,
-          })),
-          body: isSevenBit(bytes) ? '7BIT' : '8BITMIME',
-          smtpUtf8,
-          ret,
-          envid,
-          requireTls,
-        },
-        bytes,
-        { deliveryId: this.#hopId, size: bytes.length },
-      );
-      for (const [i, recipient] of group.entries()) {
-        const outcome = outcomes[i];
-        if (outcome === undefined) throw new Error('fewer outcomes than recipients');
-        const state = ({ delivered: 'relayed', deferred: 'pending', failed: 'failed' } as const)[outcome.kind];
-        const cause = outcome.kind === 'delivered' ? undefined : outcome.cause;
-        results.push({
-          recipient,
-          state,
-          reply: outcome.reply,
-          cause,
-          remoteMta: config.relay?.serverName ?? config.relay?.host,
-        });
-      }
-    }
-    return results;
-  }
-}
-
-function isSevenBit(bytes: Buffer): boolean {
-  return bytes.every((octet) => octet < 128);
 }

@@ -139,6 +139,8 @@ export interface OutgoingRecipient extends EnvelopeRecipient {
 
 export type RecipientRoute =
   | { readonly kind: 'local' }
+  /** An account of another store of the house, by the store's name. */
+  | { readonly kind: 'store'; readonly store: string }
   /** Recipients of a group go in one transaction, and are settled together. */
   | { readonly kind: 'relay'; readonly group: number };
 
