@@ -4,7 +4,7 @@ import { directoryCheck } from './directory.ts';
 import { type DiskLimits, diskCheck } from './disk.ts';
 import { dnsCheck } from './dns.ts';
 import type { Check } from './finding.ts';
-import { lmtpCheck, smtpCheck } from './mail-ports.ts';
+import { lmtpCheck, smtpCheck, submissionCheck } from './mail-ports.ts';
 import { queueCheck } from './queue.ts';
 
 /** What the caller may say about an installation. */
@@ -32,6 +32,7 @@ export function gatewayChecks(config: RelayConfig, options: DoctorOptions): Chec
     directoryCheck(config.directory),
     lmtpCheck(config, options.account),
     smtpCheck(config, options.account ?? postmaster),
+    submissionCheck(config),
     queueCheck(config.spool.path),
     diskCheck([config.spool.path], options),
   ];

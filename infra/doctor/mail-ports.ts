@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { rootCertificates } from 'node:tls';
 import type { RelayConfig } from '@postern/gateway/relay/config.ts';
 import { readTlsIdentity } from '@postern/shared/runtime/tls.ts';
 import { type ClientOptions, connectSmtp } from '@postern/shared/smtp/client.ts';
@@ -50,6 +51,34 @@ export function smtpCheck(config: RelayConfig, recipient: string | undefined): C
           }),
         ),
       ),
+  };
+}
+
+/** People on the road send here: by TLS, with a certificate that their programs take. */
+export function submissionCheck(config: RelayConfig): Check {
+  const advice =
+    'Is the relay up (systemctl status postern-relay), and does smtp.tls have a certificate of a public CA for hostname?';
+  return {
+    name: 'submission',
+    async run() {
+      if (config.submission === undefined) {
+        return [{ check: 'submission', subject: 'submission.listen', status: 'skipped', found: 'not configured' }];
+      }
+      // A public CA, or that of the installation itself.
+      const ca = [readFileSync(config.store.ca, 'utf8'), ...rootCertificates].join('\n');
+      return await Promise.all(
+        config.submission.listen.map(({ address, port, mode }) =>
+          rehearse('submission', undefined, advice, {
+            host: address,
+            port,
+            protocol: 'smtp',
+            heloName: 'doctor.invalid',
+            tls: { mode, ca, serverName: config.hostname },
+            timeouts: TIMEOUTS,
+          }),
+        ),
+      );
+    },
   };
 }
 

@@ -157,9 +157,12 @@ it('finds a whole installation in order', async () => {
       'hub',
       'imap',
       'lmtp',
+      'managesieve',
+      'pop3',
       'queue',
       'settings',
       'smtp',
+      'submission',
       'webmail',
     ].sort(),
   );
@@ -390,7 +393,7 @@ it('says which neighbour is away', async () => {
   expect((await fetch(`http://${LEGS.corporate}:${metricsPort(stack.logs.store)}/readyz`)).status).toBe(503);
   await stack.kill('store');
   expect(faults(await gateway())).toEqual(['lmtp']);
-  expect(faults(await store())).toEqual(['database', 'imap', 'hub', 'console']);
+  expect(faults(await store())).toEqual(['database', 'imap', 'pop3', 'managesieve', 'hub', 'console']);
   // Webmail itself is there, and shows its page; what is behind it is not.
   expect(faults(await webmail())).toEqual(['imap']);
   await stack.kill('relay');
