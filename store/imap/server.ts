@@ -12,7 +12,8 @@ import type { OpenSessions } from '../sign-in/open-sessions.ts';
 import { OwnLimits, type SignInLimits } from '../sign-in/sign-in-limits.ts';
 import { TrustedClients } from '../sign-in/trusted-clients.ts';
 import { Connection } from './connection.ts';
-import { Session, type SessionServices, UNAUTHENTICATED_LIMITS } from './session.ts';
+import { Session } from './session.ts';
+import { type SessionServices, UNAUTHENTICATED_LIMITS } from './session-services.ts';
 import { TokenSessions } from './token-sessions.ts';
 
 export interface ImapServerOptions {

@@ -1,80 +1,30 @@
-import { setTimeout as pause } from 'node:timers/promises';
-import type { SecureContext } from 'node:tls';
-import type { CredentialWriter } from '@postern/shared/directory/credential-writer.ts';
-import type { Account, Directory } from '@postern/shared/directory/directory.ts';
+import type { Account } from '@postern/shared/directory/directory.ts';
 import type { Log } from '@postern/shared/runtime/log.ts';
 import type { TokenScope } from '@postern/shared/settings/token.ts';
 import { MailstoreUnavailable } from '../awaited-mailstore.ts';
-import type { StoreConfig } from '../config.ts';
-import type { LiteralBudget } from '../connection/literal-budget.ts';
-import type { ScriptLanguage } from '../delivery/rules/script-language.ts';
-import type { Outbox } from '../hub/outbox.ts';
+import { CommandPace } from '../connection/pace.ts';
 import { CommitOutcomeUnknown, isDatabaseAway, type Mailstore, type StoredAccount } from '../mailstore/mailstore.ts';
-import type { OpenSessions } from '../sign-in/open-sessions.ts';
-import type { SessionCounts, SignInThrottle } from '../sign-in/sign-in-limits.ts';
-import type { TrustedClients } from '../sign-in/trusted-clients.ts';
 import { capabilities, capabilityOn } from './capability.ts';
-import type { Frame, RefusedWhy, Segment } from './codec/command.ts';
-import { ArgumentReader, CommandSyntaxError } from './codec/lexer.ts';
+import type { Frame } from './codec/command.ts';
+import { CommandSyntaxError } from './codec/lexer.ts';
 import type { ResponseWriter } from './codec/response.ts';
 import type { AnyCommand } from './commands/command.ts';
-import { findCommand } from './commands/table.ts';
 import { bad, type Completion, formatCompletion, no } from './completion.ts';
 import { type Connection, ConnectionGone } from './connection.ts';
 import { Goodbye } from './goodbye.ts';
+import { IncomingCommands, type ReadCommand } from './incoming-commands.ts';
 import type { Notifications } from './notifications.ts';
+import { refusedCommand } from './refused-command.ts';
+import { type SessionServices, UNAUTHENTICATED_LIMITS } from './session-services.ts';
 import type { Selected, SignedIn, State } from './state.ts';
-import type { TokenSessions } from './token-sessions.ts';
 import { writeChanges } from './updates.ts';
 
-/** Limits before sign-in: enough for a login, not for filling memory. */
-export const UNAUTHENTICATED_LIMITS = {
-  maxLineBytes: 8192,
-  maxArgumentBytes: 1024,
-  maxAppendBytes: 1024,
-  maxNonSynchronizingBytes: 1024,
-} as const;
 /** RFC 7888 §5. */
 const LITERAL_MINUS_BYTES = 4096;
 const MAX_LINE_BYTES = 65_536;
 const MAX_ARGUMENT_BYTES = 65_536;
 /** Bad commands in a row after which a client is taken for something that speaks another protocol. */
 const MAX_BAD_IN_A_ROW = 10;
-/** Pipelined commands that are prepared together. */
-const MAX_TOGETHER = 100;
-
-/** What a token of the scope `watch` may do: counts, and no content. */
-const WATCH_COMMANDS: ReadonlySet<string> = new Set([
-  ...['CAPABILITY', 'NOOP', 'LOGOUT', 'ID', 'ENABLE', 'NAMESPACE', 'LIST', 'LSUB', 'STATUS', 'IDLE', 'NOTIFY'],
-  ...['GETQUOTA', 'GETQUOTAROOT', 'GETMETADATA', 'SETMETADATA', 'COMPRESS', 'UNAUTHENTICATE'],
-]);
-
-/** A command that was understood, or the answer to one that was not. */
-type ReadCommand =
-  | { readonly tag: string; readonly command: AnyCommand; readonly args: unknown }
-  | { readonly tag: string; readonly command: undefined; readonly completion: Completion };
-
-/** What all sessions of a server share. */
-export interface SessionServices {
-  readonly config: StoreConfig['imap'];
-  readonly quota: StoreConfig['quota'];
-  readonly mailstore: Mailstore;
-  readonly directory: Directory;
-  readonly tlsContext: () => SecureContext | undefined;
-  readonly throttle: SignInThrottle;
-  readonly trusted: TrustedClients;
-  readonly tokens: TokenSessions;
-  /** Those that passwords opened; undefined: they last until they end by themselves. */
-  readonly openSessions?: OpenSessions | undefined;
-  readonly credentialWriter: CredentialWriter;
-  readonly literals: LiteralBudget;
-  readonly accountSessions: SessionCounts;
-  /** Undefined where no hub is configured. */
-  readonly outbox: Outbox | undefined;
-  /** By which Sieve scripts in METADATA are judged. */
-  readonly language: ScriptLanguage;
-}
-
 /** One IMAP session: reads a command, lets its file act, writes what the client has to know, and answers. */
 export class Session {
   readonly id: string;
@@ -94,18 +44,14 @@ export class Session {
   #interrupt: (() => void) | undefined;
   #notifications: Notifications | undefined;
   #quiet = false;
-  #second = 0;
-  #commandsThisSecond = 0;
+  readonly #pace: CommandPace;
   readonly #over: Promise<void>;
   #isOver: () => void = () => undefined;
   #tag = '*';
   #leaving = false;
   #loginDeadlineMs = 0;
   #afterResponse: (() => Promise<void>) | undefined;
-  /** Commands that were prepared with the one that runs; they come next. */
-  readonly #prepared: ReadCommand[] = [];
-  /** A frame that came behind them. */
-  #upcoming: Frame | undefined;
+  readonly #incoming: IncomingCommands;
 
   constructor(id: string, client: string, services: SessionServices, connection: Connection, log: Log) {
     this.id = id;
@@ -113,6 +59,8 @@ export class Session {
     this.services = services;
     this.connection = connection;
     this.log = log;
+    this.#pace = new CommandPace(services.config.maxCommandsPerSecond);
+    this.#incoming = new IncomingCommands(this);
     connection.onClose(() => this.#selected?.wake?.());
     this.#over = new Promise((resolve) => {
       this.#isOver = resolve;
@@ -422,12 +370,12 @@ export class Session {
       const signedIn = this.#signedIn !== undefined;
       this.checkEnding();
       await this.tellEvents();
-      let next = this.#prepared.shift();
+      let next = this.#incoming.prepared();
       if (next === undefined) {
         const waitMs = signedIn
           ? Math.max(1, waitingSinceMs + config.autologoutMs - performance.now())
           : Math.max(1, this.#loginDeadlineMs - performance.now());
-        const frame = await this.#nextFrame(waitMs);
+        const frame = await this.#incoming.frame(waitMs);
         if (frame === 'interrupted') continue;
         waitingSinceMs = performance.now();
         if (frame === 'timeout')
@@ -437,37 +385,19 @@ export class Session {
           await this.#admitLiteral(frame);
           continue;
         }
-        if (frame.kind === 'refused') {
-          next = { tag: frame.tag, command: undefined, completion: refusal(frame.why) };
-        } else {
-          next = this.#read(frame.segments);
-          this.#prepareTogether(next);
-        }
+        next = this.#incoming.read(frame);
       }
-      await this.#keepPace();
+      await this.#pace.keep();
       const completion = await this.#execute(next);
       this.#releaseLiterals();
       badInARow = completion.status === 'BAD' ? badInARow + 1 : 0;
       const after = this.#afterResponse;
       this.#afterResponse = undefined;
       if (after !== undefined) await after();
-      else await this.connection.flow(this.#prepared.length === 0);
+      else await this.connection.flow(!this.#incoming.hasPrepared);
       if (this.#leaving) return;
       waitingSinceMs = performance.now();
       if (badInARow >= MAX_BAD_IN_A_ROW) throw new Goodbye('Too many bad commands');
-    }
-  }
-
-  /** Commands of the second that runs; beyond the limit the session waits for the next one. */
-  async #keepPace(): Promise<void> {
-    const second = Math.floor(performance.now() / 1000);
-    if (second !== this.#second) {
-      this.#second = second;
-      this.#commandsThisSecond = 0;
-    }
-    this.#commandsThisSecond += 1;
-    if (this.#commandsThisSecond > this.services.config.maxCommandsPerSecond) {
-      await pause((second + 1) * 1000 - performance.now());
     }
   }
 
@@ -483,53 +413,6 @@ export class Session {
     this.#heldLiteralBytes = 0;
   }
 
-  /** The frame that was read ahead, or the next one. */
-  async #nextFrame(waitMs: number): Promise<Frame | 'timeout' | 'interrupted'> {
-    const upcoming = this.#upcoming;
-    this.#upcoming = undefined;
-    if (upcoming !== undefined) return upcoming;
-    const frame = await this.connection.frame(waitMs, (fire) => {
-      this.#interrupt = fire;
-    });
-    this.#interrupt = undefined;
-    return frame;
-  }
-
-  /**
-   * RFC 9051 §5.5: commands that came together and do not depend on each other may be carried out together. The ones behind
-   * this that have its name, and can be prepared, ask the database along with it; each is answered in its turn.
-   */
-  #prepareTogether(first: ReadCommand): void {
-    const prepare = first.command?.prepare;
-    if (first.command === undefined || prepare === undefined) return;
-    for (let next: ReadCommand = first; ; ) {
-      if (next.command !== undefined && this.#mayRun(next.command, next.args) === undefined) prepare(this, next.args);
-      if (next !== first) this.#prepared.push(next);
-      if (this.#prepared.length === MAX_TOGETHER) return;
-      this.#upcoming = this.connection.nextFrame();
-      if (this.#upcoming?.kind !== 'command') return;
-      next = this.#read(this.#upcoming.segments);
-      if (next.command !== first.command) return;
-      this.#upcoming = undefined;
-    }
-  }
-
-  #read(segments: readonly Segment[]): ReadCommand {
-    const args = new ArgumentReader(segments, (capability) => this.offers(capability));
-    let tag = '*';
-    try {
-      tag = args.tag();
-      args.space();
-      const command = this.#commandOf(args);
-      const read = command.read(args);
-      args.end();
-      return { tag, command, args: read };
-    } catch (error) {
-      if (!(error instanceof CommandSyntaxError)) throw error;
-      return { tag, command: undefined, completion: bad(error.message) };
-    }
-  }
-
   async #execute(read: ReadCommand): Promise<Completion> {
     this.#tag = read.tag;
     let completion: Completion;
@@ -537,39 +420,13 @@ export class Session {
       completion =
         read.command === undefined
           ? read.completion
-          : (this.#mayRun(read.command, read.args) ?? (await this.#act(read.command, read.args)));
+          : (refusedCommand(this, read.command, read.args) ?? (await this.#act(read.command, read.args)));
     } catch (error) {
       if (!(error instanceof CommandSyntaxError)) throw error;
       completion = bad(error.message);
     }
     this.out.line(`${this.#tag} ${formatCompletion(completion)}`);
     return completion;
-  }
-
-  #commandOf(args: ArgumentReader): AnyCommand {
-    let name = args.keyword();
-    if (name === 'UID') {
-      args.space();
-      name = `UID ${args.keyword()}`;
-    }
-    const command = findCommand(name);
-    if (command === undefined) return args.fail('Unknown command');
-    const { capability } = command;
-    if (capability !== undefined && !this.offers(capability)) args.fail('Unknown command');
-    return command;
-  }
-
-  #mayRun(command: AnyCommand, read: unknown): Completion | undefined {
-    if (command.states.includes(this.state)) {
-      if (this.#signedIn?.scope === 'watch' && !WATCH_COMMANDS.has(command.name)) {
-        return no('NOPERM', 'This token shows counts alone');
-      }
-      // RFC 9586 §3.1: a client that gave up sequence numbers must not send any.
-      const counts = typeof command.counts === 'function' ? command.counts(read) : command.counts;
-      return this.uidOnly && counts === true ? bad('Name messages by UID', 'UIDREQUIRED') : undefined;
-    }
-    if (this.state === 'not-authenticated') return bad('Sign in first');
-    return bad(command.states.includes('selected') ? 'No mailbox selected' : 'Already signed in');
   }
 
   /** The one place where a fault of a command becomes an answer; what the session cannot survive is thrown on. */
@@ -596,11 +453,4 @@ export class Session {
       return no('SERVERBUG', 'Internal error; it was logged');
     }
   }
-}
-
-function refusal(why: RefusedWhy): Completion {
-  if (why === 'line-too-long') return bad('Command line too long');
-  if (why === 'not-synchronizing') return { status: 'BAD', code: 'TOOBIG', text: 'Literal must wait for +' };
-  // RFC 9051 §4.3 and RFC 7889 §5: TOOBIG tells a client that trying again is of no use.
-  return no('TOOBIG', 'Literal too big');
 }
