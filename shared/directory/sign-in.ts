@@ -1,4 +1,5 @@
 import { appPasswordName } from '../sign-in/app-password.ts';
+import { preparedText } from '../sign-in/prepared-text.ts';
 import type { Account, Service, SignInAnswer, SignInRequest } from './directory.ts';
 import { LdapFault } from './ldap-connection.ts';
 import type { LdapPool } from './ldap-pool.ts';
@@ -37,12 +38,17 @@ export interface SignInParts {
 export async function signIn(request: SignInRequest, parts: SignInParts): Promise<SignInAnswer> {
   // RFC 4513 §5.1.2: without a password a simple bind is anonymous, and would succeed.
   if (request.password === '') return { kind: 'refused', why: 'empty-password' };
-  const { answer, account } = await parts.find(request.user);
+  // RFC 4616 §2, RFC 6856 §2.2: prepared; what cannot be is nobody's.
+  const user = preparedText(request.user);
+  const password = preparedText(request.password);
+  const found = await parts.find(user ?? '');
+  const { answer } = found;
   if (answer.kind === 'unknown') return answer;
-  const appPassword = appPasswordName(request.password);
+  const account = password === undefined ? undefined : found.account;
+  const appPassword = appPasswordName(password ?? '');
   const dn = dnToBind(account, appPassword, parts);
   try {
-    const code = await parts.binds.use((connection, timeoutMs) => connection.bind(dn, request.password, timeoutMs));
+    const code = await parts.binds.use((connection, timeoutMs) => connection.bind(dn, password ?? '?', timeoutMs));
     if (account === undefined || WRONG_PASSWORD.has(code)) return { kind: 'refused', why: 'bad-credentials' };
     if (code !== 0) return { kind: 'unknown', cause: `the bind as ${dn} ended with result code ${code}` };
     if (answer.kind !== 'account') return { kind: 'refused', why: 'inactive' };

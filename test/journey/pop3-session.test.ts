@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import type { Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type ClientService, openSocket, startClientService } from '../support/client-service.ts';
 import { type ImapBackends, startImapBackends } from '../support/imap-store.ts';
 import { letter } from '../support/mailstore.ts';
+import { talk } from '../support/talk.ts';
 
 /** What a dialogue cannot show of POP3 and ManageSieve: TLS, restarts, slow readers, a stop, lost connections. */
 let backends: ImapBackends;
@@ -26,24 +26,6 @@ async function start(settings: Parameters<typeof startClientService>[1] = {}): P
 
 const USER = 'user1@domain1.example';
 const SIGN_IN = `USER ${USER}\r\nPASS user1\r\n`;
-
-/** Writes, and waits until what came back ends so. */
-async function talk(socket: Socket, lines: string, until: RegExp): Promise<string> {
-  let heard = '';
-  return new Promise((resolve, reject) => {
-    const listen = (chunk: Buffer): void => {
-      heard += chunk.toString('latin1');
-      if (!until.test(heard)) return;
-      socket.off('data', listen);
-      socket.off('close', lost);
-      resolve(heard);
-    };
-    const lost = (): void => reject(new Error(`closed after ${JSON.stringify(heard)}`));
-    socket.on('data', listen);
-    socket.on('close', lost);
-    socket.write(lines);
-  });
-}
 
 async function messagesIn(service: ClientService): Promise<number> {
   const { id } = await service.account(USER);

@@ -19,7 +19,7 @@ export const capa: Pop3Command = {
       'EXPIRE NEVER',
       ...(session.passwordsAllowed ? ['USER', 'SASL PLAIN'] : []),
       ...(before && !session.connection.encrypted ? ['STLS'] : []),
-      'UTF8',
+      'UTF8 USER',
       'LANG',
       'IMPLEMENTATION Postern',
     ]);
