@@ -1,5 +1,5 @@
 import { directorySettings } from '@postern/shared/directory/settings.ts';
-import { secret } from '@postern/shared/runtime/config.ts';
+import { logSettings, secret } from '@postern/shared/runtime/config.ts';
 import { tlsIdentity } from '@postern/shared/runtime/tls.ts';
 import { z } from 'zod';
 import { listener, manageSieveSettings, pop3Settings } from './client-settings.ts';
@@ -173,15 +173,7 @@ export const storeConfigSchema = z.strictObject({
     .describe(
       'Prometheus’ `/metrics`, `/healthz` and `/readyz` by HTTP; off when unset. With several workers each has a port of its own, upwards from this one.',
     ),
-  log: z
-    .strictObject({
-      level: z
-        .enum(['debug', 'info', 'warn', 'error'])
-        .default('info')
-        .describe('The least important lines that are written.'),
-      file: z.string().optional().describe('File to append to; standard output (the journal) when unset.'),
-    })
-    .prefault({}),
+  log: logSettings(),
 });
 
 export type StoreConfig = z.infer<typeof storeConfigSchema>;

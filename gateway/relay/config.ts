@@ -1,5 +1,5 @@
 import { directorySettings } from '@postern/shared/directory/settings.ts';
-import { legAddress, port } from '@postern/shared/runtime/config.ts';
+import { legAddress, logSettings, port } from '@postern/shared/runtime/config.ts';
 import { tlsIdentity } from '@postern/shared/runtime/tls.ts';
 import { z } from 'zod';
 import { dnsSettings } from './dns/settings.ts';
@@ -10,16 +10,6 @@ import { recipientSettings } from './inbound/recipient-settings.ts';
 import { legFaults } from './legs.ts';
 import { outboundSettings } from './outbound/settings.ts';
 import { submissionSettings } from './submission/settings.ts';
-
-const logSettings = z
-  .strictObject({
-    level: z
-      .enum(['debug', 'info', 'warn', 'error'])
-      .default('info')
-      .describe('The least important lines that are written.'),
-    file: z.string().optional().describe('File to append to; standard output (the journal) when unset.'),
-  })
-  .prefault({});
 
 const lmtpSettings = () =>
   z.strictObject({
@@ -141,7 +131,7 @@ const relaySettings = z.strictObject({
         .describe('Memory for messages in hand, of all sessions together.'),
     })
     .prefault({}),
-  log: logSettings,
+  log: logSettings(),
 });
 
 /** Everything that can be set in gateway.yaml. Each setting is declared here once; docs/settings.md is generated from it. */

@@ -1,4 +1,4 @@
-import { legAddress, port } from '@postern/shared/runtime/config.ts';
+import { legAddress, logSettings, port } from '@postern/shared/runtime/config.ts';
 import { tlsIdentity } from '@postern/shared/runtime/tls.ts';
 import { z } from 'zod';
 
@@ -126,15 +126,7 @@ export const webmailConfigSchema = z.strictObject({
     .strictObject({ listen: z.strictObject({ address: legAddress(), port: port().default(9128) }) })
     .optional()
     .describe('Prometheus’ `/metrics`, `/healthz` and `/readyz` by HTTP, on the private leg.'),
-  log: z
-    .strictObject({
-      level: z
-        .enum(['debug', 'info', 'warn', 'error'])
-        .default('info')
-        .describe('The least important lines that are written.'),
-      file: z.string().optional().describe('File to append to; standard output (the journal) when unset.'),
-    })
-    .prefault({}),
+  log: logSettings(),
 });
 
 export type WebmailConfig = z.infer<typeof webmailConfigSchema>;

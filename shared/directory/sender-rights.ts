@@ -1,6 +1,8 @@
 import { domainToASCII } from 'node:url';
+import type { Reply } from '../smtp/reply.ts';
 import type { Account, Directory } from './directory.ts';
 import { type ExpansionLimits, expandRecipient } from './recipients.ts';
+import { DIRECTORY_UNKNOWN_REPLY } from './refusal-reply.ts';
 
 /** Whether a user may send under an address. */
 export type SenderDecision =
@@ -30,6 +32,19 @@ export async function maySendAs(rules: SenderRules, user: Account, address: stri
   if (expansion.kind === 'unknown') return expansion;
   const belongs = expansion.kind === 'resolved' && expansion.accounts.some(({ account }) => account.uuid === user.uuid);
   return belongs ? ALLOWED : { kind: 'refused' };
+}
+
+/** The reply that refuses it, with its cause for the log; undefined when the user may. */
+export async function refusedSender(
+  rules: SenderRules,
+  user: Account,
+  address: string,
+  answer: Reply,
+): Promise<{ readonly reply: Reply; readonly cause: string } | undefined> {
+  const decision = await maySendAs(rules, user, address);
+  if (decision.kind === 'allowed') return undefined;
+  if (decision.kind === 'unknown') return { reply: DIRECTORY_UNKNOWN_REPLY, cause: decision.cause };
+  return { reply: answer, cause: `${user.address} may not send as ${address}` };
 }
 
 /** Lower case, the domain as A-labels; undefined when it is no address of a domain. */

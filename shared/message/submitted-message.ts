@@ -69,3 +69,15 @@ function addressOf({ localPart, domain }: Mailbox): string {
 function utf8(bytes: string): string {
   return Buffer.from(bytes, 'latin1').toString('utf8');
 }
+
+/** A Message-ID for a message that has none: of its author's domain, for the name of a host inside is nobody's business outside. */
+export function messageIdFor(id: string, senders: readonly (string | undefined)[], hostname: string): string {
+  const domain = senders.map(domainOf).find((each) => each !== undefined);
+  return `<${id}@${domain ?? hostname}>`;
+}
+
+function domainOf(address = ''): string | undefined {
+  const domain = address.slice(address.lastIndexOf('@') + 1).toLowerCase();
+  // RFC 5322 §3.6.4: the right side of an id is a dot-atom; a literal address is no name.
+  return address.includes('@') && /^[a-z0-9.-]+$/.test(domain) ? domain : undefined;
+}

@@ -139,3 +139,15 @@ function typeOf(node: JsonSchemaNode): string {
   if (Array.isArray(node.type)) return node.type.join(' | ');
   return node.type ?? 'any';
 }
+
+/** What a service writes of its doings, and where. */
+export const logSettings = () =>
+  z
+    .strictObject({
+      level: z
+        .enum(['debug', 'info', 'warn', 'error'])
+        .default('info')
+        .describe('The least important lines that are written.'),
+      file: z.string().optional().describe('File to append to; standard output (the journal) when unset.'),
+    })
+    .prefault({});

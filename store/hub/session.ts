@@ -10,6 +10,7 @@ import type {
   SmtpSession,
 } from '@postern/shared/smtp/listener.ts';
 import { type Reply, reply, replyLine } from '@postern/shared/smtp/reply.ts';
+import { SUBMISSION_REPLIES } from '@postern/shared/smtp/submission-replies.ts';
 import type { StoredAccount } from '../mailstore/mailstore.ts';
 import { signInByPassword } from '../sign-in/password.ts';
 import type { SignInThrottle } from '../sign-in/sign-in-limits.ts';
@@ -36,12 +37,9 @@ interface SessionState {
   sizeBytes: number;
 }
 
-const OK = reply(250, '2.1.0', 'Sender accepted');
 const RECIPIENT_OK = reply(250, '2.1.5', 'Recipient accepted');
 const NOT_NAMED = reply(554, '5.7.1', 'This network is not served here');
 const NOT_HOSTED = reply(553, '5.7.1', 'This sender domain is not hosted here');
-const BAD_CREDENTIALS = reply(535, '5.7.8', 'Authentication failed');
-const NO_SIGN_IN_NOW = reply(454, '4.7.0', 'Authentication is not possible at the moment');
 const NO_LONGER = reply(550, '5.7.1', 'This account may not send any more');
 
 /** RFC 6409: the conversation of mail programs (after AUTH), and of named servers, which hand over mail. */
@@ -84,7 +82,9 @@ export function hubHandlers(parts: HubSessionParts): SmtpHandlers {
         state.user === undefined
           ? await refusedDomain(parts, reversePath)
           : ((await noLongerAllowed(parts, state.user)) ?? (await desk.refusedSender(state.user.entry, reversePath)));
-      return refusal === undefined ? OK : refuse(session, 'mail', refusal.reply, refusal.cause, { from: reversePath });
+      return refusal === undefined
+        ? SUBMISSION_REPLIES.senderOk
+        : refuse(session, 'mail', refusal.reply, refusal.cause, { from: reversePath });
     },
 
     async onRecipient(session, { address }, { reversePath }) {
@@ -162,7 +162,7 @@ async function authenticate(
   credentials: SaslCredentials,
 ): Promise<{ answer: AuthAnswer; user?: SessionState['user'] }> {
   const refused = (answer: Reply) => ({ answer: { kind: 'refused', reply: answer } as const });
-  if (credentials.mechanism === 'OAUTHBEARER') return refused(BAD_CREDENTIALS);
+  if (credentials.mechanism === 'OAUTHBEARER') return refused(SUBMISSION_REPLIES.badCredentials);
   const { user, password, authorizationId } = credentials;
   const client = session.remoteAddress;
   const signIn = await signInByPassword(parts, {
@@ -175,8 +175,8 @@ async function authenticate(
     // The listener drops the answer when the client has left.
     gone: () => false,
   });
-  if (signIn.kind === 'unavailable' || signIn.kind === 'gone') return refused(NO_SIGN_IN_NOW);
-  if (signIn.kind === 'refused') return refused(BAD_CREDENTIALS);
+  if (signIn.kind === 'unavailable' || signIn.kind === 'gone') return refused(SUBMISSION_REPLIES.noSignInNow);
+  if (signIn.kind === 'refused') return refused(SUBMISSION_REPLIES.badCredentials);
   const { account, entry } = signIn;
   // RFC 4616 §2: nobody acts as somebody else here; what may be sent in whose name is asked at MAIL.
   if (authorizationId !== '' && authorizationId.toLowerCase() !== user.toLowerCase()) {
@@ -187,7 +187,7 @@ async function authenticate(
       user,
       why: 'another authorization identity',
     });
-    return refused(BAD_CREDENTIALS);
+    return refused(SUBMISSION_REPLIES.badCredentials);
   }
   events.signedIn(parts.log, { session: session.id, service, client, user });
   return { answer: { kind: 'granted', user: account.address }, user: { account, entry } };

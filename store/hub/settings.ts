@@ -1,3 +1,4 @@
+import { scheduleSettings } from '@postern/shared/delivery/schedule-settings.ts';
 import { legAddress, port } from '@postern/shared/runtime/config.ts';
 import { tlsIdentity } from '@postern/shared/runtime/tls.ts';
 import { z } from 'zod';
@@ -50,18 +51,7 @@ const queueSettings = () =>
         .min(500)
         .default(60_000)
         .describe('After this time without a sign of life of its process, a message is taken up by another one.'),
-      retryMs: z.int().min(50).default(60_000).describe('First pause before a message is tried again; it doubles.'),
-      maxRetryMs: z.int().min(50).default(3_600_000).describe('Longest pause between two tries.'),
-      lifetimeMs: z
-        .int()
-        .min(100)
-        .default(432_000_000)
-        .describe('After this time its sender gets it back (five days).'),
-      delayWarningMs: z
-        .int()
-        .min(0)
-        .default(14_400_000)
-        .describe('After this time its sender is told that it waits, once; 0: never.'),
+      ...scheduleSettings({ retryMs: 60_000, maxRetryMs: 3_600_000 }),
     })
     .prefault({})
     .describe('The queue of mail that is to leave, or was caused by a delivery.');

@@ -1,12 +1,12 @@
 import type { Account, Directory } from '@postern/shared/directory/directory.ts';
 import type { ExpansionLimits } from '@postern/shared/directory/recipients.ts';
-import { DIRECTORY_UNKNOWN_REPLY } from '@postern/shared/directory/refusal-reply.ts';
-import { maySendAs, type SenderRules } from '@postern/shared/directory/sender-rights.ts';
-import { completeMessage, readSubmittedHeader } from '@postern/shared/message/submitted-message.ts';
+import { refusedSender, type SenderRules } from '@postern/shared/directory/sender-rights.ts';
+import { completeMessage, messageIdFor, readSubmittedHeader } from '@postern/shared/message/submitted-message.ts';
 import type { Log } from '@postern/shared/runtime/log.ts';
 import * as events from '@postern/shared/runtime/mail-events.ts';
 import type { Envelope } from '@postern/shared/smtp/envelope.ts';
 import { type Reply, reply } from '@postern/shared/smtp/reply.ts';
+import { SUBMISSION_REPLIES } from '@postern/shared/smtp/submission-replies.ts';
 import type { Mailstore, SendingLimits, StoredAccount, SubmissionSource } from '../mailstore/mailstore.ts';
 import type { HubConfig } from './settings.ts';
 
@@ -44,12 +44,7 @@ export interface DeskParts {
   readonly onTaken: () => void;
 }
 
-export const NOT_YOUR_ADDRESS: Reply = reply(553, '5.7.1', 'This sender address is not yours');
-const NO_AUTHOR = reply(554, '5.6.0', 'The message names no author: From is missing');
-const NOT_THE_AUTHOR = reply(553, '5.7.1', 'The address in From is not yours');
 const LOOP = reply(554, '5.4.6', 'Too many hops: the message is in a loop');
-/** RFC 3463 §3.8: X.7.1 is about policy; 450 has the client try again, when the window has passed. */
-const OVER_LIMIT = reply(450, '4.7.1', 'You have sent too much for now, try again later');
 
 /**
  * Where every submission ends, by whatever way it comes: the author is checked, the header completed, and the message committed to the
@@ -71,7 +66,7 @@ export class SubmissionDesk {
   /** Undefined: the reverse-path may be used. The null one always may: reports of mail programs have it (RFC 8098 §3). */
   async refusedSender(user: Account, reversePath: string): Promise<{ reply: Reply; cause: string } | undefined> {
     if (reversePath === '') return undefined;
-    return this.#refused(user, reversePath, NOT_YOUR_ADDRESS);
+    return refusedSender(this.#senderRules, user, reversePath, SUBMISSION_REPLIES.notYourAddress);
   }
 
   async take(submission: Submission): Promise<Receipt> {
@@ -80,9 +75,7 @@ export class SubmissionDesk {
     const header = readSubmittedHeader(content);
     const refusal = await this.#refusedHeader(sender, header.authors, header.hops);
     if (refusal !== undefined) return { kind: 'refused', ...refusal };
-    // Of the sender's domain: the name of a host inside is nobody's business outside.
-    const domain = domainOf(header.authors[0]) ?? domainOf(envelope.reversePath) ?? hostname;
-    const messageId = header.messageId ?? `<${id}@${domain}>`;
+    const messageId = header.messageId ?? messageIdFor(id, [header.authors[0], envelope.reversePath], hostname);
     const complete = completeMessage(content, { trace, messageId, nowMs: Date.now() });
     const result = await mailstore.outgoing.submit({
       id,
@@ -113,7 +106,11 @@ export class SubmissionDesk {
         limit: result.limit,
         from: envelope.reversePath,
       });
-      return { kind: 'refused', reply: OVER_LIMIT, cause: `${result.limit} reached (${config.limits[result.limit]})` };
+      return {
+        kind: 'refused',
+        reply: SUBMISSION_REPLIES.overLimit,
+        cause: `${result.limit} reached (${config.limits[result.limit]})`,
+      };
     }
     onTaken();
     return { kind: 'taken', id: result.kind === 'known' ? result.id : id, messageId, bytes: complete.length };
@@ -132,26 +129,13 @@ export class SubmissionDesk {
   ): Promise<{ reply: Reply; cause: string } | undefined> {
     if (hops > this.#parts.config.maxHops) return { reply: LOOP, cause: `${hops} Received fields` };
     if (sender.kind === 'server') return undefined;
-    if (authors.length === 0) return { reply: NO_AUTHOR, cause: 'no From' };
+    if (authors.length === 0) return { reply: SUBMISSION_REPLIES.noAuthor, cause: 'no From' };
     for (const author of new Set(authors)) {
-      const refusal = await this.#refused(sender.entry, author, NOT_THE_AUTHOR);
+      const refusal = await refusedSender(this.#senderRules, sender.entry, author, SUBMISSION_REPLIES.notTheAuthor);
       if (refusal !== undefined) return refusal;
     }
     return undefined;
   }
-
-  async #refused(user: Account, address: string, answer: Reply): Promise<{ reply: Reply; cause: string } | undefined> {
-    const decision = await maySendAs(this.#senderRules, user, address);
-    if (decision.kind === 'allowed') return undefined;
-    if (decision.kind === 'unknown') return { reply: DIRECTORY_UNKNOWN_REPLY, cause: decision.cause };
-    return { reply: answer, cause: `${user.address} may not send as ${address}` };
-  }
-}
-
-function domainOf(address = ''): string | undefined {
-  const domain = address.slice(address.lastIndexOf('@') + 1).toLowerCase();
-  // RFC 5322 §3.6.4: the right side of an id is a dot-atom; a literal address is no name.
-  return address.includes('@') && /^[a-z0-9.-]+$/.test(domain) ? domain : undefined;
 }
 
 function countedAs(sender: Sender): string {

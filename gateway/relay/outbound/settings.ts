@@ -1,3 +1,4 @@
+import { scheduleSettings } from '@postern/shared/delivery/schedule-settings.ts';
 import { legAddress, port, secret } from '@postern/shared/runtime/config.ts';
 import { tlsIdentity } from '@postern/shared/runtime/tls.ts';
 import { z } from 'zod';
@@ -43,18 +44,7 @@ const listenSettings = () =>
 const queueSettings = () =>
   z
     .strictObject({
-      retryMs: z.int().min(50).default(300_000).describe('First pause before a message is tried again; it doubles.'),
-      maxRetryMs: z.int().min(50).default(4_000_000).describe('Longest pause between two tries.'),
-      lifetimeMs: z
-        .int()
-        .min(100)
-        .default(432_000_000)
-        .describe('After this time its sender gets it back (five days).'),
-      delayWarningMs: z
-        .int()
-        .min(0)
-        .default(14_400_000)
-        .describe('After this time its sender is told that it waits, once; 0: never.'),
+      ...scheduleSettings({ retryMs: 300_000, maxRetryMs: 4_000_000 }),
       concurrency: z
         .int()
         .min(1)

@@ -1,14 +1,14 @@
 import { newDeliveryId } from '@postern/shared/delivery/delivery-id.ts';
 import type { Account, Directory } from '@postern/shared/directory/directory.ts';
 import type { ExpansionLimits } from '@postern/shared/directory/recipients.ts';
-import { DIRECTORY_UNKNOWN_REPLY } from '@postern/shared/directory/refusal-reply.ts';
-import { maySendAs } from '@postern/shared/directory/sender-rights.ts';
+import { refusedSender } from '@postern/shared/directory/sender-rights.ts';
 import { readHeader } from '@postern/shared/message/header.ts';
-import { completeMessage, readSubmittedHeader } from '@postern/shared/message/submitted-message.ts';
+import { completeMessage, messageIdFor, readSubmittedHeader } from '@postern/shared/message/submitted-message.ts';
 import type { Log } from '@postern/shared/runtime/log.ts';
 import * as events from '@postern/shared/runtime/mail-events.ts';
 import type { AuthAnswer, ReceivedMessage, SmtpHandlers, SmtpSession } from '@postern/shared/smtp/listener.ts';
 import { type Reply, reply, replyLine } from '@postern/shared/smtp/reply.ts';
+import { SUBMISSION_REPLIES } from '@postern/shared/smtp/submission-replies.ts';
 import type { Forward } from '../inbound/forward.ts';
 import type { Recipients } from '../inbound/recipients.ts';
 import { newTransaction, type Transaction } from '../inbound/transaction.ts';
@@ -28,14 +28,8 @@ export interface SubmissionService {
   readonly log: Log;
 }
 
-const BAD_CREDENTIALS = reply(535, '5.7.8', 'Authentication failed');
-const NO_SIGN_IN_NOW = reply(454, '4.7.0', 'Authentication is not possible at the moment');
-const NEEDS_AUTH = reply(530, '5.7.0', 'Authentication required');
-const NOT_YOURS = reply(553, '5.7.1', 'This sender address is not yours');
 const AUTHOR_NOT_YOURS = reply(550, '5.7.1', 'The address in From is not yours');
-const OVER_LIMIT = reply(450, '4.7.1', 'You send more than you may at a time, try again later');
 const NO_TRANSACTION = reply(503, '5.5.1', 'Send MAIL first');
-const SENDER_OK = reply(250, '2.1.0', 'Sender ok');
 
 /** Mail programs on the road (RFC 6409): what they send goes to accounts here by LMTP, and to others by the queue. */
 export function submissionHandlers(service: SubmissionService): SmtpHandlers {
@@ -47,13 +41,7 @@ export function submissionHandlers(service: SubmissionService): SmtpHandlers {
     events.refused(log, { ...about, reply: replyLine(answer), cause });
     return answer;
   };
-  const senderRefusal = async (user: Account, address: string, answer: Reply) => {
-    const rules = { directory, expansion: service.expansion, delegates: service.settings.delegates };
-    const decision = await maySendAs(rules, user, address);
-    if (decision.kind === 'allowed') return undefined;
-    if (decision.kind === 'unknown') return { reply: DIRECTORY_UNKNOWN_REPLY, cause: decision.cause };
-    return { reply: answer, cause: `${user.address} may not send as ${address}` };
-  };
+  const rules = { directory, expansion: service.expansion, delegates: service.settings.delegates };
   return {
     onConnect(session) {
       const client = session.remoteAddress;
@@ -62,24 +50,24 @@ export function submissionHandlers(service: SubmissionService): SmtpHandlers {
     },
     async onAuth(session, credentials): Promise<AuthAnswer> {
       const deny = (answer: Reply): AuthAnswer => ({ kind: 'refused', reply: answer });
-      if (credentials.mechanism === 'OAUTHBEARER') return deny(BAD_CREDENTIALS);
+      if (credentials.mechanism === 'OAUTHBEARER') return deny(SUBMISSION_REPLIES.badCredentials);
       const { user, password, authorizationId } = credentials;
       const client = session.remoteAddress;
       const about = { session: session.id, service: 'submission', client, user };
       const locked = service.lockOut.refuses(client, user);
       if (locked !== undefined || (authorizationId !== '' && authorizationId.toLowerCase() !== user.toLowerCase())) {
         events.signInRefused(log, { ...about, why: locked ?? 'another authorization identity' });
-        return deny(BAD_CREDENTIALS);
+        return deny(SUBMISSION_REPLIES.badCredentials);
       }
       const answer = await directory.signIn({ user, password, service: 'submission' });
       if (answer.kind === 'unknown') {
         events.signInRefused(log, { ...about, why: answer.cause });
-        return deny(NO_SIGN_IN_NOW);
+        return deny(SUBMISSION_REPLIES.noSignInNow);
       }
       if (answer.kind === 'refused') {
         service.lockOut.failed(client, user);
         events.signInRefused(log, { ...about, why: answer.why });
-        return deny(BAD_CREDENTIALS);
+        return deny(SUBMISSION_REPLIES.badCredentials);
       }
       service.lockOut.succeeded(client, user);
       users.set(session, answer.account);
@@ -88,11 +76,11 @@ export function submissionHandlers(service: SubmissionService): SmtpHandlers {
     },
     async onMail(session, reversePath, { size }) {
       const user = users.get(session);
-      if (user === undefined) return refused(session, 'mail', NEEDS_AUTH);
-      const refusal = await senderRefusal(user, reversePath, NOT_YOURS);
+      if (user === undefined) return refused(session, 'mail', SUBMISSION_REPLIES.needsSignIn);
+      const refusal = await refusedSender(rules, user, reversePath, SUBMISSION_REPLIES.notYourAddress);
       if (refusal !== undefined) return refused(session, 'mail', refusal.reply, refusal.cause, reversePath);
       transactions.set(session, newTransaction(size, true, { kind: 'submission', senderIsOurs: true }));
-      return SENDER_OK;
+      return SUBMISSION_REPLIES.senderOk;
     },
     async onRecipient(session, recipient, { reversePath }) {
       const transaction = transactions.get(session);
@@ -109,13 +97,15 @@ export function submissionHandlers(service: SubmissionService): SmtpHandlers {
       transactions.delete(session);
       const from = envelope.reversePath;
       // RFC 6409 §6.1, §8.1: whom readers see as author is as much the user as the reverse-path.
-      for (const author of readSubmittedHeader(content).authors) {
-        const refusal = await senderRefusal(user, author, AUTHOR_NOT_YOURS);
+      const header = readSubmittedHeader(content);
+      for (const author of header.authors) {
+        const refusal = await refusedSender(rules, user, author, AUTHOR_NOT_YOURS);
         if (refusal !== undefined) return refused(session, 'data', refusal.reply, refusal.cause, from);
       }
       const over = limits.take(user.address, envelope.recipients.length);
-      if (over !== undefined) return refused(session, 'data', OVER_LIMIT, `${user.address}: ${over}`, from);
-      return forward.deliver(session, envelope, completed(content, hostname), transaction);
+      if (over !== undefined)
+        return refused(session, 'data', SUBMISSION_REPLIES.overLimit, `${user.address}: ${over}`, from);
+      return forward.deliver(session, envelope, completed(content, header.authors, from, hostname), transaction);
     },
     onReset(session) {
       transactions.delete(session);
@@ -127,12 +117,14 @@ export function submissionHandlers(service: SubmissionService): SmtpHandlers {
 }
 
 /** RFC 6409 §8: without Bcc, with Date and Message-ID; the trace is added when it goes on. */
-function completed(message: Buffer, hostname: string): ReceivedMessage {
-  const content = completeMessage(message, {
-    trace: '',
-    messageId: `<${newDeliveryId()}@${hostname}>`,
-    nowMs: Date.now(),
-  });
+function completed(
+  message: Buffer,
+  authors: readonly string[],
+  reversePath: string,
+  hostname: string,
+): ReceivedMessage {
+  const messageId = messageIdFor(newDeliveryId(), [authors[0], reversePath], hostname);
+  const content = completeMessage(message, { trace: '', messageId, nowMs: Date.now() });
   const { bodyStart } = readHeader(content, 0, content.length);
   return { content, headerBytes: Math.max(0, bodyStart - 2) };
 }
