@@ -122,7 +122,9 @@ export const storeConfigSchema = z.strictObject({
   pop3: pop3Settings().optional().describe('POP3; off when unset.'),
   managesieve: manageSieveSettings().optional().describe('ManageSieve; off when unset.'),
   database: z.strictObject({
-    url: secret().describe('`mysql://user:password@host:port/name`, or with `?socketPath=…`; best as `{ file: … }`.'),
+    url: secret().describe(
+      '`mysql://user:password@host:port/name`, or with `?socketPath=…`; best as `{ file: … }`. Several hosts, nodes of one cluster, stand after each other: `mysql://user:password@one:3306,two:3306/name`; one is used, the next when it fails.',
+    ),
     connections: z.int().min(2).default(16).describe('Connections of the pool.'),
     migrate: z.boolean().default(true).describe('Brings the tables to the newest version at start.'),
   }),

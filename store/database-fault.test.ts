@@ -15,6 +15,14 @@ describe('databaseFaultSentence', () => {
     );
   });
 
+  it('names all hosts of a cluster', () => {
+    const cluster = 'mysql://postern:s%40cret@one.example:3306,two.example:3307/mail';
+    expect(databaseFaultSentence(fault('ECONNREFUSED'), cluster)).toBe(
+      'The database postern@one.example:3306,two.example:3307/mail is not listening there.',
+    );
+    expect(databaseFaultSentence(fault('E_OTHER', `cannot open ${cluster}`), cluster)).not.toContain('s%40cret');
+  });
+
   it('looks through wrapped errors', () => {
     const wrapped = new Error('migration failed', { cause: fault('ER_BAD_DB_ERROR') });
     expect(databaseFaultSentence(wrapped, URL_TEXT)).toContain('has no database of that name');

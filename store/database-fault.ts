@@ -1,3 +1,5 @@
+import { urlsOfHosts } from './mailstore/database-url.ts';
+
 /** What an error of the database means to the person who has to remove its cause. */
 const CAUSES: Readonly<Record<string, string>> = {
   ER_ACCESS_DENIED_ERROR: 'refuses the user or the password',
@@ -34,16 +36,25 @@ export function databaseFaultSentence(error: unknown, url: string): string {
   return `The database ${where} cannot be used: ${withoutPassword(text, url)}`;
 }
 
-/** `user@host:port/name`, never the password. */
+/** `user@host:port/name`, all hosts, never the password. */
 function describeUrl(url: string): string | undefined {
-  if (!URL.canParse(url)) return undefined;
-  const { protocol, username, host, pathname, searchParams } = new URL(url);
-  if (!/^(mysql|mariadb):$/.test(protocol)) return undefined;
-  return `${decodeURIComponent(username)}@${searchParams.get('socketPath') ?? host}${pathname}`;
+  const urls = parsed(url);
+  const [first] = urls;
+  if (first === undefined || !/^(mysql|mariadb):$/.test(first.protocol)) return undefined;
+  const hosts = urls.map(({ host, searchParams }) => searchParams.get('socketPath') ?? host);
+  return `${decodeURIComponent(first.username)}@${hosts.join(',')}${first.pathname}`;
+}
+
+function parsed(url: string): URL[] {
+  try {
+    return urlsOfHosts(url).map((each) => new URL(each));
+  } catch {
+    return [];
+  }
 }
 
 function withoutPassword(text: string, url: string): string {
-  const { password } = new URL(url);
+  const password = parsed(url)[0]?.password ?? '';
   if (password === '') return text;
   return text.replaceAll(password, '…').replaceAll(decodeURIComponent(password), '…');
 }

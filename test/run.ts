@@ -55,6 +55,8 @@ const PARTS: readonly Part[] = [
   { name: 'webmail-leaks', paths: ['test/webmail/leaks.test.ts'] },
   { name: 'deploy', paths: ['test/deploy/'] },
   { name: 'zones', paths: ['test/zones/'] },
+  { name: 'stores', paths: ['test/clusters/'], exclude: '**/clusters/galera.test.ts' },
+  { name: 'clusters', paths: ['test/clusters/galera.test.ts'], fullOnly: true },
   { name: 'faults', paths: ['test/faults/'] },
 ];
 

@@ -1,3 +1,4 @@
+import { urlsOfHosts } from '@postern/store/mailstore/database-url.ts';
 import { type Connection, createConnection } from 'mysql2/promise';
 import { messageOf, Sentence } from './sentence.ts';
 
@@ -5,7 +6,7 @@ import { messageOf, Sentence } from './sentence.ts';
 export async function checkDatabase(url: string): Promise<string> {
   let parsed: URL;
   try {
-    parsed = new URL(url);
+    parsed = new URL(urlsOfHosts(url)[0] ?? '');
   } catch {
     throw new Sentence('DATABASE_URL is no URL: it must read mysql://user:password@host:port/name.');
   }
@@ -18,7 +19,10 @@ export async function checkDatabase(url: string): Promise<string> {
   const shown = `${parsed.username}@${parsed.host}${parsed.pathname}`;
   let connection: Connection;
   try {
-    connection = await createConnection({ uri: url.replace(/^mariadb:/, 'mysql:'), connectTimeout: 10_000 });
+    connection = await createConnection({
+      uri: (urlsOfHosts(url)[0] ?? '').replace(/^mariadb:/, 'mysql:'),
+      connectTimeout: 10_000,
+    });
   } catch (error) {
     throw new Sentence(`The database of DATABASE_URL (${shown}) cannot be used: ${messageOf(error)}.`);
   }

@@ -1,6 +1,7 @@
 import { silentLog } from '@postern/shared/runtime/log.ts';
 import type { StoreConfig } from '@postern/store/config.ts';
 import { databaseFaultSentence } from '@postern/store/database-fault.ts';
+import { urlsOfHosts } from '@postern/store/mailstore/database-url.ts';
 import { openMailstore } from '@postern/store/mailstore/mailstore.ts';
 import { type CertificateInUse, certificatesCheck } from './certificates.ts';
 import { clientPortChecks } from './client-ports.ts';
@@ -35,8 +36,8 @@ function certificatesOf({ tls, ca, hostname, hub, console: settings }: StoreConf
 
 function databaseCheck({ database: { url } }: StoreConfig): Check {
   // The password stays here: host and name tell which one.
-  const { host, pathname } = new URL(url);
-  const subject = `${host}${pathname}`;
+  const urls = urlsOfHosts(url).map((each) => new URL(each));
+  const subject = `${urls.map(({ host }) => host).join(',')}${urls[0]?.pathname}`;
   const advice =
     'Is the server up, does the firewall let 3306 pass, are user and password in database.url right, and did ‘postern-store migrate’ run?';
   return {

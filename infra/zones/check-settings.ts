@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import type { RelayConfig } from '@postern/gateway/relay/config.ts';
 import type { WebmailConfig } from '@postern/gateway/webmail/config.ts';
 import type { StoreConfig } from '@postern/store/config.ts';
+import { urlsOfHosts } from '@postern/store/mailstore/database-url.ts';
 import { sameAddress } from './address.ts';
 import type { Finding } from './check.ts';
 import { covers, type End, endOfAddress, endsOf, pathsOf, permittingPath, protocolHas } from './paths.ts';
@@ -108,7 +109,9 @@ export function checkStoreSettings(policy: Policy, settings: StoreAddresses): Fi
   const findings = allListen(place, settings);
   const own = directory.localAddress ?? lmtp.listen.address;
   for (const url of directory.urls) findings.push(...connects(place, 'directory.urls', [own], ofUrl(url)));
-  findings.push(...connects(place, 'database.url', [lmtp.listen.address], ofUrl(database.url)));
+  for (const url of urlsOfHosts(database.url)) {
+    findings.push(...connects(place, 'database.url', [lmtp.listen.address], ofUrl(url)));
+  }
   if (hub?.relay !== undefined) {
     const { host: to, port } = hub.relay;
     findings.push(...connects(place, 'hub.relay', [lmtp.listen.address], { to, port }));

@@ -429,14 +429,25 @@ export class Session {
     return completion;
   }
 
+  /** What a command did is done, also when the database goes away before it can be told: NO would say that nothing happened. */
+  async #tellAfter(command: AnyCommand, read: unknown): Promise<void> {
+    const expunges = typeof command.expunges === 'function' ? command.expunges(read) : command.expunges;
+    try {
+      await this.tellChanges({ expunges, refresh: command.refreshes ?? false, own: command.removes ?? false });
+    } catch (error) {
+      // Who asks for nothing else is told that there is no answer.
+      if (!isDatabaseAway(error) || command.name === 'NOOP' || command.name === 'CHECK') throw error;
+      this.log.warn({ event: 'database-away', session: this.id, command: command.name, err: error });
+    }
+  }
+
   /** The one place where a fault of a command becomes an answer; what the session cannot survive is thrown on. */
   async #act(command: AnyCommand, read: unknown): Promise<Completion> {
     try {
       if (this.#selected?.stale === true) await this.#checkRights();
       const completion = await command.act(this, read);
       if (completion.status !== 'BAD') {
-        const expunges = typeof command.expunges === 'function' ? command.expunges(read) : command.expunges;
-        await this.tellChanges({ expunges, refresh: command.refreshes ?? false, own: command.removes ?? false });
+        await this.#tellAfter(command, read);
       }
       return completion;
     } catch (error) {

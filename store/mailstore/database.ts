@@ -1,12 +1,10 @@
 import mysql, { type Pool, type PoolConnection, type QueryError } from 'mysql2';
+import { DatabaseHosts, type DatabaseLink } from './database-hosts.ts';
+import { isRefusalToServe, orBehind, setUpSession } from './database-session.ts';
+import { urlsOfHosts } from './database-url.ts';
+import { type Row, run, runOnce, type SqlValue, withoutValues } from './statement.ts';
 
-/** Values that a statement takes. */
-export type SqlValue = string | number | null | Buffer;
-/** A row as an array of columns (`rowsAsArray`): half the cost of objects. */
-export type Row = SqlValue[];
-
-/** Statements with this many parameters or fewer are prepared; longer ones vary too much in shape to be kept. */
-const MAX_PREPARED_PARAMETERS = 96;
+export type { Row, SqlValue } from './statement.ts';
 
 /** One connection, or the pool: whatever runs a statement. */
 export interface SqlRunner {
@@ -24,73 +22,106 @@ export interface SqlChange {
   readonly insertId: number;
 }
 
-/** Whether the node of a connection belongs to a Galera cluster: asked once, when the connection is made. */
-const inGaleraCluster = new WeakMap<PoolConnection, Promise<boolean>>();
+/** What is known of a connection: its way to the host, and whether that is a node of a Galera cluster. */
+interface Opened {
+  readonly link: DatabaseLink;
+  /** Settles when the session is set up; rejects when its host cannot serve. */
+  readonly ready: Promise<{ readonly inGaleraCluster: boolean }>;
+}
 
 /** The pool of one process. The only place of the store, beside migrations, that knows the database driver. */
 export class Database implements SqlRunner {
   readonly #pool: Pool;
+  readonly #hosts: DatabaseHosts;
+  readonly #opened = new WeakMap<PoolConnection, Opened>();
 
-  constructor(url: string, connections: number) {
+  /** @param onHostFailed told with the names of both when another host of the URL has its turn */
+  constructor(url: string, connections: number, onHostFailed: (from: string, to: string) => void = () => {}) {
+    this.#hosts = new DatabaseHosts(url, onHostFailed);
+    // Each connection has a configuration of its own: that tells them apart.
+    const links = new WeakMap<object, DatabaseLink>();
     this.#pool = mysql.createPool({
-      uri: url,
-      ...socketOf(url),
+      uri: urlsOfHosts(url)[0] as string,
+      stream: ({ config }: { readonly config: object }) => {
+        const link = this.#hosts.open();
+        links.set(config, link);
+        return link.socket;
+      },
       connectionLimit: connections,
       maxIdle: connections,
-      enableKeepAlive: true,
       rowsAsArray: true,
       charset: 'utf8mb4_bin',
-      connectTimeout: 10_000,
+      connectTimeout: 5_000,
       // Long runs of different statements must not fill the server's table of prepared statements.
       maxPreparedStatements: 256,
       // Round trips, not statements, are what a small transaction costs: SqlConnection.together.
       multipleStatements: true,
     });
-    // Statements queue behind each other on a connection, so these come before whatever the first user asks.
     this.#pool.on('connection', (connection) => {
-      const orDestroy = (error: QueryError | null): void => {
-        if (error) connection.destroy();
-      };
-      connection.query('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED', orDestroy);
-      connection.query(
-        `SET SESSION innodb_lock_wait_timeout = 10,
-         sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO'`,
-        orDestroy,
-      );
-      const asked = new Promise<boolean>((done) => {
-        connection.query("SHOW GLOBAL VARIABLES LIKE 'wsrep_on'", (fault: QueryError | null, rows: unknown) => {
-          orDestroy(fault);
-          done(fault === null && (rows as string[][])[0]?.[1] === 'ON');
-        });
-      });
-      inGaleraCluster.set(connection, asked);
+      const link = links.get(connection.config) as DatabaseLink;
+      const ready = setUpSession(connection, link);
+      // Who asked for the connection hears of it.
+      ready.catch(() => undefined);
+      this.#opened.set(connection, { link, ready });
     });
   }
 
   rows(sql: string, values: readonly SqlValue[] = []): Promise<Row[]> {
-    return run(this.#pool, sql, values) as Promise<Row[]>;
+    return this.#alone((connection) => connection.rows(sql, values));
   }
 
   change(sql: string, values: readonly SqlValue[] = []): Promise<SqlChange> {
-    return run(this.#pool, sql, values) as Promise<SqlChange>;
+    return this.#alone((connection) => connection.change(sql, values));
+  }
+
+  /** Rows of a SELECT that sees all that was committed before, on whatever node of a cluster: who was told a number elsewhere finds none below it. */
+  currentRows(sql: string, values: readonly SqlValue[] = []): Promise<Row[]> {
+    return this.#alone((connection) => connection.currentRows(sql, values));
   }
 
   rowsOnce(sql: string, values: readonly SqlValue[] = []): Promise<Row[]> {
-    return runOnce(this.#pool, sql, values) as Promise<Row[]>;
+    return this.#alone((connection) => connection.rowsOnce(sql, values));
   }
 
   changeOnce(sql: string, values: readonly SqlValue[] = []): Promise<SqlChange> {
-    return runOnce(this.#pool, sql, values) as Promise<SqlChange>;
+    return this.#alone((connection) => connection.changeOnce(sql, values));
   }
 
   /** A connection of one's own. Give it back by `release`, or end it by `destroy` when its state is not known. */
-  connect(): Promise<SqlConnection> {
+  async connect(): Promise<SqlConnection> {
+    for (let tried = 1; ; tried++) {
+      try {
+        const connection = await this.#borrow();
+        const { link, ready } = this.#opened.get(connection) as Opened;
+        return new SqlConnection(connection, link, (await ready).inGaleraCluster);
+      } catch (fault) {
+        if (tried >= this.#hosts.count) throw fault;
+      }
+    }
+  }
+
+  /** One statement on whatever connection is free; once more on the next host if this one refused it. */
+  async #alone<T>(statement: (connection: SqlConnection) => Promise<T>): Promise<T> {
+    for (let tried = 1; ; tried++) {
+      const connection = await this.connect();
+      try {
+        return await statement(connection);
+      } catch (fault) {
+        if (!isRefusalToServe(fault) || tried >= this.#hosts.count) throw fault;
+      } finally {
+        connection.release();
+      }
+    }
+  }
+
+  #borrow(): Promise<PoolConnection> {
     return new Promise((done, fail) => {
-      this.#pool.getConnection((fault, connection) => (fault ? fail(fault) : done(new SqlConnection(connection))));
+      this.#pool.getConnection((fault, connection) => (fault ? fail(fault) : done(connection)));
     });
   }
 
   close(): Promise<void> {
+    this.#hosts.close();
     return new Promise((done, fail) => {
       this.#pool.end((fault) => (fault ? fail(fault) : done()));
     });
@@ -100,25 +131,36 @@ export class Database implements SqlRunner {
 /** A connection borrowed from the pool. */
 export class SqlConnection implements SqlRunner {
   readonly #connection: PoolConnection;
+  readonly #link: DatabaseLink;
+  readonly #inGaleraCluster: boolean;
 
-  constructor(connection: PoolConnection) {
+  constructor(connection: PoolConnection, link: DatabaseLink, inGaleraCluster: boolean) {
     this.#connection = connection;
+    this.#link = link;
+    this.#inGaleraCluster = inGaleraCluster;
   }
 
   rows(sql: string, values: readonly SqlValue[] = []): Promise<Row[]> {
-    return run(this.#connection, sql, values) as Promise<Row[]>;
+    return this.#waited(run(this.#connection, sql, values)) as Promise<Row[]>;
+  }
+
+  /** As {@link Database.currentRows}: a node of a Galera cluster first takes in what the others have committed. */
+  currentRows(sql: string, values: readonly SqlValue[] = []): Promise<Row[]> {
+    if (!this.#inGaleraCluster) return this.rows(sql, values);
+    const statement = `SET STATEMENT wsrep_sync_wait = 1 FOR ${sql}`;
+    return this.#waited(orBehind(runOnce(this.#connection, statement, [...values]))) as Promise<Row[]>;
   }
 
   change(sql: string, values: readonly SqlValue[] = []): Promise<SqlChange> {
-    return run(this.#connection, sql, values) as Promise<SqlChange>;
+    return this.#waited(run(this.#connection, sql, values)) as Promise<SqlChange>;
   }
 
   rowsOnce(sql: string, values: readonly SqlValue[] = []): Promise<Row[]> {
-    return runOnce(this.#connection, sql, values) as Promise<Row[]>;
+    return this.#waited(runOnce(this.#connection, sql, values)) as Promise<Row[]>;
   }
 
   changeOnce(sql: string, values: readonly SqlValue[] = []): Promise<SqlChange> {
-    return runOnce(this.#connection, sql, values) as Promise<SqlChange>;
+    return this.#waited(runOnce(this.#connection, sql, values)) as Promise<SqlChange>;
   }
 
   /**
@@ -128,16 +170,15 @@ export class SqlConnection implements SqlRunner {
    * A fault carries in `completed` how many had succeeded before
    * it, or had begun to return rows.
    */
-  async together(statements: readonly string[]): Promise<(Row[] | SqlChange)[]> {
-    if (await inGaleraCluster.get(this.#connection)) return this.#oneByOne(statements);
-    return this.#inOneText(statements);
+  together(statements: readonly string[]): Promise<(Row[] | SqlChange)[]> {
+    return this.#inGaleraCluster ? this.#oneByOne(statements) : this.#waited(this.#inOneText(statements));
   }
 
   async #oneByOne(statements: readonly string[]): Promise<(Row[] | SqlChange)[]> {
     const results: (Row[] | SqlChange)[] = [];
     for (const statement of statements) {
       try {
-        results.push((await runOnce(this.#connection, statement, [])) as Row[] | SqlChange);
+        results.push((await this.#waited(runOnce(this.#connection, statement, []))) as Row[] | SqlChange);
       } catch (fault) {
         throw Object.assign(fault as Error, { sql: 'several statements', completed: results.length });
       }
@@ -161,12 +202,31 @@ export class SqlConnection implements SqlRunner {
 
   /** Reads a large result row by row, without holding it whole. */
   each(sql: string, values: readonly SqlValue[], onRow: (row: Row) => void): Promise<void> {
-    return new Promise((resolve, reject) => {
+    const { socket } = this.#link;
+    let lost: (() => void) | undefined;
+    const read = new Promise<void>((resolve, reject) => {
+      // The driver tells a command without a callback nothing of the end of its connection.
+      lost = () => reject(Object.assign(new Error('the connection broke'), { code: 'PROTOCOL_CONNECTION_LOST' }));
+      socket.once('close', lost);
       const command = this.#connection.execute(sql, [...values]);
       command.on('result', (row: unknown) => onRow(row as Row));
       command.on('error', reject);
       command.on('end', resolve);
     });
+    return this.#waited(read.finally(() => lost && socket.off('close', lost)));
+  }
+
+  /** While it waits, the host is watched; a host that refuses to serve is left. */
+  async #waited<T>(answer: Promise<T>): Promise<T> {
+    const answered = this.#link.waits();
+    try {
+      return await answer;
+    } catch (fault) {
+      if (isRefusalToServe(fault)) this.#link.fail(fault as Error);
+      throw fault;
+    } finally {
+      answered();
+    }
   }
 
   release(): void {
@@ -221,38 +281,9 @@ export function octetsOf(values: readonly SqlValue[]): number {
   return octets;
 }
 
-function run(on: Pool | PoolConnection, sql: string, values: readonly SqlValue[]): Promise<unknown> {
-  if (values.length === 0 || values.length > MAX_PREPARED_PARAMETERS) return runOnce(on, sql, values);
-  // mysql2's callbacks: its promises capture a stack for every statement, which costs more than the statement.
-  return new Promise((done, fail) => {
-    on.execute(sql, [...values], (fault: QueryError | null, result: unknown) =>
-      fault ? fail(withoutValues(fault, sql)) : done(result),
-    );
-  });
-}
-
-function runOnce(on: Pool | PoolConnection, sql: string, values: readonly SqlValue[]): Promise<unknown> {
-  return new Promise((done, fail) => {
-    on.query(sql, [...values], (fault: QueryError | null, result: unknown) =>
-      fault ? fail(withoutValues(fault, sql)) : done(result),
-    );
-  });
-}
-
-/** The driver puts the statement into its errors, values and all: no content of a message may reach the log. */
-function withoutValues(fault: QueryError, sql: string): QueryError {
-  return Object.assign(fault, { sql });
-}
-
 /** Integers as a list for `IN (…)`, checked, so that they may stand in the text of a statement. */
 export function integerList(numbers: ArrayLike<number>): string {
   const out: number[] = Array.from(numbers);
   for (const n of out) if (!Number.isSafeInteger(n) || n < 0) throw new RangeError(`${n} is no id`);
   return out.join(',');
-}
-
-/** mysql2 does not read a socket from the URL's query. */
-export function socketOf(url: string): { socketPath: string } | Record<string, never> {
-  const socketPath = new URL(url).searchParams.get('socketPath');
-  return socketPath === null ? {} : { socketPath };
 }

@@ -47,10 +47,8 @@ export class MailboxFinder {
     try {
       const hashes = questions.map(({ hash }) => hash);
       const select = `SELECT ${FOUND_COLUMNS} FROM mailbox WHERE owner_id = ? AND name_hash`;
-      const rows =
-        hashes.length === 1
-          ? await this.#database.rows(`${select} = ?`, [accountId, ...hashes])
-          : await this.#database.rowsOnce(`${select} IN (${placeholders(hashes.length)})`, [accountId, ...hashes]);
+      const among = hashes.length === 1 ? '= ?' : `IN (${placeholders(hashes.length)})`;
+      const rows = await this.#database.currentRows(`${select} ${among}`, [accountId, ...hashes]);
       const found = new Map(rows.map((row) => [(row[13] as Buffer).toString('latin1'), foundOf(row)]));
       for (const { hash, answer } of questions) answer(found.get(hash.toString('latin1')));
     } catch (fault) {

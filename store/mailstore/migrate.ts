@@ -1,7 +1,7 @@
 import knex, { type Knex } from 'knex';
 import { createConnection } from 'mysql2/promise';
 import { migrationSource } from '../../schema/sql/migrations.ts';
-import { socketOf } from './database.ts';
+import { socketOf, urlsOfHosts } from './database-url.ts';
 
 /** How long a node waits for another that migrates. */
 const TURN_DEADLINE_SECONDS = 600;
@@ -12,6 +12,18 @@ const TURN_DEADLINE_SECONDS = 600;
  * leaves set, and two processes that create it at the same instant can never take it: whoever has the turn resets it.
  */
 export async function migrateDatabase(url: string): Promise<void> {
+  const urls = urlsOfHosts(url);
+  for (const [n, each] of urls.entries()) {
+    try {
+      return await migrateThrough(each);
+    } catch (fault) {
+      // What is done through one node and what is left to do, the next one knows.
+      if (n === urls.length - 1) throw fault;
+    }
+  }
+}
+
+async function migrateThrough(url: string): Promise<void> {
   const turn = await createConnection({ uri: url, ...socketOf(url) });
   const silent = (): void => {};
   const db = knex({

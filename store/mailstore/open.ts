@@ -30,7 +30,9 @@ const DEFAULT_BODY_CACHE_BYTES = 32 * 1024 * 1024;
 /** Opens the mailstore: connects, brings the tables up to date, and is ready. Rejects when the database cannot be used. */
 export async function openMailstore(options: MailstoreOptions): Promise<Mailstore> {
   if (options.migrate !== false) await migrateDatabase(options.url);
-  const database = new Database(options.url, options.connections);
+  const database = new Database(options.url, options.connections, (from, to) =>
+    options.log.warn({ event: 'database-host-failed', from, to }),
+  );
   try {
     await checkTables(database);
   } catch (fault) {

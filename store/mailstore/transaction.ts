@@ -1,4 +1,5 @@
 import type { Database, SqlConnection } from './database.ts';
+import { isRefusalToServe } from './database-session.ts';
 import { QueuedTransaction, type Transaction } from './queued-transaction.ts';
 
 export type { SqlQuery, Transaction } from './queued-transaction.ts';
@@ -14,6 +15,7 @@ export class DatabaseUnavailable extends Error {
 }
 
 const MAX_ATTEMPTS = 20;
+const MAX_ATTEMPTS_WITHOUT_SERVER = 4;
 
 /**
  * Faults of contention, after which the whole transaction runs again: lock wait time-out (1205), deadlock (1213), record
@@ -43,10 +45,14 @@ const NO_CONNECTION = new Set([
   'ER_SERVER_SHUTDOWN',
 ]);
 
-/** Whether a fault means that the database is away, or went away: later the same question may well be answered. */
+/** Lock wait time-out and deadlock: still there after all attempts, they are those of a cluster that stands still, or of too much at once. */
+const HELD_UP = new Set([1205, 1213]);
+
+/** Whether a fault means that the database is away, went away or is held up: later the same question may well be answered. */
 export function isDatabaseAway(fault: unknown): boolean {
   for (let at: unknown = fault; at instanceof Error; at = at.cause) {
-    if (at instanceof DatabaseUnavailable || isConnectionFault(at)) return true;
+    if (at instanceof DatabaseUnavailable || isConnectionFault(at) || isRefusalToServe(at)) return true;
+    if (HELD_UP.has((at as { errno?: number }).errno ?? 0)) return true;
     if (NO_CONNECTION.has((at as NodeJS.ErrnoException).code ?? '')) return true;
   }
   return false;
@@ -79,7 +85,12 @@ export async function inTransaction<T>(
       if (result instanceof Abandon) await transaction.rollBack();
     } catch (fault) {
       await rollBack(connection, fault);
-      if (isRetryable(fault) && attempt < MAX_ATTEMPTS) {
+      // A connection that broke before COMMIT took the transaction with it: on another one, or another host, it may go well.
+      const lostItsServer = isConnectionFault(fault) || isRefusalToServe(fault);
+      if (
+        attempt < (lostItsServer ? MAX_ATTEMPTS_WITHOUT_SERVER : MAX_ATTEMPTS) &&
+        (lostItsServer || isRetryable(fault))
+      ) {
         await pauseBeforeRetry(attempt);
         continue;
       }
@@ -126,7 +137,7 @@ async function connect(database: Database): Promise<SqlConnection> {
 
 /** Explicit ROLLBACK: after 1205 InnoDB rolls back the statement alone. A connection in doubt is not used again. */
 async function rollBack(connection: SqlConnection, fault: unknown): Promise<void> {
-  if (isConnectionFault(fault)) {
+  if (isConnectionFault(fault) || isRefusalToServe(fault)) {
     connection.destroy();
     return;
   }

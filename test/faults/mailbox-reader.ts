@@ -14,7 +14,7 @@ const PAGE = 100;
 
 /** Reads a whole INBOX by IMAP, without marking anything seen. */
 export async function readInbox(
-  stack: TestStack,
+  stack: { readonly endpoints: Pick<TestStack['endpoints'], 'imap'> },
   account: { readonly address: string; readonly password: string },
 ): Promise<InboxSeen> {
   const { host, port } = stack.endpoints.imap;
