@@ -35,7 +35,7 @@ const PARTS: readonly Part[] = [
   },
   { name: 'docs', command: ['node', 'infra/docs/generate.ts', '--check'] },
   { name: 'unit', paths: ['shared/', 'gateway/', 'store/', 'infra/'], exclude: 'test/**' },
-  { name: 'infra', paths: ['test/infra/'] },
+  { name: 'infra', paths: ['test/infra/', 'test/bench/measure/'] },
   { name: 'directory', paths: ['test/directory/'] },
   { name: 'console', paths: ['test/console/'] },
   { name: 'smtp', paths: ['test/smtp/'] },

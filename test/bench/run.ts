@@ -1,12 +1,14 @@
 import { parseArgs } from 'node:util';
 import { benchConsole } from './console/console.ts';
 import { benchDelivery } from './delivery/delivery.ts';
+import { benchGrowth } from './growth/growth.ts';
 import { benchIdle } from './imap/idle.ts';
 import { benchImap } from './imap/imap.ts';
 import { benchInbound } from './inbound/inbound.ts';
 import { benchOutbound } from './outbound/outbound.ts';
+import { benchPieces } from './pieces/pieces.ts';
 
-const USAGE = `usage: npm run bench -- PART [--quick] [--repeats N] [--only TEXT] [--trusted]
+const USAGE = `usage: npm run bench -- PART [--quick] [--repeats N] [--only TEXT] [--trusted] [--million]
 
   inbound   SMTP to the durable message, beside Postfix and Dovecot
   delivery  what Sieve costs: processor time of scripts, and deliveries a second with and without them
@@ -14,6 +16,9 @@ const USAGE = `usage: npm run bench -- PART [--quick] [--repeats N] [--only TEXT
   console   pages of the console over 100,000 accounts in slapd (--quick: 10,000)
   imap      IMAP command for command in a mailbox of 20,000 messages, beside Dovecot
   idle      memory of idle IMAP sessions, plain and with TLS, beside Dovecot
+  pieces    judging a DKIM signature, ours beside mailauth; a question to the process that remembers
+  growth    curves with their exponents: 1,000 to 100,000 messages in a mailbox (--million: a million), 10 to 100,000
+            accounts, 1 to 10,000 idle sessions; --only messages, accounts or idle
 
   --quick     fewer loads and messages
   --repeats   runs of each load a side
@@ -31,9 +36,10 @@ async function main(args: readonly string[]): Promise<number> {
       repeats: { type: 'string' },
       only: { type: 'string' },
       trusted: { type: 'boolean', default: false },
+      million: { type: 'boolean', default: false },
     },
   });
-  const { quick, only, trusted } = values;
+  const { quick, only, trusted, million } = values;
   const repeats = values.repeats === undefined ? undefined : Number(values.repeats);
   const [part, ...more] = positionals;
   const wrong = more.length > 0 || (repeats !== undefined && !(Number.isInteger(repeats) && repeats > 0));
@@ -46,6 +52,10 @@ async function main(args: readonly string[]): Promise<number> {
     await benchImap({ messages: quick ? 5_000 : 20_000, repeats: repeats ?? (quick ? 3 : 5), only });
   } else if (part === 'idle' && !wrong) {
     await benchIdle(quick ? { plain: 1_000, tls: 500, theirs: 100 } : { plain: 10_000, tls: 2_000, theirs: 200 });
+  } else if (part === 'pieces' && !wrong) {
+    await benchPieces({ quick, repeats: repeats ?? 5 });
+  } else if (part === 'growth' && !wrong) {
+    await benchGrowth({ quick, million, only });
   } else {
     process.stderr.write(USAGE);
     return 2;

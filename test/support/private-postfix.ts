@@ -15,7 +15,7 @@ export interface PostfixOptions {
   readonly files?: Readonly<Record<string, string | Buffer>>;
 }
 
-/** The services of Debian's master.cf that a server needs which sends mail on, none in a chroot. */
+/** The services of Debian's master.cf that a server needs which takes mail in or sends it on, none in a chroot. */
 const SERVICES = `pickup unix n - n 60 1 pickup
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
@@ -30,6 +30,7 @@ smtp unix - - n - - smtp
 error unix - - n - - error
 retry unix - - n - - error
 discard unix - - n - - discard
+lmtp unix - - n - - lmtp
 anvil unix - - n - 1 anvil
 scache unix - - n - 1 scache
 postlog unix-dgram n - n - 1 postlogd
@@ -37,6 +38,7 @@ postlog unix-dgram n - n - 1 postlogd
 
 /** Debian's Postfix as a private instance in a folder of its own; wants root. */
 export async function startPrivatePostfix(options: PostfixOptions): Promise<ForegroundServer> {
+  if (process.getuid?.() !== 0) throw new Error('Postfix starts as root alone');
   const folder = mkdtempSync(join(tmpdir(), 'postern-postfix-'));
   chmodSync(folder, 0o755);
   const etc = join(folder, 'etc');

@@ -30,6 +30,8 @@ export interface StackOptions extends SettingsChanges {
   readonly without?: readonly ('store' | 'relay')[] | undefined;
   /** Starts the webmail host too. */
   readonly withWebmail?: boolean | undefined;
+  /** LDIF file of further entries of slapd. */
+  readonly directoryEntries?: string | undefined;
   /** Further options of mariadbd. */
   readonly databaseOptions?: readonly string[] | undefined;
 }
@@ -118,7 +120,9 @@ export async function startStack(options: StackOptions = {}): Promise<TestStack>
     await keepDemoCertificates(layout);
     const [startedDatabase, startedSlapd] = await Promise.allSettled([
       startTestDatabase(options.databaseOptions ?? []),
-      options.directory === 'embedded' ? undefined : startSlapd(),
+      options.directory === 'embedded'
+        ? undefined
+        : startSlapd(options.directoryEntries === undefined ? {} : { moreEntries: options.directoryEntries }),
     ]);
     database = startedDatabase.status === 'fulfilled' ? startedDatabase.value : undefined;
     slapd = startedSlapd.status === 'fulfilled' ? startedSlapd.value : undefined;

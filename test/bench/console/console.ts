@@ -9,6 +9,7 @@ import { startStore } from '../../support/store-process.ts';
 import { thisMachine } from '../measure/machine.ts';
 import { type NamedProcess, ownMemoryKiB, processorMs } from '../measure/processes.ts';
 import { median } from '../measure/statistics.ts';
+import { barPlot } from '../report/bar-plot.ts';
 import { saveResults } from '../report/results-folder.ts';
 import { textTable } from '../report/text-table.ts';
 import { PASSWORD, type People, writePeople } from './people.ts';
@@ -182,7 +183,9 @@ function report(results: readonly Result[], about: { accounts: number; programs:
       : `slower than ${LIMIT_MS} ms: ${slow.map(({ who, task }) => `${who}, ${task}`).join('; ')}`,
   );
   const at = new Date().toISOString();
-  saveResults('console', { machine: thisMachine(), at, accounts: about.accounts, memoryMiB: memory, results }, '');
+  const bars = results.map(({ task, who, medianMs }) => ({ label: `${who}: ${task}`, ours: medianMs }));
+  const plot = barPlot(`Milliseconds of a page of the console, ${about.accounts} accounts`, bars);
+  saveResults('console', { machine: thisMachine(), at, accounts: about.accounts, memoryMiB: memory, results }, plot);
   if (slow.length > 0) process.exitCode = 1;
 }
 

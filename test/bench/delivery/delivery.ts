@@ -3,6 +3,11 @@ import { runScript } from '@postern/store/sieve/interpreter.ts';
 import { DEFAULT_LIMITS } from '@postern/store/sieve/limits.ts';
 import { SieveMessage } from '@postern/store/sieve/message.ts';
 import { startSieveStore } from '../../sieve/sieve-store.ts';
+import { thisMachine } from '../measure/machine.ts';
+import { median, spreadPercent } from '../measure/statistics.ts';
+import { barPlot } from '../report/bar-plot.ts';
+import { saveResults } from '../report/results-folder.ts';
+import { textTable } from '../report/text-table.ts';
 import { scriptOfRules, usualMessage } from './rules.ts';
 
 export interface DeliveryBenchOptions {
@@ -17,8 +22,8 @@ const ALICE = 'user1@domain1.example';
 export async function benchDelivery({ quick, repeats }: DeliveryBenchOptions): Promise<void> {
   const runs = quick ? 2_000 : 10_000;
   console.log('\nscripts, processor time (milliseconds)');
-  for (const rules of [1, 20, 200]) {
-    const { compileMs, firstMs, runMs } = scriptTimes(rules, runs);
+  const scriptCosts = [1, 20, 200].map((rules) => ({ rules, ...scriptTimes(rules, runs) }));
+  for (const { rules, compileMs, firstMs, runMs } of scriptCosts) {
     console.log(
       `${String(rules).padStart(4)} rules: compiled in ${compileMs.toFixed(2)}, first message ${firstMs.toFixed(2)}, ` +
         `each message of 5 KB ${runMs.toFixed(4)}`,
@@ -47,9 +52,19 @@ export async function benchDelivery({ quick, repeats }: DeliveryBenchOptions): P
         rates.set(name, [...(rates.get(name) ?? []), rate]);
       }
     }
-    for (const [name, found] of rates) {
-      console.log(`${name.padEnd(12)} ${found.map((rate) => rate.toFixed(0).padStart(6)).join(' ')}`);
-    }
+    const without = median(rates.get('no script') ?? []);
+    const rows = [...rates].map(([name, found]) => [
+      ...[
+        name,
+        median(found).toFixed(0),
+        `±${spreadPercent(found).toFixed(0)} %`,
+        (median(found) / without).toFixed(2),
+      ],
+    ]);
+    console.log(textTable(['deliveries', 'a second', '', 'of those without'], rows));
+    const bars = [...rates].map(([label, found]) => ({ label, ours: median(found) }));
+    const report = { machine: thisMachine(), at: new Date().toISOString(), messages, scriptCosts, rates: [...rates] };
+    saveResults('delivery', report, barPlot('Deliveries a second by LMTP, with Sieve', bars));
   } finally {
     await store.stop();
   }

@@ -7,7 +7,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
 import { startStack, type TestStack } from '../../support/stack.ts';
 import { thisMachine } from '../measure/machine.ts';
-import { type NamedProcess, ownMemoryKiB } from '../measure/processes.ts';
+import { type NamedProcess, ownMemoryKiB, processorMs } from '../measure/processes.ts';
+import { barPlot } from '../report/bar-plot.ts';
+import { saveResults } from '../report/results-folder.ts';
 import { textTable } from '../report/text-table.ts';
 import { startDovecot } from '../sides/dovecot.ts';
 import { benchAccounts } from '../sides/postern.ts';
@@ -23,10 +25,11 @@ const ACCOUNTS = 100;
 /** Sessions that sign in at the same time. */
 const TOGETHER = 20;
 /** Sessions before the first reading, which load what is loaded once. */
-const WARM_UP = 200;
+export const WARM_UP = 200;
 const SETTLE_MS = 10_000;
 
-interface IdleSide {
+/** One of the servers. */
+export interface IdleSide {
   readonly name: string;
   readonly programs: readonly NamedProcess[];
   readonly password: string;
@@ -34,11 +37,9 @@ interface IdleSide {
   open(): Promise<Socket>;
 }
 
-/** Memory of sessions that have signed in, selected INBOX and wait in IDLE, by the resident pages of the server's processes. */
-export async function benchIdle(options: IdleOptions): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), 'postern-peer-'));
-  chmodSync(folder, 0o755);
-  const many = Math.ceil(options.plain / ACCOUNTS) + WARM_UP;
+/** A stack that lets so many sessions in, with the accounts that they belong to. */
+export async function withIdleStack(sessions: number, work: (stack: TestStack) => Promise<void>): Promise<void> {
+  const many = Math.ceil(sessions / ACCOUNTS) + WARM_UP;
   const stack = await startStack({
     without: ['relay'],
     store: (settings) => ({
@@ -46,53 +47,89 @@ export async function benchIdle(options: IdleOptions): Promise<void> {
       imap: { ...settings.imap, maxSessions: 30_000, maxSessionsPerAccount: many, autologoutMs: 3_600_000 },
     }),
   });
-  const dovecot = await startDovecot(folder, 'sdbox').catch(async (fault: unknown) => {
-    await stack.stop();
-    throw fault;
-  });
   try {
     const { slapd } = stack;
     if (slapd === undefined) throw new Error('the stack has no slapd');
     await slapd.modify(benchAccounts(DOMAIN, 'bench', ACCOUNTS, slapd.baseDn));
-    const rows: string[][] = [];
-    const row = async (side: IdleSide, count: number): Promise<void> => {
-      const each = await measured(side, count);
-      rows.push([side.name, String(count), each.toFixed(1)]);
-      console.log(`${side.name}: ${count} sessions, ${each.toFixed(1)} KiB each`);
-    };
-    const { imap, imaps } = stack.endpoints;
-    const ours = oursOf(stack);
-    const ca = readFileSync(stack.ca);
-    await row({ ...ours, name: 'Postern', open: () => opened(connect(imap.port, imap.host)) }, options.plain);
+    await work(stack);
+  } finally {
+    await stack.stop();
+  }
+}
+
+/** Memory of sessions that have signed in, selected INBOX and wait in IDLE, by the resident pages of the server's processes. */
+export async function benchIdle(options: IdleOptions): Promise<void> {
+  await withIdleStack(options.plain, async (stack) => {
+    const plain = plainSide(stack);
+    const results = [await measuredSide(plain, options.plain)];
     await stack.restart('store');
+    const { imaps } = stack.endpoints;
+    const ca = readFileSync(stack.ca);
     const overTls = (): Promise<Socket> =>
       opened(connectTls({ port: imaps.port, host: imaps.host, ca, servername: stack.names.store }), 'secureConnect');
-    await row({ ...oursOf(stack), name: 'Postern, TLS', open: overTls }, options.tls);
-    const theirs: IdleSide = {
-      name: 'Dovecot',
-      programs: [{ name: 'dovecot', pid: dovecot.pid }],
-      password: dovecot.password,
-      user: (n) => `bench${n % ACCOUNTS}`,
-      open: () => opened(connect(dovecot.imapPort, '127.0.0.1')),
-    };
-    await row(theirs, options.theirs);
-    const { processor, cores, kernel, node } = thisMachine();
-    console.log(
-      `\n${processor}, ${cores} cores, Linux ${kernel}, Node ${node}\n\n${textTable(['idle sessions', 'number', 'KiB each'], rows)}`,
-    );
+    results.push(await measuredSide({ ...plainSide(stack), name: 'Postern, TLS', open: overTls }, options.tls));
+    results.push(await theirs(options.theirs));
+    report(results);
+  });
+}
+
+async function theirs(count: number): Promise<IdleResult> {
+  const folder = mkdtempSync(join(tmpdir(), 'postern-peer-'));
+  chmodSync(folder, 0o755);
+  try {
+    const dovecot = await startDovecot(folder, 'sdbox');
+    try {
+      const side: IdleSide = {
+        name: 'Dovecot',
+        programs: [{ name: 'dovecot', pid: dovecot.pid }],
+        password: dovecot.password,
+        user: (n) => `bench${n % ACCOUNTS}`,
+        open: () => opened(connect(dovecot.imapPort, '127.0.0.1')),
+      };
+      return await measuredSide(side, count);
+    } finally {
+      await dovecot.stop();
+    }
   } finally {
-    await dovecot.stop();
-    await stack.stop();
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-function oursOf(stack: TestStack): Omit<IdleSide, 'name' | 'open'> {
+/** Our store without TLS. */
+export function plainSide(stack: TestStack): IdleSide {
+  const { imap } = stack.endpoints;
   return {
+    name: 'Postern',
     programs: [{ name: 'store', pid: stack.pid('store') }],
     password: 'bench',
     user: (n) => `${(n % ACCOUNTS) + 1}bench@${DOMAIN}`,
+    open: () => opened(connect(imap.port, imap.host)),
   };
+}
+
+interface IdleResult {
+  readonly name: string;
+  readonly sessions: number;
+  readonly kibEach: number;
+  /** Processor time of opening one: sign-in, SELECT, IDLE. */
+  readonly openingCpuMs: number;
+  readonly allMiB: number;
+}
+
+function report(results: readonly IdleResult[]): void {
+  const machine = thisMachine();
+  const head = ['idle sessions', 'number', 'KiB each', 'CPU ms to open one', 'MiB in all'];
+  const rows = results.map(({ name, sessions, kibEach, openingCpuMs, allMiB }) => [
+    ...[name, String(sessions), kibEach.toFixed(1), openingCpuMs.toFixed(2), allMiB.toFixed(0)],
+  ]);
+  const { processor, cores, kernel, node } = machine;
+  console.log(`\n${processor}, ${cores} cores, Linux ${kernel}, Node ${node}\n\n${textTable(head, rows)}`);
+  const [plain, tls, dovecot] = results.map(({ kibEach }) => kibEach);
+  const bars = [
+    { label: 'without TLS', ours: plain ?? 0, theirs: dovecot ?? 0 },
+    { label: 'with TLS, theirs without', ours: tls ?? 0, theirs: dovecot ?? 0 },
+  ];
+  saveResults('idle', { machine, at: new Date().toISOString(), results }, barPlot('KiB of an idle session', bars));
 }
 
 async function opened(socket: Socket, event = 'connect'): Promise<Socket> {
@@ -100,18 +137,26 @@ async function opened(socket: Socket, event = 'connect'): Promise<Socket> {
   return socket;
 }
 
-async function measured(side: IdleSide, count: number): Promise<number> {
+async function measuredSide(side: IdleSide, count: number): Promise<IdleResult> {
   const warm = await idleSessions(side, WARM_UP);
   await pause(SETTLE_MS);
-  const before = ownMemoryKiB(side.programs);
+  const [before, cpu] = [ownMemoryKiB(side.programs), totalMs(side)];
   const sessions = await idleSessions(side, count);
+  const openingCpuMs = (totalMs(side) - cpu) / count;
   await pause(SETTLE_MS);
   const after = ownMemoryKiB(side.programs);
   for (const socket of [...warm, ...sessions]) socket.destroy();
-  return (after - before) / count;
+  const kibEach = (after - before) / count;
+  console.log(`${side.name}: ${count} sessions, ${kibEach.toFixed(1)} KiB each`);
+  return { name: side.name, sessions: count, kibEach, openingCpuMs, allMiB: after / 1024 };
 }
 
-async function idleSessions(side: IdleSide, count: number): Promise<Socket[]> {
+function totalMs({ programs }: IdleSide): number {
+  return [...processorMs(programs).values()].reduce((a, b) => a + b, 0);
+}
+
+/** Opens so many, a few at the same time. */
+export async function idleSessions(side: IdleSide, count: number): Promise<Socket[]> {
   const sockets: Socket[] = [];
   let taken = 0;
   const next = async (): Promise<void> => {

@@ -31,7 +31,7 @@ export interface TaskResult {
   readonly theirs: TaskRuns | undefined;
 }
 
-interface OpenSide extends ImapSide {
+export interface OpenSide extends ImapSide {
   readonly programs: readonly NamedProcess[];
 }
 
@@ -73,7 +73,7 @@ export async function benchImap(options: ImapOptions): Promise<void> {
   }
 }
 
-function oursOf(stack: TestStack): OpenSide {
+export function oursOf(stack: TestStack): OpenSide {
   return {
     name: 'Postern',
     host: stack.endpoints.imap.host,
@@ -89,7 +89,7 @@ function oursOf(stack: TestStack): OpenSide {
 }
 
 /** Id of the account, which its first sign-in makes. */
-async function accountOf(stack: TestStack, side: ImapSide): Promise<number> {
+export async function accountOf(stack: TestStack, side: ImapSide): Promise<number> {
   const wire = await ImapWire.connect(side.port, side.host);
   await wire.login(side.user, side.password);
   wire.close();

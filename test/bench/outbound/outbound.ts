@@ -9,9 +9,8 @@ import { stringify } from 'yaml';
 import { relaySettings, startSurroundings } from '../../outbound/outbound-relay.ts';
 import { startPrivatePostfix } from '../../support/private-postfix.ts';
 import { thisMachine } from '../measure/machine.ts';
-import { type NamedProcess, processorMs } from '../measure/processes.ts';
-import { saveResults } from '../report/results-folder.ts';
-import { textTable } from '../report/text-table.ts';
+import { type NamedProcess, ownMemoryKiB, processorMs } from '../measure/processes.ts';
+import { reportOutbound } from '../report/outbound-report.ts';
 import { type Sink, startSink } from './sink.ts';
 
 export interface OutboundOptions {
@@ -27,16 +26,26 @@ interface Side {
   readonly programs: readonly NamedProcess[];
 }
 
-interface Run {
+export interface Run {
   readonly messagesPerSecond: number;
   /** Milliseconds of processor time a message. */
   readonly processorMs: number;
+  /** Most memory at a time that the programs held for themselves. */
+  readonly peakMemoryKiB: number;
+}
+
+export interface OutboundResult {
+  readonly sessions: number;
+  readonly messages: number;
+  readonly ours: readonly Run[];
+  readonly theirs: readonly Run[];
 }
 
 const MAIN = resolve(import.meta.dirname, '../../../gateway/relay/main.ts');
 const SINK = '127.0.1.200';
 const OCTETS = 5_000;
 const ARRIVAL_DEADLINE_MS = 180_000;
+const MEMORY_SAMPLE_MS = 500;
 
 /**
  * Mail going out, side by side: our relay and Postfix, each taking messages by SMTP, making them durable, and sending them on to smtp-sink
@@ -81,28 +90,18 @@ export async function benchOutbound({ quick, repeats }: OutboundOptions): Promis
       { name: 'Postfix', address: '127.0.0.1', port: peerPort, programs: [{ name: 'postfix', pid: postfix.pid }] },
     ];
     for (const side of sides) await run(side, sink, 20, 200);
-    const results = [];
+    const results: OutboundResult[] = [];
     for (const sessions of [1, 20, 50]) {
       const messages = (sessions === 1 ? 600 : 2_000) / (quick ? 4 : 1);
-      const runs: Record<string, Run[]> = {};
+      const runs = sides.map((): Run[] => []);
       for (let i = 0; i < repeats; i++) {
-        for (const side of sides) {
-          runs[side.name] = [...(runs[side.name] ?? []), await run(side, sink, sessions, messages)];
-        }
+        for (const [n, side] of sides.entries()) runs[n]?.push(await run(side, sink, sessions, messages));
       }
-      results.push({ sessions, messages, runs });
+      const [ours = [], theirs = []] = runs;
+      results.push({ sessions, messages, ours, theirs });
       console.log(`${sessions} sessions done`);
     }
-    const rows = results.map(({ sessions, runs }) => [
-      `${sessions} at a time`,
-      ...sides.flatMap(({ name }) => {
-        const best = [...(runs[name] ?? [])].sort((a, b) => a.messagesPerSecond - b.messagesPerSecond);
-        const middle = best[Math.floor(best.length / 2)];
-        return [middle?.messagesPerSecond.toFixed(0) ?? '', middle?.processorMs.toFixed(2) ?? ''];
-      }),
-    ]);
-    console.log(textTable(['5 KB messages', ...sides.flatMap(({ name }) => [`${name} msg/s`, 'CPU ms/msg'])], rows));
-    saveResults('outbound', { machine: thisMachine(), quick, at: new Date().toISOString(), results }, '');
+    reportOutbound({ machine: thisMachine(), quick, at: new Date().toISOString(), results });
   } finally {
     relay?.kill('SIGTERM');
     await postfix?.stop();
@@ -115,17 +114,25 @@ export async function benchOutbound({ quick, repeats }: OutboundOptions): Promis
 async function run(side: Side, sink: Sink, sessions: number, messages: number): Promise<Run> {
   const before = sink.messages;
   const cpu = total(side);
-  const start = performance.now();
-  await smtpSource(side, sessions, messages);
-  const deadline = Date.now() + ARRIVAL_DEADLINE_MS;
-  while (sink.messages - before < messages) {
-    if (Date.now() > deadline) throw new Error(`${side.name}: ${sink.messages - before} of ${messages} arrived`);
-    await pause(5);
+  let peakMemoryKiB = ownMemoryKiB(side.programs);
+  const sampling = setInterval(() => {
+    peakMemoryKiB = Math.max(peakMemoryKiB, ownMemoryKiB(side.programs));
+  }, MEMORY_SAMPLE_MS);
+  try {
+    const start = performance.now();
+    await smtpSource(side, sessions, messages);
+    const deadline = Date.now() + ARRIVAL_DEADLINE_MS;
+    while (sink.messages - before < messages) {
+      if (Date.now() > deadline) throw new Error(`${side.name}: ${sink.messages - before} of ${messages} arrived`);
+      await pause(5);
+    }
+    const seconds = (performance.now() - start) / 1_000;
+    // Until the queue has ended its bookkeeping.
+    await pause(500);
+    return { messagesPerSecond: messages / seconds, processorMs: (total(side) - cpu) / messages, peakMemoryKiB };
+  } finally {
+    clearInterval(sampling);
   }
-  const seconds = (performance.now() - start) / 1_000;
-  // Until the queue has ended its bookkeeping.
-  await pause(500);
-  return { messagesPerSecond: messages / seconds, processorMs: (total(side) - cpu) / messages };
 }
 
 function total({ programs }: Side): number {

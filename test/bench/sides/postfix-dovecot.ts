@@ -15,7 +15,7 @@ export async function startPostfixDovecot(slapd: Slapd): Promise<PostfixDovecot>
   const folder = mkdtempSync(join(tmpdir(), 'postern-peer-'));
   chmodSync(folder, 0o755);
   const dovecot = await startDovecot(folder, 'maildir');
-  const postfix = await startPostfix(folder, slapd, dovecot.lmtpPort).catch(async (error: unknown) => {
+  const postfix = await startPostfix(slapd, dovecot.lmtpPort).catch(async (error: unknown) => {
     await dovecot.stop();
     throw error;
   });
