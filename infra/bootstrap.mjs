@@ -84,6 +84,10 @@ const DEBIAN = {
     ['/usr/sbin/dovecot', 'dovecot-core'],
     ['/usr/lib/dovecot/imap', 'dovecot-imapd'],
     ['/usr/lib/dovecot/lmtp', 'dovecot-lmtpd'],
+    ['/usr/bin/chromium', 'chromium'],
+    ['/usr/bin/php', 'php-cli'],
+    ['/usr/share/roundcube/index.php', 'roundcube-core'],
+    ['/usr/share/doc/roundcube-sqlite3', 'roundcube-sqlite3'],
   ],
 };
 

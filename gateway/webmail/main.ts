@@ -20,6 +20,11 @@ async function start({ config, log, lifecycle }: ServiceStart<WebmailConfig>): P
     observe(metrics, alone);
     lifecycle.add({ name: 'webmail', close: () => alone.close() });
   }
+  metrics.gauge({
+    name: 'postern_webmail_workers',
+    help: 'Processes that answer requests.',
+    read: () => workers?.ready ?? 1,
+  });
   if (workers !== undefined) lifecycle.add({ name: 'workers', close: () => workers.close() });
   const ports = alone?.ports ?? (await workers?.start()) ?? [];
   const parts = openPush(config);

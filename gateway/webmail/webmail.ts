@@ -1,7 +1,7 @@
 import type { Log } from '@postern/shared/runtime/log.ts';
 import type { WebmailConfig } from './config.ts';
 import { Authentication } from './http/authentication.ts';
-import { BackOff } from './http/back-off.ts';
+import { BackOff, type GuessLimits } from './http/back-off.ts';
 import { EventStreams } from './http/event-streams.ts';
 import { startWebServer } from './http/server.ts';
 import { readSessionKeys, SessionCookies } from './http/session-cookie.ts';
@@ -35,8 +35,15 @@ export function storeEndpoint({ store, innerAddress }: WebmailConfig): StoreEndp
   };
 }
 
-/** @throws when an address is taken, or a certificate, the session key or a folder cannot be had */
-export async function startWebmail(config: WebmailConfig, log: Log): Promise<Webmail> {
+/**
+ * @param backOff of all workers, where there are several
+ * @throws when an address is taken, or a certificate, the session key or a folder cannot be had
+ */
+export async function startWebmail(
+  config: WebmailConfig,
+  log: Log,
+  backOff: GuessLimits = new BackOff(),
+): Promise<Webmail> {
   const { limits } = config;
   const endpoint = (): StoreEndpoint => storeEndpoint(config);
   const sessions = new AccountSessions(
@@ -45,7 +52,6 @@ export async function startWebmail(config: WebmailConfig, log: Log): Promise<Web
     Math.floor(limits.indexedMessages / config.workers),
   );
   const cookies = new SessionCookies(readSessionKeys(config.sessionKeyFile));
-  const backOff = new BackOff();
   const uploads = new Uploads({
     ...config.uploads,
     totalBytes: Math.floor(config.uploads.totalBytes / config.workers),

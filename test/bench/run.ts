@@ -7,6 +7,7 @@ import { benchImap } from './imap/imap.ts';
 import { benchInbound } from './inbound/inbound.ts';
 import { benchOutbound } from './outbound/outbound.ts';
 import { benchPieces } from './pieces/pieces.ts';
+import { benchWebmail } from './webmail/webmail.ts';
 
 const USAGE = `usage: npm run bench -- PART [--quick] [--repeats N] [--only TEXT] [--trusted] [--million]
 
@@ -15,6 +16,7 @@ const USAGE = `usage: npm run bench -- PART [--quick] [--repeats N] [--only TEXT
   outbound  SMTP in, and out to smtp-sink, beside Postfix
   console   pages of the console over 100,000 accounts in slapd (--quick: 10,000)
   imap      IMAP command for command in a mailbox of 20,000 messages, beside Dovecot
+  webmail   list and open messages of a large inbox, first paint, script, push, idle sessions, beside Roundcube
   idle      memory of idle IMAP sessions, plain and with TLS, beside Dovecot
   pieces    judging a DKIM signature, ours beside mailauth; a question to the process that remembers
   growth    curves with their exponents: 1,000 to 100,000 messages in a mailbox (--million: a million), 10 to 100,000
@@ -50,6 +52,9 @@ async function main(args: readonly string[]): Promise<number> {
     await benchConsole({ accounts: quick ? 10_000 : 100_000, repeats: repeats ?? 10, only });
   } else if (part === 'imap' && !wrong) {
     await benchImap({ messages: quick ? 5_000 : 20_000, repeats: repeats ?? (quick ? 3 : 5), only });
+  } else if (part === 'webmail' && !wrong) {
+    const size = quick ? { messages: 5_000, sessions: 100 } : { messages: 50_000, sessions: 1_000 };
+    await benchWebmail({ ...size, repeats: repeats ?? (quick ? 5 : 15), only });
   } else if (part === 'idle' && !wrong) {
     await benchIdle(quick ? { plain: 1_000, tls: 500, theirs: 100 } : { plain: 10_000, tls: 2_000, theirs: 200 });
   } else if (part === 'pieces' && !wrong) {

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { IncomingHttpHeaders } from 'node:http';
+import type { ClientRequest, IncomingHttpHeaders } from 'node:http';
 import { Agent, request as httpsRequest } from 'node:https';
 import type { TestStack } from './stack.ts';
 
@@ -53,33 +53,39 @@ export class WebClient {
 
   /** Bare HTTP: nothing is added but the cookies. */
   http(path: string, { method = 'GET', headers = {}, body }: HttpOptions = {}): Promise<HttpAnswer> {
+    const cookie = this.#cookieHeader;
+    const request = httpsRequest(`${this.origin}${path}`, {
+      agent: this.#agent,
+      method,
+      headers: { ...(cookie === '' ? {} : { cookie }), ...headers },
+    });
+    const answered = this.#answerTo(request);
+    request.end(body);
+    return answered;
+  }
+
+  get #cookieHeader(): string {
+    return [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+  }
+
+  #answerTo(request: ClientRequest): Promise<HttpAnswer> {
     return new Promise((resolve, reject) => {
-      const cookie = [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; ');
-      const request = httpsRequest(
-        `${this.origin}${path}`,
-        { agent: this.#agent, method, headers: { ...(cookie === '' ? {} : { cookie }), ...headers } },
-        (response) => {
-          const chunks: Buffer[] = [];
-          response.on('data', (chunk: Buffer) => chunks.push(chunk));
-          response.on('error', reject);
-          response.on('end', () => {
-            for (const line of response.headers['set-cookie'] ?? []) {
-              const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? [];
-              if (value === '') this.#cookies.delete(name);
-              else this.#cookies.set(name, value);
-            }
-            const whole = Buffer.concat(chunks);
-            resolve({
-              status: response.statusCode ?? 0,
-              headers: response.headers,
-              body: whole,
-              json: () => JSON.parse(whole.toString('utf8')),
-            });
-          });
-        },
-      );
       request.on('error', reject);
-      request.end(body);
+      request.on('response', (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('error', reject);
+        response.on('end', () => {
+          for (const line of response.headers['set-cookie'] ?? []) {
+            const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? [];
+            if (value === '') this.#cookies.delete(name);
+            else this.#cookies.set(name, value);
+          }
+          const whole = Buffer.concat(chunks);
+          const json = <T>(): T => JSON.parse(whole.toString('utf8')) as T;
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, body: whole, json });
+        });
+      });
     });
   }
 
@@ -87,6 +93,13 @@ export class WebClient {
   post(path: string, value: unknown, method = 'POST'): Promise<HttpAnswer> {
     const headers = { origin: this.origin, 'sec-fetch-site': 'same-origin', 'content-type': 'application/json' };
     return this.http(path, { method, headers, ...(value === undefined ? {} : { body: JSON.stringify(value) }) });
+  }
+
+  /** A POST of our own page whose body is written by the caller. */
+  begin(path: string): { readonly request: ClientRequest; readonly answered: Promise<HttpAnswer> } {
+    const headers = { origin: this.origin, cookie: this.#cookieHeader };
+    const request = httpsRequest(`${this.origin}${path}`, { agent: this.#agent, method: 'POST', headers });
+    return { request, answered: this.#answerTo(request) };
   }
 
   async signIn(user: string, password = user.split('@')[0] ?? ''): Promise<void> {

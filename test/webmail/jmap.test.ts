@@ -8,6 +8,7 @@ import { describeMessages } from './jmap/messages.ts';
 import { describePush } from './jmap/push.ts';
 import { describeSending } from './jmap/sending.ts';
 import { describeSettings } from './jmap/settings.ts';
+import { describeThirdParty } from './jmap/third-party.ts';
 
 /** JMAP over the running stack: what RFC 8620 and RFC 8621 show by example, and what a second client sees of it. */
 beforeAll(startJmap, 120_000);
@@ -20,5 +21,6 @@ describeMessages();
 describeMailboxes();
 describeSending();
 describeSettings();
+describeThirdParty();
 describePush();
 describeChanges();

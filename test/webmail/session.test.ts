@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { EventFeed, type Json, WebClient } from '../support/jmap.ts';
 import { startStack, type TestStack } from '../support/stack.ts';
@@ -243,11 +245,24 @@ describe('what is served', () => {
     await stack.restart('webmail', {
       webmail: (settings) => ({
         ...settings,
-        uploads: { ...settings.uploads, maxBytes: 100_000, perAccountBytes: 250_000 },
+        uploads: { path: join(stack.folder, 'uploads-here'), maxBytes: 100_000, perAccountBytes: 330_000 },
       }),
     });
     const client = await signedIn();
     const other = await signedIn('user2@domain1.example');
+    // What has come lies in the folder before the rest is there: it waits in no memory, and is not to be read.
+    const folder = join(stack.folder, 'uploads-here');
+    const half = Buffer.alloc(40_000, 'readable ');
+    const { request, answered } = client.begin(`/jmap/upload/${client.accountId}`);
+    request.write(half);
+    await expect
+      .poll(() => Math.max(0, ...readdirSync(folder).map((name) => statSync(join(folder, name)).size)), {
+        timeout: 60_000,
+      })
+      .toBeGreaterThan(10_000);
+    for (const name of readdirSync(folder)) expect(readFileSync(join(folder, name)).includes('readable')).toBe(false);
+    request.end(half);
+    expect((await answered).json().size).toBe(80_000);
     expect((await client.upload(Buffer.alloc(100_001))).status).toBe(413);
     const chunked = await client
       .http(`/jmap/upload/${client.accountId}`, {
@@ -272,7 +287,7 @@ describe('what is served', () => {
     const statuses = [];
     for (let n = 0; n < 4; n += 1) statuses.push((await client.upload(Buffer.alloc(90_000))).status);
     expect(statuses).toEqual([201, 201, 507, 507]);
-    await stack.restart('webmail', { webmail: (settings) => settings });
+    await stack.restart('webmail');
     expect((await client.http(`/jmap/download/${client.accountId}/${blobId}/x`)).body.toString()).toBe('secret text');
     client.close();
     other.close();

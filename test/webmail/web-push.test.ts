@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createConnection } from 'mysql2/promise';
+import { chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { EventFeed, type Json, WebClient } from '../support/jmap.ts';
 import { eventually, sendOctets } from '../support/mailbox.ts';
@@ -192,3 +193,58 @@ test('no URL but of a push service that is configured, no secret read back, noth
   other.close();
   bare.close();
 }, 60_000);
+
+test('the service worker of the app gives the code back, and shows a notification when no page is open', async () => {
+  const browser = await chromium.launch({
+    executablePath: '/usr/bin/chromium',
+    // A service worker is not fetched under a certificate that the browser itself does not trust.
+    args: ['--no-sandbox', '--disable-gpu', '--ignore-certificate-errors'],
+  });
+  try {
+    const context = await browser.newContext({ ignoreHTTPSErrors: true, permissions: ['notifications'] });
+    const person = new WebClient(stack);
+    await person.signIn(USER);
+    await context.addCookies(
+      [...person.cookies].map(([name, value]) => ({ name, value, url: person.origin, secure: true, httpOnly: true })),
+    );
+    const page = await context.newPage();
+    await page.goto(person.origin);
+    await page.evaluate('navigator.serviceWorker.ready.then(() => undefined)');
+    const push = await pusherOf(page, person.origin);
+    const made = await call('set', { create: { s: { deviceClientId: 'd', ...service.subscription } } }, person);
+    await push((await service.next()).content);
+    const { id } = made.created.s;
+    const code = async (): Promise<string | null> =>
+      (await call('get', { ids: [id] }, person)).list[0].verificationCode;
+    await expect.poll(code, { timeout: 60_000 }).not.toBeNull();
+
+    const worker = context.serviceWorkers()[0];
+    const shown = (): Promise<string[]> | undefined =>
+      worker?.evaluate('registration.getNotifications().then((all) => all.map(({ title }) => title))');
+    await push({ '@type': 'StateChange', changed: { [person.accountId]: { EmailDelivery: '2' } } });
+    // A page that can be seen tells of it by itself.
+    expect(await shown()).toEqual([]);
+    await page.goto('about:blank');
+    await push({ '@type': 'StateChange', changed: { [person.accountId]: { EmailDelivery: '3' } } });
+    await expect.poll(shown, { timeout: 60_000 }).toEqual(['New mail']);
+    person.close();
+  } finally {
+    await browser.close();
+  }
+}, 120_000);
+
+/** Hands the service worker what a push service would. */
+async function pusherOf(page: Page, origin: string): Promise<(content: Json) => Promise<void>> {
+  const session = await page.context().newCDPSession(page);
+  const registered = new Promise<string>((resolve) => {
+    session.on('ServiceWorker.workerRegistrationUpdated', ({ registrations }) => {
+      const found = registrations.find(({ scopeURL }) => scopeURL.startsWith(origin));
+      if (found !== undefined) resolve(found.registrationId);
+    });
+  });
+  await session.send('ServiceWorker.enable');
+  const registrationId = await registered;
+  return async (content) => {
+    await session.send('ServiceWorker.deliverPushMessage', { origin, registrationId, data: JSON.stringify(content) });
+  };
+}

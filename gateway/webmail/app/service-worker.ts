@@ -14,14 +14,19 @@ interface FetchEvent extends WorkerEvent {
 const worker = self as unknown as {
   addEventListener(type: 'install' | 'activate', listener: (event: WorkerEvent) => void): void;
   addEventListener(type: 'fetch', listener: (event: FetchEvent) => void): void;
+  addEventListener(type: 'push', listener: (event: PushEvent) => void): void;
   addEventListener(type: 'notificationclick', listener: (event: NotificationClick) => void): void;
   readonly clients: {
     claim(): Promise<void>;
-    matchAll(options: object): Promise<readonly { focus(): Promise<unknown> }[]>;
+    matchAll(options: object): Promise<readonly { readonly visibilityState: string; focus(): Promise<unknown> }[]>;
     openWindow(url: string): Promise<unknown>;
   };
+  readonly registration: { showNotification(title: string, options: object): Promise<void> };
   skipWaiting(): Promise<void>;
 };
+interface PushEvent extends WorkerEvent {
+  readonly data: { json(): unknown } | null;
+}
 interface NotificationClick extends WorkerEvent {
   readonly notification: { close(): void };
 }
@@ -87,6 +92,42 @@ async function keepPage(cache: Cache, answer: Response): Promise<void> {
   for (const request of await cache.keys()) {
     if (new URL(request.url).pathname.startsWith('/assets/')) await cache.delete(request);
   }
+}
+
+/** RFC 8620 §7.1 and §7.2.2. */
+type Pushed =
+  | { readonly '@type': 'PushVerification'; readonly pushSubscriptionId: string; readonly verificationCode: string }
+  | { readonly '@type': 'StateChange' };
+
+worker.addEventListener('push', (event) => {
+  const pushed = event.data?.json() as Pushed | undefined;
+  if (pushed?.['@type'] === 'PushVerification') event.waitUntil(verify(pushed));
+  else if (pushed?.['@type'] === 'StateChange') event.waitUntil(tellOfMail());
+});
+
+async function verify({
+  pushSubscriptionId,
+  verificationCode,
+}: Pushed & { '@type': 'PushVerification' }): Promise<void> {
+  const update = { [pushSubscriptionId]: { verificationCode } };
+  await fetch('/jmap/api', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({
+      using: ['urn:ietf:params:jmap:core'],
+      methodCalls: [['PushSubscription/set', { update }, '0']],
+    }),
+  });
+}
+
+const NEW_MAIL: Readonly<Record<string, string>> = { de: 'Neue E-Mail', fr: 'Nouveau message' };
+
+/** What was pushed says that there is mail, and not which: the page tells more when it is open. */
+async function tellOfMail(): Promise<void> {
+  const windows = await worker.clients.matchAll({ type: 'window', includeUncontrolled: true });
+  if (windows.some(({ visibilityState }) => visibilityState === 'visible')) return;
+  const title = NEW_MAIL[navigator.language.slice(0, 2)] ?? 'New mail';
+  await worker.registration.showNotification(title, { tag: 'new-mail', icon: '/icon-192.png', badge: '/icon-192.png' });
 }
 
 worker.addEventListener('notificationclick', (event) => {

@@ -4,7 +4,7 @@ import type { WebmailConfig } from '../config.ts';
 import { signIn } from '../imap/sign-in.ts';
 import type { StoreEndpoint } from '../imap/store-connection.ts';
 import type { AccountSession, AccountSessions } from '../mail/account-session.ts';
-import type { BackOff } from './back-off.ts';
+import type { GuessLimits } from './back-off.ts';
 import { cookieOf, type Exchange, HttpError, setCookie } from './exchange.ts';
 import { foreignOrigin } from './origin-check.ts';
 import type { SealedSession, SessionCookies } from './session-cookie.ts';
@@ -26,7 +26,7 @@ interface Parts {
   readonly endpoint: () => StoreEndpoint;
   readonly cookies: SessionCookies;
   readonly sessions: AccountSessions;
-  readonly backOff: BackOff;
+  readonly backOff: GuessLimits;
   readonly log: Log;
 }
 
@@ -97,7 +97,7 @@ export class Authentication {
     const text = Buffer.from(basic, 'base64').toString('utf8');
     const user = text.slice(0, Math.max(0, text.indexOf(':')));
     const keys = guessKeys(exchange.client, user);
-    const waitMs = backOff.waitMs(keys);
+    const waitMs = await backOff.waitMs(keys);
     if (waitMs > 0) throw tooMany(waitMs);
     const outcome = await signIn(endpoint(), {
       user,

@@ -6,14 +6,22 @@ const LONGEST_WAIT_MS = 60_000;
 const FORGET_MS = 900_000;
 const MAX_KEYS = 50_000;
 
+/** Who has to wait before the next attempt to sign in. */
+export interface GuessLimits {
+  /** Milliseconds until the next attempt is looked at; 0 for at once. */
+  waitMs(keys: readonly string[]): number | Promise<number>;
+  failed(keys: readonly string[]): void;
+  /** Clears the account's failures; an address keeps its own, since it may guess many accounts. */
+  succeeded(key: string): void;
+}
+
 /**
  * Slows down those who guess: after some failures from an address, or for an account, attempts are refused for a time that
  * doubles. Bounded; what failed longest ago is forgotten first.
  */
-export class BackOff {
+export class BackOff implements GuessLimits {
   readonly #failures = new Map<string, { count: number; atMs: number }>();
 
-  /** Milliseconds until the next attempt is looked at; 0 for at once. */
   waitMs(keys: readonly string[], nowMs = Date.now()): number {
     return Math.max(0, ...keys.map((key) => this.#until(key) - nowMs));
   }
@@ -31,7 +39,6 @@ export class BackOff {
     }
   }
 
-  /** Clears the account's failures; an address keeps its own, since it may guess many accounts. */
   succeeded(key: string): void {
     this.#failures.delete(key);
   }

@@ -145,7 +145,7 @@ export function safeType(type: string): string {
   const plain = /^\s*([a-z0-9][a-z0-9!#$&^_.+-]{0,100}\/[a-z0-9][a-z0-9!#$&^_.+-]{0,100})\s*(?:;|$)/i
     .exec(type)?.[1]
     ?.toLowerCase();
-  if (plain === undefined || /(?:html|xml|svg|script|wasm)/.test(plain)) return 'application/octet-stream';
+  if (plain === undefined || /(?:html|xml|xsl|svg|script|wasm)/.test(plain)) return 'application/octet-stream';
   return plain.startsWith('text/') ? `${plain}; charset=utf-8` : plain;
 }
 

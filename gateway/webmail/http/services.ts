@@ -4,7 +4,7 @@ import type { StoreEndpoint } from '../imap/store-connection.ts';
 import type { AccountSessions } from '../mail/account-session.ts';
 import type { PushParts } from '../push/push-sender.ts';
 import type { Authentication } from './authentication.ts';
-import type { BackOff } from './back-off.ts';
+import type { GuessLimits } from './back-off.ts';
 import type { EventStreams } from './event-streams.ts';
 import type { SessionCookies } from './session-cookie.ts';
 import type { StaticFiles } from './static-files.ts';
@@ -18,7 +18,7 @@ export interface WebmailServices {
   readonly cookies: SessionCookies;
   readonly sessions: AccountSessions;
   readonly authentication: Authentication;
-  readonly backOff: BackOff;
+  readonly backOff: GuessLimits;
   readonly uploads: Uploads;
   readonly streams: EventStreams;
   readonly files: StaticFiles;

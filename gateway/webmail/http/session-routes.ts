@@ -31,7 +31,7 @@ export async function postSession(exchange: Exchange, services: WebmailServices)
   if (!read.success) throw new HttpError(400, 'user, password and code are wanted.');
   const { user } = read.data;
   const keys = guessKeys(client, user);
-  const waitMs = backOff.waitMs(keys);
+  const waitMs = await backOff.waitMs(keys);
   if (waitMs > 0) throw tooMany(waitMs);
   const { absoluteMs, watchMs } = config.sessions;
   const outcome = await signIn(services.endpoint(), {

@@ -18,6 +18,9 @@ import type { EmailPlan } from './email-properties.ts';
 /** Octets of one text part that are read; what lies behind them is told as truncated. */
 const MAX_VALUE_BYTES = 5_000_000;
 
+/** RFC 8621 §4.1.4: the values of some parts may be told. Who has more texts in one message than this wants no reader. */
+const MAX_VALUES = 500;
+
 /** An Email as JMAP tells it (RFC 8621 §4.1). `email` is undefined for a message that is in no mailbox (Email/parse). */
 export async function emailObject(
   email: IndexedEmail | undefined,
@@ -88,7 +91,7 @@ class BodyParts {
   readonly #source: MessageSource;
   readonly #plan: EmailPlan;
   #sizes: ReadonlyMap<string, number> = new Map();
-  #fields = new Map<string, readonly HeaderField[]>();
+  #fields: ReadonlyMap<string, readonly HeaderField[]> = new Map();
   #valued: BodyPart[] = [];
 
   constructor(source: MessageSource, plan: EmailPlan) {
@@ -102,10 +105,10 @@ class BodyParts {
     if (shown.length > 0 && bodyProperties.includes('size')) this.#sizes = await this.#source.decodedSizes(shown);
     if (bodyProperties.includes('headers') || bodyHeaders.length > 0) {
       const isWhole = structure.section !== undefined;
-      for (const part of shown.flatMap(leavesOf)) {
-        const section = part.section ?? '';
-        this.#fields.set(section, isWhole ? this.#source.fields : await this.#source.partFields(section));
-      }
+      const sections = shown.flatMap(leavesOf).map(({ section = '' }) => section);
+      this.#fields = isWhole
+        ? new Map(sections.map((section) => [section, this.#source.fields]))
+        : await this.#source.partFields(sections);
     }
     if (!properties.includes('bodyValues')) return;
     const wanted = new Set<BodyPart>([
@@ -113,7 +116,7 @@ class BodyParts {
       ...(values.html ? arranged.htmlBody : []),
       ...(values.all ? leavesOf(structure) : []),
     ]);
-    this.#valued = [...wanted].filter(({ type }) => type.startsWith('text/'));
+    this.#valued = [...wanted].filter(({ type }) => type.startsWith('text/')).slice(0, MAX_VALUES);
   }
 
   /** The parts that will be told, at their tops. */
@@ -157,9 +160,11 @@ class BodyParts {
 
   async values(): Promise<Record<string, object>> {
     const values: Record<string, object> = {};
+    const sections = this.#valued.map(({ section = '' }) => section);
+    const found = await this.#source.read(sections, MAX_VALUE_BYTES);
     for (const part of this.#valued) {
       const section = part.section ?? '';
-      const encoded = await this.#source.read(section, MAX_VALUE_BYTES);
+      const encoded = found.get(section) ?? Buffer.alloc(0);
       values[section] = bodyValue(part, encoded, part.encodedBytes > MAX_VALUE_BYTES, this.#plan.values.maxBytes);
     }
     return values;

@@ -12,6 +12,7 @@ import {
   type FilterFacts,
   mailboxOfFilter,
   matchesFilter,
+  SEARCHED,
 } from './email-filter.ts';
 import { learnAttachments, rankEmails, searchEmails } from './email-search.ts';
 import { idSchema, MethodError, readArguments } from './errors.ts';
@@ -105,8 +106,38 @@ function countsThreads({ filter, sort, collapseThreads }: Query): boolean {
   return names.some((name) => name.endsWith('InThreadHaveKeyword'));
 }
 
+/** A page after the other of the same list is asked for; a few lists at a time. */
+const MAX_RESULTS = 4;
+
 /** The whole result, sorted, threads collapsed. */
 export async function runQuery(
+  query: Query,
+  index: AccountIndex,
+  context: RequestContext,
+): Promise<readonly IndexedEmail[]> {
+  if (!isOfIndexAlone(query)) return newResult(query, index, context);
+  const { filter = null, sort = null, collapseThreads = false } = query;
+  const key = JSON.stringify([filter, sort, collapseThreads]);
+  const known = index.results.get(key);
+  if (known !== undefined) return known;
+  const result = await newResult(query, index, context);
+  for (const oldest of index.results.keys()) {
+    if (index.results.size < MAX_RESULTS) break;
+    index.results.delete(oldest);
+  }
+  index.results.set(key, result);
+  return result;
+}
+
+/** Where the store is asked, the answer may be another one each time, and the index may change meanwhile. */
+function isOfIndexAlone({ filter, sort }: Query): boolean {
+  const asksStore = (condition: EmailCondition): boolean =>
+    condition.hasAttachment !== undefined || SEARCHED.some((name) => condition[name] !== undefined);
+  const isSortedHere = ({ property }: Comparator): boolean => /^(?:receivedAt|size|\w*Keyword)$/.test(property);
+  return !(filter == null ? [] : conditionsOf(filter)).some(asksStore) && (sort ?? []).every(isSortedHere);
+}
+
+async function newResult(
   { filter, sort, collapseThreads }: Query,
   index: AccountIndex,
   context: RequestContext,

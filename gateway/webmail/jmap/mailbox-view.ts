@@ -1,5 +1,5 @@
 import type { ListedMailbox } from '../imap/mailbox-list.ts';
-import type { AccountIndex, IndexedMailbox } from '../mail/account-index.ts';
+import type { AccountIndex, IndexedMailbox, MailboxCounts } from '../mail/account-index.ts';
 import { emailHas } from '../mail/email-facts.ts';
 
 /** RFC 8621 §2. */
@@ -56,7 +56,7 @@ export function mailboxRecord(mailbox: IndexedMailbox, index: AccountIndex): Mai
     parentId,
     role,
     sortOrder: place < 0 ? 10 : place + 1,
-    ...count(mailbox, index),
+    ...countsOf(mailbox, index),
     myRights: {
       mayReadItems: true,
       mayAddItems: true,
@@ -72,8 +72,15 @@ export function mailboxRecord(mailbox: IndexedMailbox, index: AccountIndex): Mai
   };
 }
 
+function countsOf(mailbox: IndexedMailbox, index: AccountIndex): MailboxCounts {
+  const { id } = mailbox.listed;
+  const counts = index.counts.get(id) ?? count(mailbox, index);
+  index.counts.set(id, counts);
+  return counts;
+}
+
 /** RFC 8621 §2: a thread is unread in a mailbox that holds a part of it when any of its emails is unread. */
-function count(mailbox: IndexedMailbox, index: AccountIndex) {
+function count(mailbox: IndexedMailbox, index: AccountIndex): MailboxCounts {
   let totalEmails = 0;
   let unreadEmails = 0;
   const threads = new Set<string>();

@@ -33,6 +33,14 @@ export interface IndexedMailbox {
   knownModSeq: number;
 }
 
+/** RFC 8621 §2. */
+export interface MailboxCounts {
+  readonly totalEmails: number;
+  readonly unreadEmails: number;
+  readonly totalThreads: number;
+  readonly unreadThreads: number;
+}
+
 /** What changed between two states. */
 export interface EmailChanges {
   readonly created: Set<string>;
@@ -56,6 +64,10 @@ export class AccountIndex {
   readonly emails = new Map<string, IndexedEmail>();
   readonly threads = new Map<string, IndexedEmail[]>();
   readonly history = new ChangeHistory();
+  /** Results of queries that the index alone decides, as long as nothing in it changes; the oldest gives way. */
+  readonly results = new Map<string, readonly IndexedEmail[]>();
+  /** Counts of mailboxes, by id, as long as nothing changes. */
+  readonly counts = new Map<string, MailboxCounts>();
   listing: MailboxListing = { mailboxes: [], all: undefined };
   #changes: EmailChanges | undefined;
 
@@ -73,13 +85,19 @@ export class AccountIndex {
     const before = this.mailboxes.size === 0 ? undefined : this.emailState;
     const changes: EmailChanges = { created: new Set(), updated: new Set(), destroyed: new Map() };
     this.#changes = changes;
+    let isOther = false;
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
       const listing = await listMailboxes(pooled.connection);
       const moved = await this.#follow(pooled, listing);
       this.listing = listing;
       if (!moved) break;
+      isOther = true;
     }
     this.#settle(changes);
+    if (isOther) {
+      this.results.clear();
+      this.counts.clear();
+    }
     this.#changes = undefined;
     if (before !== undefined) this.history.add(before, this.emailState, changes);
   }

@@ -11,11 +11,11 @@ export interface MessageSource {
   readonly structure: BodyPart | undefined;
   readonly fields: readonly HeaderField[];
   readonly preview: string | undefined;
-  /** Octets of a part before decoding, from its start. */
-  read(section: string, maxBytes: number): Promise<Buffer>;
+  /** Octets of parts before decoding, from their start, by section. */
+  read(sections: readonly string[], maxBytes: number): Promise<ReadonlyMap<string, Buffer>>;
   decodedSizes(parts: readonly BodyPart[]): Promise<ReadonlyMap<string, number>>;
-  /** Header fields of a part. */
-  partFields(section: string): Promise<readonly HeaderField[]>;
+  /** Header fields of parts, by section. */
+  partFields(sections: readonly string[]): Promise<ReadonlyMap<string, readonly HeaderField[]>>;
 }
 
 /** A message of which all octets are here. */
@@ -31,7 +31,7 @@ export function sourceOfBytes(bytes: Buffer, blobId: string): MessageSource {
     structure,
     fields: readFields(bytes.subarray(0, scanned.root.bodyStart)),
     preview: previewText(scanned),
-    read: async (section, maxBytes) => read(section).subarray(0, maxBytes),
+    read: async (sections, maxBytes) => new Map(sections.map((each) => [each, read(each).subarray(0, maxBytes)])),
     async decodedSizes(parts) {
       return new Map(
         parts.flatMap(leavesOf).map((part) => {
@@ -40,6 +40,6 @@ export function sourceOfBytes(bytes: Buffer, blobId: string): MessageSource {
         }),
       );
     },
-    partFields: async (section) => readFields(read(`${section}.MIME`)),
+    partFields: async (sections) => new Map(sections.map((each) => [each, readFields(read(`${each}.MIME`))])),
   };
 }

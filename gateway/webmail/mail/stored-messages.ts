@@ -22,6 +22,8 @@ export interface Wanted {
   readonly preview: boolean;
 }
 
+/** Parts of a message asked for in one FETCH. */
+const PARTS_BATCH = 50;
 /** Messages asked for in one FETCH: the command stays short. */
 const FETCH_BATCH = 500;
 
@@ -103,15 +105,27 @@ function sourceOf(session: AccountSession, email: IndexedEmail, row: Row): Messa
     });
     return found;
   };
+  const inPortions = async (
+    sections: readonly string[],
+    item: (section: string) => Syntax,
+  ): Promise<Map<string, Buffer>> => {
+    const found = new Map<string, Buffer>();
+    for (let i = 0; i < sections.length; i += PARTS_BATCH) {
+      const row = await one(piece`(UID ${joined(sections.slice(i, i + PARTS_BATCH).map(item))})`);
+      for (const [name, value] of row) {
+        const section = /^BODY\[([\d.]*?)(?:\.MIME)?\]/i.exec(name)?.[1];
+        if (section !== undefined) found.set(section, bufferOf(value) ?? Buffer.alloc(0));
+      }
+    }
+    return found;
+  };
   return {
     blobId: email.id,
     structure: structure === undefined ? undefined : partsOfBodyStructure(structure),
     fields: header === undefined ? [] : readFields(bufferOf(header) ?? Buffer.alloc(0)),
     preview: row.has('PREVIEW') ? (textOf(row.get('PREVIEW')) ?? '') : undefined,
-    async read(section, maxBytes) {
-      const found = await one(piece`(UID BODY.PEEK[${sectionOf(section)}]<0.${maxBytes}>)`);
-      return bufferOf([...found].find(([name]) => name.startsWith('BODY['))?.[1]) ?? Buffer.alloc(0);
-    },
+    read: (sections, maxBytes) =>
+      inPortions(sections, (section) => piece`BODY.PEEK[${sectionOf(section)}]<0.${maxBytes}>`),
     async decodedSizes(parts) {
       const leaves = parts.flatMap(leavesOf);
       const sizes = new Map<string, number>();
@@ -128,9 +142,9 @@ function sourceOf(session: AccountSession, email: IndexedEmail, row: Row): Messa
       }
       return sizes;
     },
-    async partFields(section) {
-      const found = await one(piece`(UID BODY.PEEK[${sectionOf(section)}.MIME])`);
-      return readFields(bufferOf([...found].find(([name]) => name.startsWith('BODY['))?.[1]) ?? Buffer.alloc(0));
+    async partFields(sections) {
+      const found = await inPortions(sections, (section) => piece`BODY.PEEK[${sectionOf(section)}.MIME]`);
+      return new Map([...found].map(([section, octets]) => [section, readFields(octets)]));
     },
   };
 }

@@ -12,7 +12,7 @@ export interface Machine {
   readonly programs: Readonly<Record<string, string>>;
 }
 
-const PACKAGES = ['mariadb-server-core', 'slapd', 'postfix', 'dovecot-core'];
+const PACKAGES = ['mariadb-server-core', 'slapd', 'postfix', 'dovecot-core', 'roundcube-core', 'php-cli', 'chromium'];
 
 export function thisMachine(): Machine {
   const programs = PACKAGES.map((name) => {

@@ -10,6 +10,8 @@ export interface Account {
   readonly maxUploadBytes: number;
   /** Longest time that sending may be put off, in seconds. */
   readonly maxDelayedSendS: number;
+  /** By which push services know this host; undefined where it sends to none. */
+  readonly webPushKey: string | undefined;
 }
 
 export type SignInState = 'unknown' | 'signed-out' | 'signed-in' | 'unreachable';
@@ -20,7 +22,7 @@ export const account = signal<Account | undefined>(undefined);
 interface JmapSession {
   readonly username: string;
   readonly primaryAccounts: Readonly<Record<string, string>>;
-  readonly capabilities: Readonly<Record<string, { maxSizeUpload?: number }>>;
+  readonly capabilities: Readonly<Record<string, { maxSizeUpload?: number; applicationServerKey?: string }>>;
   readonly accounts: Readonly<Record<string, { accountCapabilities: Record<string, { maxDelayedSend?: number }> }>>;
 }
 
@@ -36,6 +38,7 @@ export async function loadAccount(): Promise<void> {
       accountId,
       maxUploadBytes: session.capabilities['urn:ietf:params:jmap:core']?.maxSizeUpload ?? 0,
       maxDelayedSendS: submission?.maxDelayedSend ?? 0,
+      webPushKey: session.capabilities['urn:ietf:params:jmap:webpush-vapid']?.applicationServerKey,
     };
     signInState.value = 'signed-in';
   } catch (error) {

@@ -1,11 +1,14 @@
+import { effect } from '@preact/signals';
 import { t } from '../i18n/i18n.ts';
 import type { EmailHead } from '../jmap/types.ts';
+import { account } from './account.ts';
 import { currentList, openEmail } from './current-list.ts';
 import { catchUp, emailState } from './emails.ts';
 import { failed } from './failed.ts';
 import { loadMailboxes, mailboxByRole, refreshMailboxes } from './mailboxes.ts';
 import { loadPreferences, preferences } from './preferences.ts';
 import { listenForChanges, type StateChange } from './push.ts';
+import { keepSubscribed } from './web-push.ts';
 
 /** The first row that is in view, told by the list; the rows around it are read first after a change. */
 export const view: { anchor: string | undefined; moved(rows: number): void } = {
@@ -18,12 +21,28 @@ let wanted: StateChange | undefined;
 
 /** Reads the account and follows it until the answer is called. */
 export function followAccount(): () => void {
-  void Promise.all([loadMailboxes(), loadPreferences()]).catch(failed);
-  return listenForChanges((types) => {
+  let stopSubscribing: (() => void) | undefined;
+  let over = false;
+  void Promise.all([loadMailboxes(), loadPreferences()])
+    .then(() => {
+      // Before they are read nobody knows what this user wants. A push service that is away is no fault of the mail.
+      if (!over)
+        stopSubscribing = effect(() => void subscribe(account.value?.webPushKey, preferences.value.notifications));
+    })
+    .catch(failed);
+  const stopListening = listenForChanges((types) => {
     wanted = { ...wanted, ...types };
     void follow();
   });
+  return () => {
+    over = true;
+    stopSubscribing?.();
+    stopListening();
+  };
 }
+
+const subscribe = (key: string | undefined, isWanted: boolean): Promise<void> =>
+  keepSubscribed(key, isWanted).catch(() => undefined);
 
 async function follow(): Promise<void> {
   if (running) return;
