@@ -122,7 +122,10 @@ test('a token does what it is for, in its domains, and nothing else', async () =
   expect((await by('DELETE', '/api/accounts/hired%40domain1.example')).status).toBe(403);
   expect((await by('GET', '/api/self')).status).toBe(403);
   expect((await by('GET', '/api/tokens')).status).toBe(403);
-  expect((await server.ask('GET', '/api/accounts', { token: `${token.slice(0, -1)}A` })).status).toBe(401);
+  expect(
+    (await server.ask('GET', '/api/accounts', { token: token.replace(/(?<=^.{20})./, (c) => (c === 'A' ? 'B' : 'A')) }))
+      .status,
+  ).toBe(401);
   const log = (await server.ask('GET', '/api/log?target=hired%40domain1.example', { cookie })).json;
   expect(log[0]).toMatchObject({ actor: 'token billing', via: 'api', action: 'account-created' });
   const other = await server.signIn('user5@domain2.example');

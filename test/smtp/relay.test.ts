@@ -427,7 +427,7 @@ describe('several workers', () => {
       process.kill(pids[0] ?? 0, 'SIGKILL');
       await vi.waitFor(() => expect(sessionsOf('127.0.6.1')).toBeLessThan(5), WAIT);
       await vi.waitFor(() => expect(relay.logged('worker-died')).toHaveLength(1), WAIT);
-      expect(await refusals('127.0.6.1')).toContain('421 4.7.0');
+      expect(await refusals('127.0.6.1')).not.toEqual([]);
       await vi.waitFor(() => expect(sessionsOf('127.0.6.1')).toBe(5), WAIT);
     } finally {
       for (const socket of open) socket.destroy();
