@@ -2,6 +2,7 @@ import type { Log } from '@postern/shared/runtime/log.ts';
 import { type FromPooled, type ToPooled, WorkerPool } from '@postern/shared/runtime/worker-pool.ts';
 import type { RelayConfig } from './config.ts';
 import { answerQuestion, type MemoryNote, type MemoryQuestion, takeNote } from './memory/asked-memory.ts';
+import { ConnectionsOfWorkers } from './memory/connections-of-workers.ts';
 import type { RelayMemory } from './memory/relay-memory.ts';
 
 type OwnToWorker =
@@ -27,16 +28,21 @@ export class Workers extends WorkerPool<OwnToWorker, OwnFromWorker> {
   /** @param memory what all of them share */
   constructor(config: RelayConfig, memory: RelayMemory, log: Log) {
     const settings = { config };
+    const connections = new ConnectionsOfWorkers();
     super({
       count: config.workers,
       start: () => ({ kind: 'start', ...settings }),
       onMessage(message, answer, worker) {
         if (message.kind === 'asks-memory') {
           const { id, question } = message;
+          connections.asked(worker, question);
           void answerQuestion(memory, question).then((value) => answer({ kind: 'remembered', id, value }));
-        } else if (message.kind === 'tells-memory') takeNote(memory, message.note);
-        else log.info({ event: `worker-${message.kind}`, worker, ...message });
+        } else if (message.kind === 'tells-memory') {
+          connections.told(worker, message.note);
+          takeNote(memory, message.note);
+        } else log.info({ event: `worker-${message.kind}`, worker, ...message });
       },
+      onExit: (worker) => connections.giveBack(worker, memory),
       log,
     });
     this.#settings = settings;

@@ -17,7 +17,9 @@ export interface WorkerPoolOptions<To, From> {
   /** What a worker that waits is told: to start, with the settings that hold now. */
   readonly start: () => To;
   /** What is the service's own to answer. */
-  readonly onMessage?: (message: From, answer: (message: To) => void, pid: number | undefined) => void;
+  readonly onMessage?: (message: From, answer: (message: To) => void, pid: number) => void;
+  /** A worker has ended; nothing of its comes after that. */
+  readonly onExit?: (pid: number) => void;
   readonly log: Log;
 }
 
@@ -75,13 +77,16 @@ export class WorkerPool<To extends { readonly kind: string }, From extends { rea
   }
 
   #fork(pauseMs: number): Promise<readonly number[]> {
-    const { start, onMessage, log } = this.#options;
+    const { start, onMessage, onExit, log } = this.#options;
     return new Promise((resolve, reject) => {
       const worker = cluster.fork();
       const startedAt = performance.now();
+      const pid = worker.process.pid ?? 0;
       let answers = false;
+      let ended = false;
       worker.on('message', (message: FromPooled | From) => {
-        if (!isPooled(message)) onMessage?.(message, (answer) => say(worker, answer), worker.process.pid);
+        if (ended) return;
+        if (!isPooled(message)) onMessage?.(message, (answer) => say(worker, answer), pid);
         else if (message.kind === 'waiting') say(worker, start());
         else if (message.kind === 'told') this.#asked.get(message.id)?.(message.metrics);
         else if (message.kind === 'not-started') reject(new Error(message.sentence));
@@ -92,10 +97,12 @@ export class WorkerPool<To extends { readonly kind: string }, From extends { rea
         }
       });
       worker.once('exit', (code, signal) => {
+        ended = true;
         if (answers) this.#ready--;
+        onExit?.(pid);
         reject(new Error(`a worker ended with ${signal ?? code} before it answered`));
         if (this.#stopping) return;
-        log.error({ event: 'worker-died', worker: worker.process.pid, code, signal });
+        log.error({ event: 'worker-died', worker: pid, code, signal });
         const pause = performance.now() - startedAt > STEADY_MS ? PAUSE_MS : pauseMs;
         setTimeout(() => {
           if (this.#stopping) return;

@@ -123,7 +123,7 @@ test('a token does what it is for, in its domains, and nothing else', async () =
   expect((await by('GET', '/api/self')).status).toBe(403);
   expect((await by('GET', '/api/tokens')).status).toBe(403);
   expect(
-    (await server.ask('GET', '/api/accounts', { token: token.replace(/(?<=^.{20})./, (c) => (c === 'A' ? 'B' : 'A')) }))
+    (await server.ask('GET', '/api/accounts', { token: token.replace(/(?<=^.{20})./, (c: string) => (c === 'A' ? 'B' : 'A')) }))
       .status,
   ).toBe(401);
   const log = (await server.ask('GET', '/api/log?target=hired%40domain1.example', { cookie })).json;
