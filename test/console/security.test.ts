@@ -123,8 +123,11 @@ test('a token does what it is for, in its domains, and nothing else', async () =
   expect((await by('GET', '/api/self')).status).toBe(403);
   expect((await by('GET', '/api/tokens')).status).toBe(403);
   expect(
-    (await server.ask('GET', '/api/accounts', { token: token.replace(/(?<=^.{20})./, (c: string) => (c === 'A' ? 'B' : 'A')) }))
-      .status,
+    (
+      await server.ask('GET', '/api/accounts', {
+        token: token.replace(/(?<=^.{20})./, (c: string) => (c === 'A' ? 'B' : 'A')),
+      })
+    ).status,
   ).toBe(401);
   const log = (await server.ask('GET', '/api/log?target=hired%40domain1.example', { cookie })).json;
   expect(log[0]).toMatchObject({ actor: 'token billing', via: 'api', action: 'account-created' });
