@@ -40,6 +40,8 @@ const DEBIAN = {
     ['/usr/sbin/smtp-source', 'postfix'],
     // the console and webmail in a real browser
     ['/usr/bin/chromium', 'chromium'],
+    // reads the QR code of the second factor from a picture of the page
+    ['/usr/bin/zbarimg', 'zbar-tools'],
     ['/usr/bin/strace', 'strace'],
     ['/usr/bin/tcpdump', 'tcpdump'],
     ['/usr/bin/openssl', 'openssl'],

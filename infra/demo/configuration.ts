@@ -148,6 +148,7 @@ export function storeSettings(layout: Layout): StoreSettings {
     },
     database: { url: { file: layout.at('secrets', 'database-url') } },
     directory: directory(layout, 'store', LEGS.corporate),
+    log: { file: layout.at('log', 'store.log') },
   };
 }
 

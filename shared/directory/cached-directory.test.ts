@@ -118,3 +118,19 @@ test('without known addresses nothing stands in', async () => {
   now = 6_000;
   expect(await directory.lookUp('known@b.example')).toEqual(UNKNOWN);
 });
+
+test('what a sign-in tells of an account takes the place of what was kept', async () => {
+  const account = (passwordVersion: string) => ({
+    ...{ uuid: 'u', address: 'a@b.example', dn: 'mail=a', forwards: [] },
+    passwordVersion,
+  });
+  const { inner } = counting(() => ({ kind: 'account', account: account('old') }));
+  const directory = cachedDirectory(
+    { ...inner, signIn: async () => ({ kind: 'granted', account: account('new') }) },
+    LIMITS,
+    () => 0,
+  );
+  expect(await directory.lookUp('a@b.example')).toMatchObject({ account: { passwordVersion: 'old' } });
+  await directory.signIn({ user: 'a@b.example', password: 'x', service: 'imap' });
+  expect(await directory.lookUp('A@b.example')).toMatchObject({ account: { passwordVersion: 'new' } });
+});

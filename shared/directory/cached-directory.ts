@@ -27,7 +27,7 @@ interface Kept {
 
 /**
  * Keeps the answers of another directory for some seconds, and asks once for questions that come at the same time.
- * `unknown` is never kept, so a directory that returns is heard at once; sign-ins are never kept.
+ * `unknown` is never kept, so a directory that returns is heard at once. Sign-ins are always asked anew; the account that one tells is kept.
  * Accounts and aliases that were found before stand in, when `known` has them, for a directory that does not answer; a
  * refusal never does, so that an outage makes nobody unknown (invariant 4).
  *
@@ -95,8 +95,11 @@ export function cachedDirectory(
       asking.set(key, question);
       return question;
     },
-    signIn(request: SignInRequest): Promise<SignInAnswer> {
-      return inner.signIn(request);
+    async signIn(request: SignInRequest): Promise<SignInAnswer> {
+      const answer = await inner.signIn(request);
+      // What was kept may be older than the password that has just opened the account, and would end its session at once.
+      if (answer.kind === 'granted') keep(answer.account.address, { kind: 'account', account: answer.account });
+      return answer;
     },
     check() {
       return inner.check();

@@ -176,7 +176,7 @@ export function generatePassword(): string {
 
 export function passwordFault(password: string, address: string): ReturnType<typeof refuse> | undefined {
   if (password.length < MIN_PASSWORD_LENGTH) {
-    return refuse('invalid', `A password has ${MIN_PASSWORD_LENGTH} signs at least`, 'password');
+    return refuse('invalid', 'A password has {least} signs at least', 'password', { least: MIN_PASSWORD_LENGTH });
   }
   if (password.length > MAX_PASSWORD_LENGTH || /[\x00-\x1f\x7f]/.test(password)) {
     return refuse('invalid', 'A password is one line of 256 signs at most', 'password');

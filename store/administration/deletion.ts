@@ -83,7 +83,9 @@ export async function purge(
   if (!deleted) return refuse('state', 'Mark it for deletion first');
   const deletion = await administration.findDeletion(uuid);
   if (!evenWithinGrace && deletion !== undefined && deletion.purgeAfterMs > Date.now()) {
-    return refuse('state', `It can be undone until ${new Date(deletion.purgeAfterMs).toISOString()}`);
+    return refuse('state', 'It can be undone until {time}', undefined, {
+      time: new Date(deletion.purgeAfterMs).toISOString(),
+    });
   }
   const filter = anyOf(
     ...['JammMailAccount', 'JammMailAlias', 'JammPostmaster', 'applicationProcess'].map((name) =>

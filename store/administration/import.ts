@@ -24,6 +24,9 @@ export interface RowReport {
   readonly what: 'create' | 'change' | 'same' | 'error';
   readonly differences: readonly Difference[];
   readonly error?: string | undefined;
+  /** `error` before values were put into it, as in {@link Refused}. */
+  readonly text?: string | undefined;
+  readonly values?: Refused['values'];
   /** Generated for a new account without one; told once, after it was made. */
   readonly password?: string | undefined;
 }
@@ -55,12 +58,13 @@ export async function importRows(
 ): Promise<Outcome<ImportReport>> {
   const wanted = request.format === 'csv' ? readCsvRows(request.text) : readLdifRows(request.text);
   if (wanted.kind !== 'done') return wanted;
-  if (wanted.value.length > MAX_IMPORT_ROWS) return refuse('limit', `${MAX_IMPORT_ROWS} rows at most`, 'text');
+  if (wanted.value.length > MAX_IMPORT_ROWS)
+    return refuse('limit', '{most} rows at most', 'text', { most: MAX_IMPORT_ROWS });
   const seen = new Set<string>();
   const judged: { readonly row: WantedRow; readonly report: RowReport }[] = [];
   for (const row of wanted.value) {
     const key = row.address.toLowerCase();
-    const report = seen.has(key) ? errorOf(row, 'the address stands twice') : await judge(parts, acting, row);
+    const report = seen.has(key) ? errorOf(row, 'The address stands twice') : await judge(parts, acting, row);
     seen.add(key);
     judged.push({ row, report });
   }
@@ -76,16 +80,16 @@ export async function importRows(
 async function judge(parts: AdministrationParts, acting: Acting, row: WantedRow): Promise<RowReport> {
   const isAlias = row.targets !== undefined;
   const own = readOwnAddress(row.address, isAlias);
-  if (own === undefined) return errorOf(row, 'no address that can stand here');
+  if (own === undefined) return errorOf(row, 'This cannot be an address here');
   const badTarget = row.targets?.find((target) => readTarget(target, true) === undefined);
-  if (badTarget !== undefined) return errorOf(row, `no target: ${badTarget}`);
+  if (badTarget !== undefined) return errorOf(row, 'This is no target: {name}', { name: badTarget });
   const badForward = row.settings.forwards?.find((forward) => readTarget(forward, false) === undefined);
-  if (badForward !== undefined) return errorOf(row, `no address to forward to: ${badForward}`);
+  if (badForward !== undefined) return errorOf(row, 'This is no address to forward to: {name}', { name: badForward });
   const domain = await findDomain(parts, acting, own.domain);
-  if (domain.kind !== 'done') return errorOf(row, 'no such domain, or not yours');
+  if (domain.kind !== 'done') return errorOf(row, 'There is no such domain, or it is not yours');
   const before = isAlias ? await findAlias(parts, acting, own.address) : await findAccount(parts, acting, own.address);
   const other = isAlias ? await findAccount(parts, acting, own.address) : await findAlias(parts, acting, own.address);
-  if (other.kind === 'done') return errorOf(row, isAlias ? 'an account has this address' : 'an alias has this address');
+  if (other.kind === 'done') return errorOf(row, isAlias ? 'An account has this address' : 'An alias has this address');
   const wanted: Record<string, unknown> = isAlias ? { targets: row.targets } : given(row.settings);
   const differences = differencesOf(before.kind === 'done' ? { ...before.value } : {}, wanted);
   if (before.kind !== 'done') return { ...headOf(row), what: 'create', differences };
@@ -119,12 +123,16 @@ async function apply(
 
 function readCsvRows(text: string): Outcome<WantedRow[]> {
   const table = parseCsv(text);
-  if ('brokenAt' in table) return refuse('invalid', `The quote of line ${table.brokenAt} is left open`, 'text');
+  if ('brokenAt' in table)
+    return refuse('invalid', 'The quote of line {line} is left open', 'text', { line: table.brokenAt });
   if (!table.header.includes('address'))
     return refuse('invalid', 'The first line names the columns; address is one of them', 'text');
   const unknown = table.header.find((name) => !COLUMNS.includes(name));
   if (unknown !== undefined)
-    return refuse('invalid', `There is no column ${unknown.slice(0, 40)}: they are ${COLUMNS.join(', ')}`, 'text');
+    return refuse('invalid', 'There is no column {name}: they are {columns}', 'text', {
+      name: unknown.slice(0, 40),
+      columns: COLUMNS.join(', '),
+    });
   return done(
     table.rows.map(({ line, cells }): WantedRow => {
       const cell = (name: string): string | undefined => {
@@ -194,13 +202,12 @@ const headOf = ({ line, address }: WantedRow): { line: number; address: string }
   line,
   address: address.slice(0, 320),
 });
-const errorOf = (row: WantedRow, error: string): RowReport => ({
-  ...headOf(row),
-  what: 'error',
-  differences: [],
-  error,
-});
-const refusedRow = (row: WantedRow, refused: Refused): RowReport => errorOf(row, refused.why);
+const errorOf = (row: WantedRow, text: string, values?: Refused['values']): RowReport =>
+  refusedRow(row, refuse('invalid', text, undefined, values));
+
+function refusedRow(row: WantedRow, { why: error, text, values }: Refused): RowReport {
+  return { ...headOf(row), what: 'error', differences: [], error, ...(text === undefined ? {} : { text, values }) };
+}
 
 function given(settings: AccountSettings): Record<string, unknown> {
   return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));

@@ -22,14 +22,14 @@ export function parseLdifContent(text: string): Outcome<LdifContent[]> {
     if (line === '') current = undefined;
     if (line === '' || line.startsWith('#') || /^version:\s*1$/i.test(line)) continue;
     const match = /^([A-Za-z][A-Za-z0-9.;-]*)(::?) *(.*)$/s.exec(line);
-    if (match === null) return refuse('invalid', `Line ${number} is no LDIF`, 'text');
+    if (match === null) return refuse('invalid', 'Line {line} is no LDIF', 'text', { line: number });
     const name = (match[1] ?? '').toLowerCase();
     if (name === 'changetype' || match[3]?.startsWith('<') === true) {
-      return refuse('invalid', `Line ${number}: content alone, no changes and no URLs`, 'text');
+      return refuse('invalid', 'Line {line}: content alone, no changes and no URLs', 'text', { line: number });
     }
     const value = match[2] === '::' ? Buffer.from(match[3] ?? '', 'base64').toString('utf8') : (match[3] ?? '');
     if (current === undefined) {
-      if (name !== 'dn') return refuse('invalid', `Line ${number}: a record begins with its dn`, 'text');
+      if (name !== 'dn') return refuse('invalid', 'Line {line}: a record begins with its dn', 'text', { line: number });
       current = { line: number, dn: value, attributes: new Map() };
       records.push(current);
     } else {

@@ -27,14 +27,13 @@ export async function mayHaveOneMore(
     cursor = Buffer.from(page.nextCookie ?? '');
   } while (cursor.length > 0 && count < most);
   if (count < most) return undefined;
-  return refuse(
-    'limit',
-    kind === 'account' ? `This domain may have ${most} accounts` : `This domain may have ${most} aliases`,
-  );
+  return kind === 'account'
+    ? refuse('limit', 'This domain may have {most} accounts', undefined, { most })
+    : refuse('limit', 'This domain may have {most} aliases', undefined, { most });
 }
 
 /** No quota is more than any. */
 export function withinQuotaLimit({ maxQuotaBytes }: DomainEntry, quotaBytes = 0): Refused | undefined {
   if (maxQuotaBytes === undefined || (quotaBytes > 0 && quotaBytes <= maxQuotaBytes)) return undefined;
-  return refuse('limit', `An account of this domain may have ${maxQuotaBytes} octets`, 'quotaBytes');
+  return refuse('limit', 'An account of this domain may have {most} octets', 'quotaBytes', { most: maxQuotaBytes });
 }

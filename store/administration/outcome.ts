@@ -7,12 +7,29 @@ export interface Refused {
   readonly kind: 'forbidden' | 'not-found' | 'exists' | 'invalid' | 'limit' | 'state';
   readonly why: string;
   readonly field?: string | undefined;
+  /** `why` before values were put into it, and the values: for who tells it in another language. */
+  readonly text?: string | undefined;
+  readonly values?: Readonly<Record<string, string | number>> | undefined;
 }
 
 export const done = <T>(value: T): Outcome<T> => ({ kind: 'done', value });
 
-export function refuse(kind: Refused['kind'], why: string, field?: string): Refused {
-  return { kind, why, ...(field === undefined ? {} : { field }) };
+/** @param text may name values: `{most} accounts` */
+export function refuse(
+  kind: Refused['kind'],
+  text: string,
+  field?: string,
+  values?: Readonly<Record<string, string | number>>,
+): Refused {
+  const of = field === undefined ? {} : { field };
+  if (values === undefined) return { kind, why: text, ...of };
+  return {
+    kind,
+    why: text.replaceAll(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? '')),
+    ...of,
+    text,
+    values,
+  };
 }
 
 /** What a result code of the directory means to who asked (RFC 4511 Appendix A.2); undefined for success. */
@@ -30,6 +47,9 @@ export function refusedBy({ code, message }: ChangeResult): Refused | undefined 
     case 66:
       return refuse('state', 'There are entries below it');
     default:
-      return refuse('invalid', `The directory refuses this: result code ${code} ${message}`.trim());
+      return refuse('invalid', 'The directory refuses this: result code {code} {message}', undefined, {
+        code,
+        message,
+      });
   }
 }

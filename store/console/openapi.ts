@@ -53,7 +53,13 @@ export function openApiDocument(): object {
 
 const ERROR = {
   type: 'object',
-  properties: { error: { type: 'string' }, kind: { type: 'string' }, field: { type: 'string' } },
+  properties: {
+    error: { type: 'string', description: 'For people, in English' },
+    kind: { enum: ['forbidden', 'not-found', 'exists', 'invalid', 'limit', 'state'] },
+    field: { type: 'string', description: 'The input that it is about' },
+    text: { type: 'string', description: '`error` with the names of values in braces, for translation' },
+    values: { type: 'object' },
+  },
   required: ['error', 'kind'],
 };
 

@@ -16,6 +16,8 @@ export interface ConsoleServices extends AdministrationParts {
   readonly throttle: SignInThrottle;
   readonly writer: CredentialWriter;
   readonly relay: RelayAdmin | undefined;
+  /** Where the store's events are logged; undefined: standard output. */
+  readonly logFile: string | undefined;
   /** PEM files whose end is watched. */
   readonly certificates: readonly string[];
 }
@@ -58,6 +60,12 @@ export interface Route {
   readonly answer: z.ZodType;
   readonly maxBodyBytes?: number;
   run(call: Call): Promise<Outcome<unknown>>;
+}
+
+/** Whose account it is; for routes that tokens do not reach. */
+export function sessionOf({ session }: Pick<Call, 'session'>): ConsoleSession {
+  if (session === undefined) throw new Error('a route of people was reached by a token');
+  return session;
 }
 
 /** Declares a route; its `run` gets query and body as the declaration types them. */

@@ -12,7 +12,7 @@ import { MIN_TLS_VERSION, readTlsIdentity } from '@postern/shared/runtime/tls.ts
 import { z } from 'zod';
 import type { Acting } from '../administration/acting.ts';
 import { domainOf, readDomain } from '../administration/names.ts';
-import { type Outcome, type Refused, refuse } from '../administration/outcome.ts';
+import { type Refused, refuse } from '../administration/outcome.ts';
 import { type Action, openToken } from '../administration/tokens.ts';
 import type { StoreConfig } from '../config.ts';
 import { isDatabaseAway, type Mailstore } from '../mailstore/mailstore.ts';
@@ -20,12 +20,13 @@ import { LoginThrottle } from '../sign-in/login-throttle.ts';
 import { endedBy } from '../sign-in/open-sessions.ts';
 import { signInByPassword } from '../sign-in/password.ts';
 import type { SignInThrottle } from '../sign-in/sign-in-limits.ts';
+import { send, sendError, sendIssues, sendText } from './answers.ts';
 import { findRoute } from './api/routes.ts';
 import { setSecurityHeaders } from './headers.ts';
 import { openApiDocument } from './openapi.ts';
 import { relayAdmin } from './relay-admin.ts';
 import { bearerToken, readJson, refusedAsForged, sessionCookie } from './request.ts';
-import type { Call, ConsoleServices, Route, TextAnswer } from './route.ts';
+import type { Call, ConsoleServices, Route } from './route.ts';
 import { ConsoleSessions, SESSION_COOKIE } from './sessions.ts';
 import { StaticFiles } from './static-files.ts';
 
@@ -49,15 +50,6 @@ const MAX_CONNECTIONS = 1_000;
 const MAX_BODY_BYTES = 256 * 1024;
 /** Connections of a token stay open between requests. */
 const MAX_TOKEN_PEOPLE = 50;
-
-const STATUS: Readonly<Record<Refused['kind'], number>> = {
-  forbidden: 403,
-  'not-found': 404,
-  exists: 409,
-  invalid: 422,
-  limit: 422,
-  state: 409,
-};
 
 const signInBody = z.strictObject({
   address: z.string().max(320),
@@ -85,6 +77,7 @@ export async function startConsole(options: ConsoleOptions): Promise<ConsoleServ
     sessions,
     throttle: options.throttle ?? new LoginThrottle(),
     writer,
+    logFile: config.log.file,
     relay: settings.relay && relayAdmin(settings.relay, settings.relay.tls ?? config.tls, config.ca),
     certificates: [...new Set([config.tls.cert, identity.cert, config.ca])],
   };
@@ -293,42 +286,4 @@ function outsideOfToken({ domains, params, query }: Call, body: unknown): Refuse
     named.push(name);
   const outside = named.some((each) => each !== undefined && !domains.includes(readDomain(each) ?? ''));
   return outside ? refuse('forbidden', 'The token is not for this domain') : undefined;
-}
-
-function send(response: ServerResponse, outcome: Outcome<unknown>, route: Route): unknown {
-  if (outcome.kind !== 'done') {
-    return sendJson(response, STATUS[outcome.kind], { error: outcome.why, kind: outcome.kind, field: outcome.field });
-  }
-  if (isText(outcome.value)) {
-    const { contentType, fileName, text } = outcome.value;
-    response.setHeader('Content-Disposition', `attachment; filename="${fileName}"`);
-    return sendText(response, 200, contentType, text);
-  }
-  // What the declaration does not name (DNs, classes) is left out.
-  const shaped = route.answer.safeParse(outcome.value);
-  return sendJson(response, 200, shaped.success ? shaped.data : outcome.value);
-}
-
-function isText(value: unknown): value is TextAnswer {
-  return typeof value === 'object' && value !== null && 'contentType' in value && 'text' in value;
-}
-
-function sendIssues(response: ServerResponse, { issues }: z.ZodError): void {
-  const [first] = issues;
-  const field = first?.path.join('.');
-  sendJson(response, 422, { error: `${field}: ${first?.message}`, kind: 'invalid', field });
-}
-
-function sendError(response: ServerResponse, status: number, kind: string, error: string): void {
-  sendJson(response, status, { error, kind });
-}
-
-function sendJson(response: ServerResponse, status: number, value: unknown): void {
-  sendText(response, status, 'application/json', JSON.stringify(value ?? null));
-}
-
-function sendText(response: ServerResponse, status: number, contentType: string, text: string): void {
-  if (response.headersSent) return;
-  response.writeHead(status, { 'Content-Type': contentType });
-  response.end(text);
 }

@@ -26,6 +26,12 @@ export const consoleSettings = () =>
       .min(0)
       .default(14 * DAY_MS)
       .describe('How long a deletion can be undone before it may be purged.'),
+    quarantineAddress: z
+      .string()
+      .optional()
+      .describe(
+        'The account of `content.quarantineAddress` in gateway.yaml: administrators see its mail, and release or remove it.',
+      ),
     relay: z
       .strictObject({
         url: z.url().describe('The relay’s administration on its private leg: `https://192.0.2.2:9443`.'),

@@ -44,7 +44,7 @@ export async function checkDns(domain: string, mailHosts: readonly string[]): Pr
     found: found ?? [],
     state: found === undefined ? 'unknown' : found.length === 0 ? 'missing' : found.some(right) ? 'right' : 'other',
   });
-  const hosts = mailHosts.length > 0 ? mailHosts : ['the name of your gateway'];
+  const hosts = mailHosts.length > 0 ? mailHosts : ['<gateway>'];
   return [
     ...hosts.map((host, index) =>
       judged('MX', domain, `${(index + 1) * 10} ${host}.`, mx, (name) => name === host.toLowerCase()),

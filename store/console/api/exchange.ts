@@ -30,6 +30,8 @@ export const exchangeRoutes: readonly Route[] = [
           what: z.enum(['create', 'change', 'same', 'error']),
           differences: z.array(difference),
           error: z.string().optional(),
+          text: z.string().optional(),
+          values: z.record(z.string(), z.union([z.string(), z.number()])).optional(),
           password: z.string().optional(),
         }),
       ),

@@ -5,38 +5,11 @@ import { note } from '../../administration/acting.ts';
 import { findAccount } from '../../administration/find.ts';
 import { domainOf } from '../../administration/names.ts';
 import { done, type Outcome, refuse } from '../../administration/outcome.ts';
-import { isAdministrator } from '../../administration/roles.ts';
 import { type Call, type Route, route } from '../route.ts';
+import { askRelay, forAdministrators } from './for-administrators.ts';
 
 const anything = z.unknown();
 const DAY_MS = 86_400_000;
-
-/** What concerns the whole site is for its administrators. The directory has no entry that says so of a queue, so it is asked who they are. */
-async function forAdministrators<T>(
-  call: Pick<Call, 'services' | 'acting'>,
-  run: () => Promise<Outcome<T>>,
-): Promise<Outcome<T>> {
-  const may = await isAdministrator(call.services, call.acting);
-  return may ? run() : refuse('forbidden', 'This is for administrators of the site');
-}
-
-async function askRelay(
-  call: Pick<Call, 'services'>,
-  method: 'GET' | 'POST' | 'DELETE',
-  path: string,
-): Promise<Outcome<unknown>> {
-  const { relay, log } = call.services;
-  if (relay === undefined) return refuse('state', 'console.relay is not set: the relay is not asked');
-  try {
-    const { status, body } = await relay.ask(method, path);
-    return status === 200
-      ? done(body)
-      : refuse('state', `The relay answers ${status}: ${JSON.stringify(body).slice(0, 200)}`);
-  } catch (error) {
-    log.warn({ event: 'relay-not-asked', err: error });
-    return refuse('state', 'The relay does not answer');
-  }
-}
 
 export const operationRoutes: readonly Route[] = [
   route({
@@ -95,15 +68,6 @@ export const operationRoutes: readonly Route[] = [
           ? askRelay(call, 'DELETE', `/queue/${id}`)
           : askRelay(call, 'POST', `/queue/${id}/${action}`);
       }),
-  }),
-  route({
-    method: 'GET',
-    path: '/api/operation/trace',
-    summary: 'The way of a message through the relay',
-    action: 'session',
-    query: z.object({ q: z.string().min(3).max(500) }),
-    answer: anything,
-    run: (call) => forAdministrators(call, () => askRelay(call, 'GET', `/trace?q=${encodeURIComponent(call.query.q)}`)),
   }),
   route({
     method: 'GET',

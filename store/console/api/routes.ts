@@ -5,14 +5,18 @@ import { domainRoutes } from './domains.ts';
 import { exchangeRoutes } from './exchange.ts';
 import { logRoutes } from './log.ts';
 import { operationRoutes } from './operation.ts';
+import { quarantineRoutes } from './quarantine.ts';
 import { selfRoutes } from './self.ts';
 import { sessionRoutes } from './session.ts';
 import { tokenRoutes } from './tokens.ts';
+import { traceRoutes } from './trace.ts';
+import { vacationRoutes } from './vacation.ts';
 
 /** Every route of the API: what the server answers and what OpenAPI describes are this one list. */
 export const ROUTES: readonly Route[] = [
   ...sessionRoutes,
   ...selfRoutes,
+  ...vacationRoutes,
   ...domainRoutes,
   ...accountRoutes,
   ...aliasRoutes,
@@ -20,6 +24,8 @@ export const ROUTES: readonly Route[] = [
   ...tokenRoutes,
   ...logRoutes,
   ...operationRoutes,
+  ...traceRoutes,
+  ...quarantineRoutes,
 ];
 
 export interface FoundRoute {

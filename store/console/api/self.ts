@@ -16,7 +16,7 @@ import {
   turnSecondFactorOn,
 } from '../../sign-in/credentials.ts';
 import { signInByPassword } from '../../sign-in/password.ts';
-import { type Call, type Route, route } from '../route.ts';
+import { type Call, type Route, route, sessionOf } from '../route.ts';
 import type { ConsoleSession } from '../sessions.ts';
 import { account, nothing } from './shapes.ts';
 
@@ -170,11 +170,6 @@ export const selfRoutes: readonly Route[] = [
     },
   }),
 ];
-
-function sessionOf({ session }: Pick<Call, 'session'>): ConsoleSession {
-  if (session === undefined) throw new Error('a route of people was reached by a token');
-  return session;
-}
 
 const partsOf = ({ services: { mailstore, writer } }: Pick<Call, 'services'>) => ({ mailstore, writer });
 

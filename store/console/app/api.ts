@@ -2,12 +2,24 @@
 export class Refusal extends Error {
   readonly status: number;
   readonly field: string | undefined;
+  /** The message before values were put into it, and the values. */
+  readonly text: string;
+  readonly values: Readonly<Record<string, string | number>>;
 
-  constructor(status: number, message: string, field?: string) {
-    super(message);
+  constructor(status: number, { error, field, text, values }: RefusalBody) {
+    super(error);
     this.status = status;
     this.field = field;
+    this.text = text ?? error;
+    this.values = values ?? {};
   }
+}
+
+interface RefusalBody {
+  readonly error: string;
+  readonly field?: string;
+  readonly text?: string;
+  readonly values?: Readonly<Record<string, string | number>>;
 }
 
 /** Called when the session has ended. */
@@ -25,19 +37,18 @@ export async function ask<T>(method: string, path: string, body?: unknown): Prom
       ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } }),
     });
   } catch {
-    throw new Refusal(0, 'The server does not answer');
+    throw new Refusal(0, { error: 'The server does not answer' });
   }
   const text = await answer.text();
   if (answer.ok)
     return (answer.headers.get('Content-Type')?.startsWith('application/json') ? JSON.parse(text) : text) as T;
-  const { error, field } = readError(text);
   if (answer.status === 401 && path !== '/api/session') onSignedOut();
-  throw new Refusal(answer.status, error, field);
+  throw new Refusal(answer.status, readError(text));
 }
 
-function readError(text: string): { error: string; field?: string } {
+function readError(text: string): RefusalBody {
   try {
-    return JSON.parse(text) as { error: string; field?: string };
+    return JSON.parse(text) as RefusalBody;
   } catch {
     return { error: 'The server answers nothing that can be read' };
   }

@@ -1,12 +1,12 @@
 import { signal } from '@preact/signals';
+import type { Catalogue } from './i18n/catalogue.ts';
 import { de } from './i18n/de.ts';
+import { en } from './i18n/en.ts';
 import { fr } from './i18n/fr.ts';
 
-/** English texts are the keys; a catalogue that lacks one shows the English. */
-export type Catalogue = Readonly<Record<string, string>>;
 export type Language = 'en' | 'de' | 'fr';
 
-const CATALOGUES: Readonly<Record<Language, Catalogue>> = { en: {}, de, fr };
+const CATALOGUES: Readonly<Record<Language, Catalogue>> = { en, de, fr };
 const KEY = 'postern-language';
 
 export const language = signal<Language>(firstLanguage());
@@ -40,4 +40,11 @@ export function octets(count: number): string {
 
 export function time(ms: number): string {
   return new Intl.DateTimeFormat(language.value, { dateStyle: 'medium', timeStyle: 'short' }).format(ms);
+}
+
+/** What a change made different, in one line. */
+export function tellDifferences(
+  differences: readonly { readonly what: string; readonly from: string; readonly to: string }[],
+): string {
+  return differences.map(({ what, from, to }) => `${t(what)}: ${from || '–'} → ${to || '–'}`).join('; ');
 }

@@ -1,5 +1,6 @@
 import { signal } from '@preact/signals';
 import { ask, get, Refusal, type Session, whenSignedOut } from './api.ts';
+import { t } from './i18n.ts';
 
 /** `undefined`: not known yet; `null`: nobody has signed in. */
 export const session = signal<Session | null | undefined>(undefined);
@@ -20,7 +21,7 @@ export function tell(text: string, bad = false): void {
 }
 
 export function sentenceOf(error: unknown): string {
-  return error instanceof Refusal ? error.message : 'Something went wrong here';
+  return error instanceof Refusal ? t(error.text, error.values) : t('Something went wrong here');
 }
 
 export async function loadSession(): Promise<void> {

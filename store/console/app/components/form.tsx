@@ -60,7 +60,7 @@ export function Field(props: {
   label: string;
   name: string;
   value?: string | number | undefined;
-  type?: 'text' | 'email' | 'password';
+  type?: 'text' | 'email' | 'password' | 'date';
   hint?: string;
   required?: boolean;
   autocomplete?: string;

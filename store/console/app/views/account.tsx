@@ -2,9 +2,10 @@ import { useState } from 'preact/hooks';
 import { type Account, ask, path, type References } from '../api.ts';
 import { Dialog } from '../components/dialog.tsx';
 import { Check, Field, Form, readOctets, words } from '../components/form.tsx';
+import { Lifecycle } from '../components/lifecycle.tsx';
 import { Loading, StateBadge, Told, useLoaded } from '../components/loaded.tsx';
 import { octets, t, time } from '../i18n.ts';
-import { go, hrefOf, sentenceOf, session, tell } from '../state.ts';
+import { go, hrefOf, session, tell } from '../state.ts';
 import { DeletedMail } from './deleted-mail.tsx';
 
 const SERVICES = ['imap', 'pop3', 'sieve', 'webmail', 'submission', 'relay', 'console'];
@@ -12,22 +13,17 @@ const SERVICES = ['imap', 'pop3', 'sieve', 'webmail', 'submission', 'relay', 'co
 export function AccountView(props: { address: string }) {
   const url = path('accounts', props.address);
   const { value: account, why, reload } = useLoaded<Account>(url);
-  const [dialog, setDialog] = useState<'delete' | 'purge' | 'password'>();
-  const [password, setPassword] = useState<string>();
+  const [settingPassword, setSettingPassword] = useState(false);
   if (account === undefined) return <Loading why={why} />;
   const change = async (body: object): Promise<void> => {
     await ask('PATCH', url, body);
     tell(t('Saved'));
     reload();
   };
-  const act = (method: string, where: string, body?: object) => async (): Promise<void> => {
-    try {
-      await ask(method, `${url}${where}`, body);
-      reload();
-    } catch (error) {
-      tell(sentenceOf(error), true);
-    }
-  };
+  const held = t('Messages: {messages}, {bytes}', {
+    messages: account.usage?.messages ?? 0,
+    bytes: octets(account.usage?.bytes ?? 0),
+  });
   const known = account.services ?? session.value?.services ?? [];
   return (
     <section aria-labelledby="account-title">
@@ -39,33 +35,31 @@ export function AccountView(props: { address: string }) {
           <h1 id="account-title">{account.address}</h1>
           <StateBadge active={account.active} deleted={account.deleted} />
         </div>
-        <div class="actions">
-          {account.deleted ? (
+        <Lifecycle
+          url={url}
+          name={account.address}
+          active={account.active}
+          deleted={account.deleted}
+          onDelete={
             <>
-              <button type="button" class="primary" onClick={act('POST', '/restore')}>
-                {t('Undo deletion')}
-              </button>
-              <button type="button" class="danger" onClick={() => setDialog('purge')}>
-                {t('Purge for good')}
-              </button>
+              <p>{t('Mail and sign-in are refused at once. It can be undone until it is purged.')}</p>
+              <h3>{t('What else does this break?')}</h3>
+              <Names references={account.references} />
             </>
-          ) : (
-            <>
-              <button
-                type="button"
-                onClick={() => change({ active: !account.active }).catch((error) => tell(sentenceOf(error), true))}
-              >
-                {account.active ? t('Suspend') : t('Restore')}
-              </button>
-              <button type="button" onClick={() => setDialog('password')}>
-                {t('Password')}
-              </button>
-              <button type="button" class="danger" onClick={() => setDialog('delete')}>
-                {t('Delete')}
-              </button>
-            </>
-          )}
-        </div>
+          }
+          onPurge={
+            <p>
+              {held}. {t('They are removed for good. Nobody can bring them back.')}
+            </p>
+          }
+          confirmLabel={t('Write the address to confirm')}
+          reload={reload}
+          purged={() => go('accounts')}
+        >
+          <button type="button" onClick={() => setSettingPassword(true)}>
+            {t('Password')}
+          </button>
+        </Lifecycle>
       </header>
       {account.deleted && account.purgeAfterMs !== undefined && (
         <p class="hint">
@@ -119,12 +113,7 @@ export function AccountView(props: { address: string }) {
         </div>
         <div class="card">
           <h2>{t('Usage')}</h2>
-          <p>
-            {t('{messages} messages, {bytes}', {
-              messages: account.usage?.messages ?? 0,
-              bytes: octets(account.usage?.bytes ?? 0),
-            })}
-          </p>
+          <p>{held}</p>
           <h2>{t('Leads here')}</h2>
           <Names references={account.references} />
           <h2>{t('Second factor')}</h2>
@@ -132,87 +121,38 @@ export function AccountView(props: { address: string }) {
           <DeletedMail address={account.address} />
         </div>
       </div>
-      {dialog === 'password' && (
-        <Dialog
-          title={t('Set or generate a password')}
-          onClose={() => {
-            setDialog(undefined);
-            setPassword(undefined);
+      {settingPassword && <PasswordDialog url={url} onClose={() => setSettingPassword(false)} />}
+    </section>
+  );
+}
+
+function PasswordDialog({ url, onClose }: { url: string; onClose: () => void }) {
+  const [generated, setGenerated] = useState<string>();
+  return (
+    <Dialog title={t('Set or generate a password')} onClose={onClose}>
+      {generated === undefined ? (
+        <Form
+          label={t('Save')}
+          submit={async ({ password }) => {
+            const body = password === '' ? {} : { password };
+            const answer = await ask<{ password?: string }>('POST', `${url}/password`, body);
+            if (answer.password !== undefined) return setGenerated(answer.password);
+            tell(t('Saved'));
+            onClose();
           }}
         >
-          {password === undefined ? (
-            <Form
-              label={t('Save')}
-              submit={async ({ password: given }) => {
-                const answer = await ask<{ password?: string }>(
-                  'POST',
-                  `${url}/password`,
-                  given === '' ? {} : { password: given },
-                );
-                if (answer.password === undefined) {
-                  tell(t('Saved'));
-                  setDialog(undefined);
-                } else setPassword(answer.password);
-              }}
-            >
-              <Field
-                label={t('New password')}
-                name="password"
-                type="password"
-                autocomplete="new-password"
-                hint={t('Left empty, one is generated and shown once.')}
-              />
-            </Form>
-          ) : (
-            <Told label={t('Password')} secret={password} />
-          )}
-        </Dialog>
+          <Field
+            label={t('New password')}
+            name="password"
+            type="password"
+            autocomplete="new-password"
+            hint={t('Left empty, one is generated and shown once.')}
+          />
+        </Form>
+      ) : (
+        <Told label={t('Password')} secret={generated} />
       )}
-      {dialog === 'delete' && (
-        <Dialog title={t('Delete {name}?', { name: account.address })} onClose={() => setDialog(undefined)}>
-          <p>{t('Mail and sign-in are refused at once. It can be undone until it is purged.')}</p>
-          <h3>{t('What else does this break?')}</h3>
-          <Names references={account.references} />
-          <Form
-            label={t('Delete')}
-            danger
-            submit={async () => {
-              await ask('DELETE', url);
-              setDialog(undefined);
-              reload();
-            }}
-          >
-            {null}
-          </Form>
-        </Dialog>
-      )}
-      {dialog === 'purge' && (
-        <Dialog title={t('Purge {name}?', { name: account.address })} onClose={() => setDialog(undefined)}>
-          <p>
-            {t('{messages} messages, {bytes}', {
-              messages: account.usage?.messages ?? 0,
-              bytes: octets(account.usage?.bytes ?? 0),
-            })}
-            . {t('They are removed for good. Nobody can bring them back.')}
-          </p>
-          <Form
-            label={t('Purge for good')}
-            danger
-            submit={async ({ confirmed, evenWithinGrace }) => {
-              if (confirmed !== account.address) throw new Error();
-              const { messages, bytes } = await ask<{ messages: number; bytes: number }>('POST', `${url}/purge`, {
-                evenWithinGrace: evenWithinGrace === 'true',
-              });
-              tell(t('Removed: {messages} messages, {bytes}', { messages, bytes: octets(bytes) }));
-              go('accounts');
-            }}
-          >
-            <Field label={t('Write the address to confirm')} name="confirmed" required />
-            <Check label={t('Even though it could still be undone')} name="evenWithinGrace" checked={false} />
-          </Form>
-        </Dialog>
-      )}
-    </section>
+    </Dialog>
   );
 }
 

@@ -72,7 +72,7 @@ function DeletedList({ address }: { address: string }) {
           type="button"
           onClick={() => restore({ messages: value.messages.map(({ mailboxId, uid }) => ({ mailboxId, uid })) })}
         >
-          {t('Restore {count} messages', { count: value.messages.length })}
+          {t('Restore messages: {count}', { count: value.messages.length })}
         </button>
       )}
     </>

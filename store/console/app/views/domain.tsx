@@ -1,7 +1,6 @@
-import { useState } from 'preact/hooks';
 import { ask, type Domain, path } from '../api.ts';
-import { Dialog } from '../components/dialog.tsx';
 import { Check, Field, Form, readOctets } from '../components/form.tsx';
+import { Lifecycle } from '../components/lifecycle.tsx';
 import { Badge, Loading, StateBadge, useLoaded } from '../components/loaded.tsx';
 import { octets, t } from '../i18n.ts';
 import { go, hrefOf, sentenceOf, session, tell } from '../state.ts';
@@ -17,7 +16,6 @@ interface DnsRecord {
 export function DomainView(props: { name: string }) {
   const url = path('domains', props.name);
   const { value: domain, why, reload } = useLoaded<Domain>(url);
-  const [dialog, setDialog] = useState<'delete' | 'purge'>();
   if (domain === undefined) return <Loading why={why} />;
   const site = session.value?.administrator === true;
   const attempt = async (work: () => Promise<unknown>): Promise<void> => {
@@ -40,27 +38,17 @@ export function DomainView(props: { name: string }) {
           <StateBadge active={domain.active} deleted={domain.deleted} />
         </div>
         {site && (
-          <div class="actions">
-            {domain.deleted ? (
-              <>
-                <button type="button" class="primary" onClick={() => attempt(() => ask('POST', `${url}/restore`))}>
-                  {t('Undo deletion')}
-                </button>
-                <button type="button" class="danger" onClick={() => setDialog('purge')}>
-                  {t('Purge for good')}
-                </button>
-              </>
-            ) : (
-              <>
-                <button type="button" onClick={() => attempt(() => ask('PATCH', url, { active: !domain.active }))}>
-                  {domain.active ? t('Suspend') : t('Restore')}
-                </button>
-                <button type="button" class="danger" onClick={() => setDialog('delete')}>
-                  {t('Delete')}
-                </button>
-              </>
-            )}
-          </div>
+          <Lifecycle
+            url={url}
+            name={domain.name}
+            active={domain.active}
+            deleted={domain.deleted}
+            onDelete={<p>{t('Mail for the whole domain is refused at once. It can be undone until it is purged.')}</p>}
+            onPurge={<p>{t('All its accounts and their mail are removed for good. Nobody can bring them back.')}</p>}
+            confirmLabel={t('Write the name to confirm')}
+            reload={reload}
+            purged={() => go('domains')}
+          />
         )}
       </header>
       <div class="cards">
@@ -135,52 +123,6 @@ export function DomainView(props: { name: string }) {
         </div>
         <DnsCard url={url} />
       </div>
-      {dialog === 'delete' && (
-        <Dialog title={t('Delete {name}?', { name: domain.name })} onClose={() => setDialog(undefined)}>
-          <p>{t('Mail for the whole domain is refused at once. It can be undone until it is purged.')}</p>
-          <Form
-            label={t('Delete')}
-            danger
-            submit={async () => {
-              await ask('DELETE', url);
-              setDialog(undefined);
-              reload();
-            }}
-          >
-            {null}
-          </Form>
-        </Dialog>
-      )}
-      {dialog === 'purge' && (
-        <Dialog title={t('Purge {name}?', { name: domain.name })} onClose={() => setDialog(undefined)}>
-          <p>{t('All its accounts and their mail are removed for good. Nobody can bring them back.')}</p>
-          <Form
-            label={t('Purge for good')}
-            danger
-            submit={async ({ confirmed, evenWithinGrace }) => {
-              if (confirmed !== domain.name) throw new Error();
-              const { accounts, messages, bytes } = await ask<{ accounts: number; messages: number; bytes: number }>(
-                'POST',
-                `${url}/purge`,
-                {
-                  evenWithinGrace: evenWithinGrace === 'true',
-                },
-              );
-              tell(
-                t('Removed: {accounts} accounts, {messages} messages, {bytes}', {
-                  accounts,
-                  messages,
-                  bytes: octets(bytes),
-                }),
-              );
-              go('domains');
-            }}
-          >
-            <Field label={t('Write the name to confirm')} name="confirmed" required />
-            <Check label={t('Even though it could still be undone')} name="evenWithinGrace" checked={false} />
-          </Form>
-        </Dialog>
-      )}
     </section>
   );
 }

@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks';
 import { ask } from '../api.ts';
 import { Check, Choice, Field, Form } from '../components/form.tsx';
 import { Badge } from '../components/loaded.tsx';
-import { t } from '../i18n.ts';
+import { t, tellDifferences } from '../i18n.ts';
 
 interface Report {
   readonly applied: boolean;
@@ -13,6 +13,8 @@ interface Report {
     readonly what: 'create' | 'change' | 'same' | 'error';
     readonly differences: readonly { readonly what: string; readonly from: string; readonly to: string }[];
     readonly error?: string;
+    readonly text?: string;
+    readonly values?: Readonly<Record<string, string | number>>;
     readonly password?: string;
   }[];
 }
@@ -99,10 +101,9 @@ export function ExchangeView() {
                       <Badge kind={KINDS[row.what]}>{t(row.what)}</Badge>
                     </td>
                     <td data-label={t('Difference')}>
-                      {row.error ??
-                        row.differences
-                          .map(({ what, from, to }) => `${what}: ${from || '–'} → ${to || '–'}`)
-                          .join('; ')}
+                      {row.error === undefined
+                        ? tellDifferences(row.differences)
+                        : t(row.text ?? row.error, row.values)}
                       {row.password !== undefined && <code> {row.password}</code>}
                     </td>
                   </tr>

@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks';
 import type { LogEntry } from '../api.ts';
 import { Loading, useLoaded } from '../components/loaded.tsx';
-import { t, time } from '../i18n.ts';
+import { t, tellDifferences, time } from '../i18n.ts';
 
 export function LogView() {
   const [before, setBefore] = useState<number>();
@@ -32,14 +32,12 @@ export function LogView() {
               <tr key={entry.id}>
                 <td data-label={t('When')}>{time(entry.atMs)}</td>
                 <td data-label={t('Who')}>
-                  {entry.actor} <small>{entry.via}</small>
+                  {entry.actor} <small>{t(entry.via)}</small>
                 </td>
                 <td data-label={t('What')}>
-                  {entry.action} <strong>{entry.target}</strong>
+                  {t(entry.action)} <strong>{entry.target}</strong>
                 </td>
-                <td data-label={t('Difference')}>
-                  {entry.differences.map(({ what, from, to }) => `${what}: ${from || '–'} → ${to || '–'}`).join('; ')}
-                </td>
+                <td data-label={t('Difference')}>{tellDifferences(entry.differences)}</td>
               </tr>
             ))}
           </tbody>

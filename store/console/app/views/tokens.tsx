@@ -55,7 +55,7 @@ export function TokensView() {
             <fieldset>
               <legend>{t('What it may do')}</legend>
               {session.value?.actions.map((action) => (
-                <Check key={action} label={action} name={`action-${action}`} checked={action === 'read'} />
+                <Check key={action} label={t(action)} name={`action-${action}`} checked={action === 'read'} />
               ))}
             </fieldset>
             <Field label={t('Days that it lives')} name="lifetimeDays" inputMode="numeric" value={365} required />
@@ -74,7 +74,7 @@ export function TokensView() {
                   <div>
                     <strong>{token.label}</strong>
                     <small>
-                      {token.domains.join(', ')}: {token.actions.join(', ')};{' '}
+                      {token.domains.join(', ')}: {token.actions.map((action) => t(action)).join(', ')};{' '}
                       {t('until {time}', { time: time(token.expiresAtMs) })}
                     </small>
                   </div>
