@@ -40,6 +40,12 @@ const DEBIAN = {
     ['/usr/sbin/smtp-source', 'postfix'],
     // the console and webmail in a real browser
     ['/usr/bin/chromium', 'chromium'],
+    // other services on the same entries
+    ['/usr/sbin/freeradius', 'freeradius'],
+    ['/usr/lib/freeradius/rlm_ldap.so', 'freeradius-ldap'],
+    ['/usr/bin/radtest', 'freeradius-utils'],
+    // passwords of people with a Unix account
+    ['/usr/sbin/saslauthd', 'sasl2-bin'],
     // reads the QR code of the second factor from a picture of the page
     ['/usr/bin/zbarimg', 'zbar-tools'],
     ['/usr/bin/strace', 'strace'],

@@ -7,6 +7,7 @@ import { consoleSettings } from './console/settings.ts';
 import { localProgramSettings } from './delivery/local-program/settings.ts';
 import { sieveSettings } from './delivery/rules/settings.ts';
 import { hubSettings } from './hub/settings.ts';
+import { shellPasswordSettings } from './sign-in/saslauthd.ts';
 
 /** Everything that can be set in store.yaml. Each setting is declared here once; docs/settings.md is generated from it. */
 export const storeConfigSchema = z.strictObject({
@@ -130,6 +131,11 @@ export const storeConfigSchema = z.strictObject({
   }),
   hub: hubSettings(),
   directory: directorySettings(),
+  shellPasswords: shellPasswordSettings()
+    .optional()
+    .describe(
+      'Passwords of people with a shell account (`directory.shellUsersBaseDn`) are those of this host, asked of saslauthd; off when unset.',
+    ),
   signInRecheckMs: z
     .int()
     .min(10)

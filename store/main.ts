@@ -22,6 +22,7 @@ import { startManageSieveServer } from './managesieve/server.ts';
 import { startStoreMetrics } from './metrics.ts';
 import { startPop3Server } from './pop3/server.ts';
 import { OpenSessions } from './sign-in/open-sessions.ts';
+import { saslauthdPasswords } from './sign-in/saslauthd.ts';
 import { limitsOf, superviseWorkers, workerNumber } from './workers.ts';
 
 /** The store's process: `node store/main.ts --config FILE [--check-config]`. The one place where its parts are wired. */
@@ -37,7 +38,8 @@ async function start(config: StoreConfig, log: Log, lifecycle: Lifecycle): Promi
   const { mailstore, databaseReady } = openStore(config, log);
   lifecycle.add({ name: 'mailstore', close: () => mailstore.close() });
 
-  const directory = cachedDirectory(openLdapDirectory(config.directory, log), config.directory);
+  const shellPasswords = config.shellPasswords && saslauthdPasswords(config.shellPasswords);
+  const directory = cachedDirectory(openLdapDirectory(config.directory, log, shellPasswords), config.directory);
   lifecycle.add({ name: 'directory', close: () => directory.close() });
 
   const rules = new DeliveryRules({

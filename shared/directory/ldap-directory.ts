@@ -16,7 +16,7 @@ import type { AddressQuestion, DirectoryPreset, Reading, Unreadable } from './pr
 import { qmailLdapPreset } from './presets/qmail-ldap.ts';
 import { SHELL_USER_ATTRIBUTES, shellUserFilter, shellUsers } from './presets/shell-users.ts';
 import type { DirectorySettings } from './settings.ts';
-import { signIn } from './sign-in.ts';
+import { type ShellPasswords, signIn } from './sign-in.ts';
 
 /** More entries than one address can have; a directory that sends more is asked something else than we think. */
 const MAX_ENTRIES = 100;
@@ -30,9 +30,10 @@ const LOOK_UPS_IN_FLIGHT = 64;
  * until the first question, never throws for a directory that is away (that is `unknown`), and comes back by itself.
  * Answers are not cached; see cached-directory.ts.
  *
+ * @param shellPasswords judges the passwords of people with a shell account, where the directory does not
  * @throws when the settings cannot work at all: an unreadable CA file or a bad DN or URL
  */
-export function openLdapDirectory(settings: DirectorySettings, log: Log): Directory {
+export function openLdapDirectory(settings: DirectorySettings, log: Log, shellPasswords?: ShellPasswords): Directory {
   const preset = choosePreset(settings);
   const { baseDn, defaultDomain, subaddressSeparator } = settings;
   const endpoints = readEndpoints(settings);
@@ -123,6 +124,7 @@ export function openLdapDirectory(settings: DirectorySettings, log: Log): Direct
         binds,
         nobodyDn: preset.nobodyDn(baseDn),
         defaultServices: settings.defaultServices,
+        shellPasswords,
         appPasswordDn: (account, name) => appPasswordDn(settings, account, name),
         appPasswordServices,
       }),

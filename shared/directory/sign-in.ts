@@ -13,7 +13,14 @@ const WRONG_PASSWORD: ReadonlySet<number> = new Set([
 ]);
 
 /** Where the main password works beside a second factor, and app passwords do not: docs/sign-in.md. */
-const ASKS_FOR_FACTOR: ReadonlySet<Service> = new Set(['webmail', 'console']);
+export const ASKS_FOR_FACTOR: ReadonlySet<Service> = new Set(['webmail', 'console']);
+
+/** Whether a password is that of a Unix account of this host; `unknown` when nobody can tell now. */
+export type ShellPasswordAnswer = 'right' | 'wrong' | { readonly unknown: string };
+export type ShellPasswords = (user: string, password: string) => Promise<ShellPasswordAnswer>;
+
+/** The console acts in the directory as who signs in, which a password that the directory does not know opens nothing of. */
+const NEEDS_A_BIND: ReadonlySet<Service> = new Set(['console']);
 
 /** What a sign-in needs to know and to do. */
 export interface SignInParts {
@@ -24,6 +31,8 @@ export interface SignInParts {
   /** A DN at which nothing stands. */
   readonly nobodyDn: string;
   readonly defaultServices: readonly string[];
+  /** Judges the main password of people with a shell account; undefined: the directory does, as for everybody. */
+  readonly shellPasswords?: ShellPasswords | undefined;
   /** DN of an account's app password. */
   readonly appPasswordDn: (account: Account, name: string) => string;
   /** Services that the entry of an app password lists; throws {@link LdapFault} when it cannot be read. */
@@ -48,7 +57,16 @@ export async function signIn(request: SignInRequest, parts: SignInParts): Promis
   const appPassword = appPasswordName(password ?? '');
   const dn = dnToBind(account, appPassword, parts);
   try {
-    const code = await parts.binds.use((connection, timeoutMs) => connection.bind(dn, password ?? '?', timeoutMs));
+    const shell = appPassword === undefined ? account?.shell : undefined;
+    const byShell = shell === undefined ? undefined : await parts.shellPasswords?.(shell.user, password ?? '');
+    if (typeof byShell === 'object') return { kind: 'unknown', cause: byShell.unknown };
+    if (byShell === 'wrong') return { kind: 'refused', why: 'bad-credentials' };
+    if (byShell === 'right' && NEEDS_A_BIND.has(request.service))
+      return { kind: 'refused', why: 'service-not-allowed' };
+    const code =
+      byShell === 'right'
+        ? 0
+        : await parts.binds.use((connection, timeoutMs) => connection.bind(dn, password ?? '?', timeoutMs));
     if (account === undefined || WRONG_PASSWORD.has(code)) return { kind: 'refused', why: 'bad-credentials' };
     if (code !== 0) return { kind: 'unknown', cause: `the bind as ${dn} ended with result code ${code}` };
     if (answer.kind !== 'account') return { kind: 'refused', why: 'inactive' };

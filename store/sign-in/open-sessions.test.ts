@@ -29,6 +29,10 @@ test.each<[what: string, answer: AddressAnswer, appPassword: string | undefined,
   expect(endedBy({ service: 'imap', entry, appPassword }, answer)).toBe(why);
 });
 
+test('a second factor that was turned on leaves the session in which that was done', () => {
+  expect(endedBy({ service: 'console', entry }, now({ secondFactor: true }))).toBeUndefined();
+});
+
 test('an account is asked about once, however many sessions it has; one that left is not judged', async () => {
   const lookUp = vi.fn(async (address: string): Promise<AddressAnswer> => {
     return address === entry.address ? { kind: 'refused', why: 'account-inactive' } : now({ address });

@@ -1,4 +1,5 @@
 import type { Account, AddressAnswer, Directory, Service } from '@postern/shared/directory/directory.ts';
+import { ASKS_FOR_FACTOR } from '@postern/shared/directory/sign-in.ts';
 import type { Log } from '@postern/shared/runtime/log.ts';
 
 /** How a session that a password opened began. */
@@ -29,7 +30,8 @@ export function endedBy({ service, entry, appPassword }: OpenedBy, answer: Addre
   const { services, passwordVersion, secondFactor } = answer.account;
   if (services?.some((allowed) => allowed.toLowerCase() === service) === false) return 'the service was taken away';
   if (appPassword !== undefined) return undefined;
-  if (secondFactor === true && entry.secondFactor !== true) return 'a second factor was turned on';
+  const wantsAppPassword = secondFactor === true && entry.secondFactor !== true && !ASKS_FOR_FACTOR.has(service);
+  if (wantsAppPassword) return 'a second factor was turned on';
   const changed = passwordVersion !== undefined && passwordVersion !== entry.passwordVersion;
   return changed ? 'the password was changed' : undefined;
 }

@@ -18,7 +18,7 @@ interface Trace {
 }
 
 /** What every line has, and what the head of the journey says already. */
-const KNOWN = new Set(['time', 'tier', 'event', 'level', 'pid', 'deliveryId', 'messageId', 'session']);
+const KNOWN = new Set(['time', 'tier', 'name', 'event', 'level', 'pid', 'deliveryId', 'messageId', 'session']);
 
 export function MessageTrace() {
   const [trace, setTrace] = useState<Trace>();

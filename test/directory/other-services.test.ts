@@ -1,0 +1,143 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { freePort } from '@postern/infra/demo/free-port.ts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Slapd, startSlapd } from '../support/slapd.ts';
+
+/** Other services on the same entries, by the examples of schema/ldap/other-services: FreeRADIUS as it is, and the questions that nslcd asks for sshd. */
+const SCHEMA = resolve(import.meta.dirname, '../../schema/ldap');
+const PEOPLE = 'ou=people,dc=myhosting,dc=example';
+const RELAY = 'cn=relay,dc=myhosting,dc=example';
+const SITE = 'mail=siteadmin@domain2.example,jvd=domain2.example,o=hosting,dc=myhosting,dc=example';
+const DEADLINE_MS = 60_000;
+
+let slapd: Slapd;
+let folder: string;
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'postern-services-'));
+  slapd = await startSlapd({ moreEntries: join(SCHEMA, 'sample-people.ldif') });
+});
+afterAll(async () => {
+  await slapd?.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** An example with its words in braces replaced. */
+function example(name: string): string {
+  const values: Record<string, string> = {
+    HOST: '127.0.0.1',
+    PORT: String(slapd.port),
+    BINDDN: RELAY,
+    BINDPW: 'relay',
+    CA: slapd.ca,
+  };
+  return readFileSync(join(SCHEMA, 'other-services', name), 'utf8').replace(
+    /\{\{([A-Z]+)\}\}/g,
+    (_, word: string) => values[word] ?? '',
+  );
+}
+
+function ldap(program: string, args: readonly string[], input = ''): { status: number | null; output: string } {
+  const { status, stdout, stderr } = spawnSync(program, ['-x', '-ZZ', '-H', slapd.url, ...args], {
+    input,
+    encoding: 'utf8',
+    env: { ...process.env, LDAPTLS_CACERT: slapd.ca },
+  });
+  return { status, output: stdout + stderr };
+}
+
+describe('FreeRADIUS', () => {
+  let daemon: ChildProcess;
+  let port: number;
+  beforeAll(async () => {
+    port = await freePort();
+    writeFileSync(join(folder, 'dictionary'), '$INCLUDE /usr/share/freeradius/dictionary\n');
+    writeFileSync(
+      join(folder, 'radiusd.conf'),
+      [
+        `prefix = /usr\nlibdir = /usr/lib/freeradius\nlogdir = ${folder}\nrun_dir = ${folder}\nname = radiusd`,
+        'log { destination = stdout }\nsecurity { allow_vulnerable_openssl = yes }',
+        'client here { ipaddr = 127.0.0.1\n secret = testing123 }',
+        `listen { type = auth\n ipaddr = 127.0.0.1\n port = ${port} }`,
+        `modules {\n${example('freeradius-ldap')}\n}`,
+        'server default {',
+        'authorize { ldap\n if (ok || updated) { update control { &Auth-Type := ldap } } }',
+        'authenticate { Auth-Type LDAP { ldap } }',
+        '}',
+      ].join('\n'),
+    );
+    daemon = spawn('/usr/sbin/freeradius', ['-X', '-d', folder], { stdio: ['ignore', 'pipe', 'pipe'] });
+    let said = '';
+    daemon.stdout?.on('data', (chunk: Buffer) => {
+      said += chunk.toString();
+    });
+    await expect
+      .poll(() => (daemon.exitCode === null ? said : `ended: ${said.slice(-1500)}`), { timeout: DEADLINE_MS })
+      .toMatch(/Ready to process requests|^ended/);
+    expect(daemon.exitCode, said.slice(-1500)).toBe(null);
+  });
+  afterAll(() => {
+    daemon?.kill('SIGKILL');
+  });
+
+  /** What radtest hears. */
+  function ask(user: string, password: string): string {
+    const { stdout } = spawnSync('radtest', [user, password, `127.0.0.1:${port}`, '0', 'testing123'], {
+      encoding: 'utf8',
+    });
+    return /Received (Access-\w+)/.exec(stdout)?.[1] ?? stdout;
+  }
+
+  test('an account that lists the service gets in by its password; suspended or without the service it does not', async () => {
+    const dn = 'mail=user2@domain1.example,jvd=domain1.example,o=hosting,dc=myhosting,dc=example';
+    const change = (lines: string) => slapd.modify(`dn: ${dn}\nchangetype: modify\n${lines}\n`);
+    expect(ask('user2@domain1.example', 'user2')).toBe('Access-Reject');
+    await change('add: authorizedService\nauthorizedService: radius');
+    expect(ask('user2@domain1.example', 'user2')).toBe('Access-Accept');
+    expect(ask('user2@domain1.example', 'wrong')).toBe('Access-Reject');
+    expect(ask('*', 'user2')).toBe('Access-Reject');
+    expect(ask('user1@domain1.example', 'user1')).toBe('Access-Reject');
+    await change('replace: accountActive\naccountActive: FALSE');
+    expect(ask('user2@domain1.example', 'user2')).toBe('Access-Reject');
+  });
+});
+
+describe('nslcd’s questions for sshd', () => {
+  const setting = (name: string): string =>
+    new RegExp(`^${name} (.*)$`, 'm').exec(example('nslcd.conf'))?.[1]?.trim() ?? '';
+  const found = (filter: string): string[] => {
+    const { output } = ldap('ldapsearch', ['-LLL', '-D', RELAY, '-w', 'relay', '-b', setting('base'), filter, 'uid']);
+    return [...output.matchAll(/^uid: (.*)$/gm)].map((match) => match[1] ?? '');
+  };
+
+  test('who is there, and who may use the service', () => {
+    expect(found(setting('filter passwd')).sort()).toEqual(['mailonly', 'shelly']);
+    const may = (user: string, service: string): string[] =>
+      found(setting('pam_authz_search').replace('$username', user).replace('$service', service));
+    expect(may('shelly', 'sshd')).toEqual(['shelly']);
+    expect(may('mailonly', 'sshd')).toEqual([]);
+    expect(may('shelly', 'sudo')).toEqual([]);
+  });
+
+  test('the password is that of a bind; of others nobody reads anything, and administrators alone change', () => {
+    const shelly = `uid=shelly,${PEOPLE}`;
+    const as = (dn: string, password: string) => ['-D', dn, '-w', password];
+    expect(ldap('ldapwhoami', as(shelly, 'shelly')).status).toBe(0);
+    expect(ldap('ldapwhoami', as(shelly, 'wrong')).status).toBe(49);
+    const seen = ldap('ldapsearch', ['-LLL', ...as(shelly, 'shelly'), '-b', PEOPLE, '(uid=*)', '*']).output;
+    expect(seen).toContain('uid: shelly');
+    expect(seen).not.toContain('mailonly');
+    expect(seen).not.toMatch(/userPassword/i);
+    expect(ldap('ldapsearch', ['-LLL', '-b', PEOPLE, '(uid=*)']).output).not.toContain('uid: ');
+    const shell = (who: readonly string[]) =>
+      ldap('ldapmodify', who, `dn: ${shelly}\nchangetype: modify\nreplace: uidNumber\nuidNumber: 0\n`).output;
+    expect(shell(as(shelly, 'shelly'))).toContain('(50)');
+    expect(shell(as(RELAY, 'relay'))).toContain('(50)');
+    const name = `dn: ${shelly}\nchangetype: modify\nreplace: cn\ncn: Shelly\n`;
+    expect(ldap('ldapmodify', as(SITE, 'siteadmin'), name).status).toBe(0);
+    expect(ldap('ldappasswd', [...as(shelly, 'shelly'), '-s', 'another one'], '').status).toBe(0);
+    expect(ldap('ldapwhoami', as(shelly, 'another one')).status).toBe(0);
+  });
+});
