@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type ConsoleUnderTest, cookieOf, startConsoleUnderTest } from './console-under-test.ts';
+import { type ConsoleUnderTest, cookieOf, type Json, startConsoleUnderTest } from './console-under-test.ts';
 
 /** What people who mean harm try against the console, on a real slapd. */
 const POSTMASTER = 'user1@domain1.example';
@@ -55,6 +55,78 @@ test('injections in every field of every form: refused, or kept as text', async 
     body: { name: 'a\r\nb' },
   });
   expect(line.status).toBe(422);
+});
+
+/** What OpenAPI says of one input. */
+interface Schema {
+  readonly type?: string;
+  readonly items?: Schema;
+  readonly enum?: readonly string[];
+  readonly properties?: Readonly<Record<string, Schema>>;
+}
+
+test('injections in every field, parameter and path that OpenAPI names: no fault of the server, and nothing of others changes', async () => {
+  const site = await server.signIn('siteadmin@domain2.example');
+  const others = async (): Promise<string> => {
+    const of = async (path: string) => (await server.ask('GET', path, { cookie: site })).text;
+    return [
+      await of('/api/accounts?size=200&domain=domain2.example'),
+      await of('/api/aliases?size=200&domain=domain2.example'),
+      await of('/api/domains?size=200'),
+      await of('/api/domains/domain2.example'),
+    ].join();
+  };
+  const before = await others();
+  const document = (await server.ask('GET', '/api/openapi.json')).json;
+  // Other inputs of a request are such as would be taken, so that the one in question is looked at.
+  const fitting: Readonly<Record<string, unknown>> = {
+    address: 'inject@domain1.example',
+    targets: [USER],
+    label: 'inject',
+    domains: ['domain1.example'],
+    actions: ['read'],
+    operation: 'add',
+    format: 'csv',
+    text: 'address',
+    enabled: true,
+    password: 'not the one',
+  };
+  let asked = 0;
+  const tryOut = async (method: string, path: string, body?: object): Promise<void> => {
+    const answer = await server.ask(method, path, { cookie, ...(body === undefined ? {} : { body }) });
+    const what = `${method} ${path} ${JSON.stringify(body)}: ${answer.text.slice(0, 200)}`;
+    expect([200, 400, 403, 404, 405, 409, 415, 422], what).toContain(answer.status);
+    expect(answer.headers['content-type'], what).not.toContain('html');
+    // Wrong proofs make whoever gives them wait.
+    for (const key of ['address 127.0.0.1', `account ${POSTMASTER}`]) server.throttle.succeeded(key);
+    asked += 1;
+  };
+  for (const [path, methods] of Object.entries<Record<string, Json>>(document.paths)) {
+    for (const [method, operation] of Object.entries(methods)) {
+      const parameters: { name: string; in: string }[] = operation.parameters ?? [];
+      const plain = path.replaceAll(/\{[a-z]+\}/g, 'x');
+      const fields: Record<string, Schema> = operation.requestBody?.content['application/json'].schema.properties ?? {};
+      for (const text of INJECTIONS) {
+        const encoded = encodeURIComponent(text);
+        if (path.includes('{')) await tryOut(method.toUpperCase(), path.replaceAll(/\{[a-z]+\}/g, encoded), {});
+        for (const { name } of parameters.filter((each) => each.in === 'query'))
+          await tryOut(method.toUpperCase(), `${plain}?${name}=${encoded}`);
+        for (const [name, schema] of Object.entries(fields)) {
+          const isText = schema.type === 'string' && schema.enum === undefined;
+          const isList = schema.type === 'array' && schema.items?.type === 'string';
+          if (!isText && !isList) continue;
+          const rest = Object.fromEntries(Object.entries(fitting).filter(([key]) => key in fields));
+          await tryOut(method.toUpperCase(), plain, { ...rest, [name]: isList ? [text] : text });
+        }
+      }
+    }
+  }
+  expect(asked).toBeGreaterThan(500);
+  expect(await others()).toBe(before);
+  expect((await server.ask('GET', '/api/session', { cookie })).json).toMatchObject({
+    administrator: false,
+    domains: ['domain1.example'],
+  });
 });
 
 test('a page of another site changes nothing, whatever it sends', async () => {
