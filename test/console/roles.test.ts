@@ -97,7 +97,7 @@ describe.each<[Door, 'slapd' | 'embedded']>([
     expect(log.every(({ domain }: { domain: string }) => domain === 'domain1.example')).toBe(true);
     expect(log).toContainEqual(
       expect.objectContaining({
-        actor: POSTMASTER,
+        actor: door === 'token' ? 'token roles' : POSTMASTER,
         action: 'account-changed',
         target: 'ann@domain1.example',
         differences: [{ what: 'quotaBytes', from: '0', to: '1000' }],
