@@ -62,10 +62,7 @@ describe('FreeRADIUS', () => {
         'client here { ipaddr = 127.0.0.1\n secret = testing123 }',
         `listen { type = auth\n ipaddr = 127.0.0.1\n port = ${port} }`,
         `modules {\n${example('freeradius-ldap')}\n}`,
-        'server default {',
-        'authorize { ldap\n if (ok || updated) { update control { &Auth-Type := ldap } } }',
-        'authenticate { Auth-Type LDAP { ldap } }',
-        '}',
+        `server default {\n${example('freeradius-site')}\n}`,
       ].join('\n'),
     );
     daemon = spawn('/usr/sbin/freeradius', ['-X', '-d', folder], { stdio: ['ignore', 'pipe', 'pipe'] });
