@@ -1,7 +1,9 @@
+import { join } from 'node:path';
 import type { ImapFlow, MessageStructureObject } from 'imapflow';
 import type { Locator, Page } from 'playwright-core';
 import { expect } from 'vitest';
 import { sendOctets, signInByImap } from '../support/mailbox.ts';
+import { PushService } from '../support/push-service.ts';
 import { startStack, type TestStack } from '../support/stack.ts';
 import { MailBrowser, PATIENCE_MS } from './mail-browser.ts';
 import { composeSample, type SampleMessage } from './sample-mail.ts';
@@ -19,17 +21,22 @@ export interface SeenByImap {
 export class AppUnderTest {
   readonly stack: TestStack;
   readonly browser: MailBrowser;
+  /** To which browsers subscribe that want to be told. */
+  readonly pushService: PushService;
   readonly #imap = new Map<string, ImapFlow>();
 
-  private constructor(stack: TestStack, browser: MailBrowser) {
+  private constructor(stack: TestStack, browser: MailBrowser, pushService: PushService) {
     this.stack = stack;
     this.browser = browser;
+    this.pushService = pushService;
   }
 
   static async start(): Promise<AppUnderTest> {
     const stack = await startStack({ withWebmail: true, directory: 'embedded' });
     try {
-      return new AppUnderTest(stack, await MailBrowser.start(stack));
+      const service = await PushService.start(stack);
+      await stack.restart('webmail', { webmail: (settings) => ({ ...settings, push: pushSettings(stack, service) }) });
+      return new AppUnderTest(stack, await MailBrowser.start(stack), service);
     } catch (error) {
       await stack.stop();
       throw error;
@@ -40,6 +47,7 @@ export class AppUnderTest {
     for (const client of this.#imap.values()) client.close();
     await this.browser.close();
     await this.stack.stop();
+    await this.pushService.close();
   }
 
   /** Sends messages to the gateway as a stranger would, in their order; they are in the store when it answers. */
@@ -144,6 +152,14 @@ export class AppUnderTest {
     }
   }
 }
+
+const pushSettings = ({ folder, ca }: TestStack, { host }: PushService) => ({
+  subject: 'mailto:postmaster@domain1.example',
+  keyFile: join(folder, 'vapid.pem'),
+  path: join(folder, 'push'),
+  services: [host],
+  ca,
+});
 
 /** The row of the list with this text. */
 export const row = (page: Page, text: string): Locator => page.locator('[data-email]').filter({ hasText: text });

@@ -9,6 +9,8 @@ import { composeSample } from './sample-mail.ts';
 /** Hostile messages that come in from the Internet are opened one by one: no script runs, and nothing is asked of anybody outside. */
 const USER = 'user2@domain1.example';
 const AT_A_TIME = 4;
+/** Messages of one conversation: they are open side by side, each in a frame of its own. */
+const CONVERSATION = 12;
 let stack: TestStack;
 let browser: MailBrowser;
 beforeAll(async () => {
@@ -30,18 +32,18 @@ async function deliverAll(messages: readonly Buffer[]): Promise<void> {
   );
 }
 
-/** Ids by subject, as the page itself may ask. */
-const idsBySubject = (page: Page): Promise<Record<string, string>> =>
+/** Ids of emails by the Message-ID’s left side, as the page itself may ask. */
+const emailIds = (page: Page): Promise<Record<string, string>> =>
   page.evaluate(`(async () => {
     const session = await (await fetch('/jmap/session')).json();
     const accountId = Object.keys(session.accounts)[0];
     const using = ['urn:ietf:params:jmap:core', 'urn:ietf:params:jmap:mail'];
     const methodCalls = [
       ['Email/query', { accountId, limit: 500 }, '0'],
-      ['Email/get', { accountId, '#ids': { resultOf: '0', name: 'Email/query', path: '/ids' }, properties: ['subject'] }, '1'],
+      ['Email/get', { accountId, '#ids': { resultOf: '0', name: 'Email/query', path: '/ids' }, properties: ['messageId'] }, '1'],
     ];
     const answer = await fetch('/jmap/api', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ using, methodCalls }) });
-    return Object.fromEntries((await answer.json()).methodResponses[1][1].list.map(({ id, subject }) => [subject, id]));
+    return Object.fromEntries((await answer.json()).methodResponses[1][1].list.map(({ id, messageId }) => [messageId[0].split('@')[0], id]));
   })()`);
 
 /** What stands in the frame of a message: code for the page, which knows a document. */
@@ -60,19 +62,21 @@ const looked = (id: string): string => `(() => {
 
 test(`${HOSTILE_VECTORS.length} hostile messages: no script runs, no request leaves the page`, async () => {
   expect(HOSTILE_VECTORS.length).toBeGreaterThanOrEqual(100);
-  await deliverAll(
-    HOSTILE_VECTORS.map((vector, n) =>
-      composeSample(
-        {
-          from: `H${n} <h${n}@elsewhere.example>`,
-          subject: `hostile-${n}`,
-          id: `hostile-${n}`,
-          html: `<p>begin-${n}</p>${vector}`,
-        },
-        USER,
-      ),
-    ),
-  );
+  const first = (n: number): number => n - (n % CONVERSATION);
+  const message = (vector: string, n: number): Buffer =>
+    composeSample(
+      {
+        from: `H${n} <h${n}@elsewhere.example>`,
+        subject: `hostile ${first(n)}`,
+        id: `hostile-${n}`,
+        ...(n === first(n) ? {} : { inReplyTo: `hostile-${first(n)}` }),
+        html: `<p>begin-${n}</p>${vector}`,
+      },
+      USER,
+    );
+  const messages = HOSTILE_VECTORS.map(message);
+  await deliverAll(messages.filter((_, n) => n === first(n)));
+  await deliverAll(messages.filter((_, n) => n !== first(n)));
   const context = await browser.open();
   const page = await browser.signIn(context, USER);
   await page.locator('[data-email]').first().waitFor();
@@ -87,13 +91,15 @@ test(`${HOSTILE_VECTORS.length} hostile messages: no script runs, no request lea
     dialogs.push(dialog.message());
     void dialog.dismiss();
   });
-  const ids = await idsBySubject(page);
+  const ids = await emailIds(page);
   for (const [n, vector] of HOSTILE_VECTORS.entries()) {
     const id = ids[`hostile-${n}`];
     expect(id, `hostile-${n} has come in`).toBeDefined();
-    await page.evaluate(
-      `history.pushState(null, '', '/mail/inbox/${id}'); dispatchEvent(new PopStateEvent('popstate'));`,
-    );
+    if (n === first(n)) {
+      await page.evaluate(
+        `history.pushState(null, '', '/mail/inbox/${id}'); dispatchEvent(new PopStateEvent('popstate'));`,
+      );
+    }
     const frame = page.frameLocator(`[data-message="${id}"] iframe`);
     await frame.getByText(`begin-${n}`, { exact: true }).waitFor({ state: 'attached' });
     expect(await page.evaluate(looked(id ?? '')), `${n}: ${vector}`).toEqual({

@@ -61,7 +61,11 @@ export class MailBrowser {
     address: string,
     options: { code?: string; path?: string } = {},
   ): Promise<Page> {
-    const page = await this.openPage(context, options.path);
+    return this.signInOn(await context.newPage(), address, options);
+  }
+
+  async signInOn(page: Page, address: string, options: { code?: string; path?: string } = {}): Promise<Page> {
+    await page.goto(`${this.#origin}${options.path ?? '/'}`);
     await page.getByLabel('Email address').fill(address);
     await page.getByLabel('Password').fill(address.split('@')[0] ?? '');
     if (options.code !== undefined) {

@@ -2,6 +2,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { AppUnderTest } from './app-under-test.ts';
 import { actingFeatures } from './features/acting.ts';
 import { composingFeatures } from './features/composing.ts';
+import { installingFeatures } from './features/installing.ts';
+import { keyboardFeatures } from './features/keyboard.ts';
+import { longListFeatures } from './features/long-list.ts';
 import { readingFeatures } from './features/reading.ts';
 import { settingsFeatures } from './features/settings.ts';
 
@@ -16,6 +19,9 @@ describe('reading', () => readingFeatures(() => app));
 describe('acting', () => actingFeatures(() => app));
 describe('composing', () => composingFeatures(() => app));
 describe('settings', () => settingsFeatures(() => app));
+describe('keyboard', () => keyboardFeatures(() => app));
+describe('installing', () => installingFeatures(() => app));
+describe('a long list', () => longListFeatures(() => app));
 
 test('no script threw, and nothing that the page’s policy refuses was tried', () => {
   expect(app.browser.errors).toEqual([]);

@@ -18,6 +18,8 @@ export function Dialog(props: {
     const before = document.activeElement;
     const speak = silenceShortcuts();
     dialog.current?.showModal();
+    // What the dialog is about, rather than the button that closes it.
+    dialog.current?.querySelector<HTMLElement>('.dialog-body :is(input, textarea, select, button)')?.focus();
     return () => {
       speak();
       if (before instanceof HTMLElement && before.isConnected) before.focus();

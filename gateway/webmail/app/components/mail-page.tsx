@@ -28,7 +28,6 @@ export function MailPage() {
   const open = mailRoute.value?.email;
   return (
     <div class={`frame ${open === undefined ? 'frame-list' : 'frame-message'} ${drawer ? 'frame-drawer' : ''}`}>
-      <h1 class="visually-hidden">{t('app.name')}</h1>
       <header class="topbar">
         <IconButton icon="menu" class="drawer-button" label={t('app.menu')} onClick={() => setDrawer(!drawer)} />
         <a class="brand" href="/mail/inbox" aria-label={t('app.name')}>
@@ -47,6 +46,7 @@ export function MailPage() {
         <MailboxPane onChosen={() => setDrawer(false)} />
         <button type="button" class="drawer-shade" tabIndex={-1} aria-hidden="true" onClick={() => setDrawer(false)} />
         <main class="mail-main">
+          <h1 class="visually-hidden">{t('app.name')}</h1>
           <ListPane />
           <section class="message-pane" aria-label={t('message.pane')}>
             {open === undefined ? (

@@ -1,7 +1,8 @@
 import { formatDate, t } from '../i18n/i18n.ts';
+import { rememberUndo } from '../state/actions.ts';
 import { openCompose } from '../state/compose.ts';
 import { failed } from '../state/failed.ts';
-import { showToast } from '../state/toasts.ts';
+import { closeToast, showToast } from '../state/toasts.ts';
 import { type Sent, takeBack } from './send.ts';
 
 const SCHEDULED_SHOWN_MS = 8_000;
@@ -15,10 +16,14 @@ export function offerUndo(sent: Sent, when: { readonly delayS: number } | { read
   const forMs = scheduled ? SCHEDULED_SHOWN_MS : when.delayS * 1_000 - MARGIN_MS;
   if (!scheduled && forMs <= 0) return void showToast({ kind: 'done', text });
   const run = (): void => {
+    forget();
+    closeToast(toast);
     takeBack(sent.submissionId).then(() => {
       showToast({ kind: 'done', text: t('compose.takenBack') });
       openCompose({ kind: 'draft', emailId: sent.emailId });
     }, failed);
   };
-  showToast({ kind: 'done', text, action: { label: t('app.undo'), run } }, forMs);
+  const forget = rememberUndo(run);
+  const toast = showToast({ kind: 'done', text, action: { label: t('app.undo'), run } }, forMs);
+  setTimeout(forget, forMs);
 }

@@ -20,6 +20,18 @@ export function Section({
   );
 }
 
+/** In place of what could not be read. */
+export function Unread(props: { readonly title: string; readonly why: string; readonly onRetry: () => void }) {
+  return (
+    <Section title={props.title}>
+      <p role="alert">{t('app.failed', { why: props.why })}</p>
+      <button type="button" class="button" onClick={props.onRetry}>
+        {t('app.retry')}
+      </button>
+    </Section>
+  );
+}
+
 export function Choice<T extends string>(props: {
   readonly label: string;
   readonly value: T;

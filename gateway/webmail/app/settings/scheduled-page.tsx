@@ -5,13 +5,18 @@ import { formatDate, t } from '../i18n/i18n.ts';
 import { openCompose } from '../state/compose.ts';
 import { failed } from '../state/failed.ts';
 import { showToast } from '../state/toasts.ts';
-import { Section } from './parts.tsx';
+import { Section, Unread } from './parts.tsx';
 
 /** Messages that wait for their time. Who takes one back has it open again. */
 export function ScheduledPage() {
   const [list, setList] = useState<readonly Scheduled[] | undefined>(undefined);
-  const load = (): void => void listScheduled().then(setList, failed);
+  const [why, setWhy] = useState('');
+  const load = (): void => {
+    setWhy('');
+    listScheduled().then(setList, (error: unknown) => setWhy(error instanceof Error ? error.message : String(error)));
+  };
   useEffect(load, []);
+  if (why !== '') return <Unread title={t('compose.scheduled')} why={why} onRetry={load} />;
   if (list === undefined) return <Spinner label={t('app.loading')} />;
   const cancel = async (each: Scheduled): Promise<void> => {
     await takeBack(each.id);

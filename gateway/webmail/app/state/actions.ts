@@ -25,6 +25,13 @@ const SLICE = 200;
 
 let undoLast: (() => void) | undefined;
 export const undo = (): void => undoLast?.();
+/** What {@link undo} does from now on; answers a function that forgets it, unless something else has taken its place. */
+export function rememberUndo(run: () => void): () => void {
+  undoLast = run;
+  return () => {
+    if (undoLast === run) undoLast = undefined;
+  };
+}
 
 /** Shows the change at once, then asks the server for it; when it refuses, all is read anew. */
 async function update(patches: ReadonlyMap<string, Patch>): Promise<void> {
