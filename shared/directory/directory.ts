@@ -50,6 +50,8 @@ export interface Account {
   readonly shell?: ShellAccount | undefined;
   /** Forwarding addresses set on the account itself. */
   readonly forwards: readonly string[];
+  /** Addresses, in lower case, of accounts that may send as this one. */
+  readonly delegates?: readonly string[] | undefined;
   /** The main password opens webmail and console alone, together with a code: everything else wants an app password. */
   readonly secondFactor?: boolean | undefined;
   /**

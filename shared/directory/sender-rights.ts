@@ -14,7 +14,7 @@ export type SenderDecision =
 export interface SenderRules {
   readonly directory: Directory;
   readonly expansion: ExpansionLimits;
-  /** Users by lower-case address that they may send as. */
+  /** Users by lower-case address that they may send as, beside what the directory says. */
   readonly delegates: Readonly<Record<string, readonly string[]>>;
 }
 
@@ -22,12 +22,15 @@ const ALLOWED: SenderDecision = { kind: 'allowed' };
 
 /**
  * RFC 6409 §6.1: an address belongs to a user who receives its mail (the own one, with any tag, and aliases that lead to the account),
- * or to whom it was delegated.
+ * or to whom it was delegated: by the entry of the account that has it, or by the settings.
  */
 export async function maySendAs(rules: SenderRules, user: Account, address: string): Promise<SenderDecision> {
   const wanted = canonicalAddress(address);
   if (wanted === undefined) return { kind: 'refused' };
   if (wanted === user.address || rules.delegates[wanted]?.includes(user.address) === true) return ALLOWED;
+  // Said by the entry of the address, so that whoever administers its domain decides, and nobody else.
+  const answer = await rules.directory.lookUp(wanted);
+  if (answer.kind === 'account' && answer.account.delegates?.includes(user.address) === true) return ALLOWED;
   const expansion = await expandRecipient(rules.directory, wanted, rules.expansion);
   if (expansion.kind === 'unknown') return expansion;
   const belongs = expansion.kind === 'resolved' && expansion.accounts.some(({ account }) => account.uuid === user.uuid);

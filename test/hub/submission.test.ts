@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { reply } from '@postern/shared/smtp/reply.ts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type HubStack, startHubStack } from '../support/hub.ts';
+import { eventually, type HubStack, startHubStack } from '../support/hub.ts';
 import { openLmtp } from '../support/lmtp-dialogue.ts';
 import { mustRun } from '../support/program.ts';
 
@@ -160,6 +160,26 @@ describe('who may send as whom', () => {
     await send('user1@domain1.example', 'info@domain1.example', 'team@domain1.example');
     await send('user2@domain1.example', 'user3@domain1.example');
     await expect(send('user1@domain1.example', 'user3@domain1.example')).rejects.toThrow(/553/);
+  });
+
+  it('takes what the directory delegates, from when it does', async () => {
+    const [mine, office] = ['user2@domain1.example', 'user4@domain2.example'];
+    await expect(send(mine, office)).rejects.toThrow(/553/);
+    await stack.slapd.modify(
+      [
+        `dn: mail=${office},jvd=domain2.example,o=hosting,dc=myhosting,dc=example`,
+        'changetype: modify',
+        'add: objectClass',
+        'objectClass: posternDelegation',
+        '-',
+        'add: delegateSender',
+        'delegateSender: User2@domain1.example',
+        '',
+      ].join('\n'),
+    );
+    // What is known of an entry is known for five seconds.
+    await eventually(() => send(mine, office).catch(() => undefined));
+    await expect(send('user3@domain1.example', office)).rejects.toThrow(/553/);
   });
 
   it('wants to know who sends, inside TLS', async () => {

@@ -13,6 +13,7 @@ export const COMMON_ATTRIBUTES = [
   'mailHost',
   'forwardTo',
   'forwardOnly',
+  'delegateSender',
   'aliasOfDomain',
   'secondFactor',
   'pwdChangedTime',
@@ -39,6 +40,7 @@ export function readAccount(entry: LdapEntry, reading: AccountReading): AccountF
   const listed = all(entry, 'authorizedservice').map((service) => service.toLowerCase());
   const forwards = [...(reading.forwards ?? []), ...all(entry, 'forwardto')];
   const forwardOnly = reading.forwardOnly === true || truth(entry, 'forwardonly') === true;
+  const delegates = all(entry, 'delegatesender').map((address) => address.toLowerCase());
   const passwordVersion = first(entry, 'pwdchangedtime') ?? first(entry, 'pwdlastset');
   const account: Account = {
     uuid,
@@ -49,6 +51,7 @@ export function readAccount(entry: LdapEntry, reading: AccountReading): AccountF
     ...(reading.quota ?? readQuota(first(entry, 'quota'))),
     mailHost: first(entry, 'mailhost') ?? reading.mailHost,
     forwards,
+    ...(delegates.length === 0 ? {} : { delegates }),
     ...(passwordVersion === undefined ? {} : { passwordVersion }),
     ...(truth(entry, 'secondfactor') === true ? { secondFactor: true } : {}),
     // Without a target a mailbox that keeps nothing would lose mail.
