@@ -63,6 +63,18 @@ export class Authentication {
     return sealed;
   }
 
+  /** Follows the account of whoever has signed in, for the requests that will come; nobody waits for it. */
+  prepare(exchange: Exchange): void {
+    if (foreignOrigin('GET', exchange.request.headers, this.#parts.config.publicUrl) !== undefined) return;
+    const sealed = this.#fromCookie(exchange, SESSION_COOKIE);
+    // What fails now fails again when it is asked for, and is told then.
+    if (sealed !== undefined)
+      void this.#parts.sessions
+        .of(sealed)
+        .index()
+        .catch(() => undefined);
+  }
+
   #fromCookie({ request }: Exchange, name: string): SealedSession | undefined {
     const cookie = cookieOf(request, name);
     if (cookie === undefined) return undefined;

@@ -128,7 +128,8 @@ async function route(exchange: Exchange, services: WebmailServices): Promise<voi
   if (found.length > 0)
     throw new HttpError(405, 'Not this method.', { allow: found.map((each) => each.method).join(', ') });
   if (method !== 'GET' && method !== 'HEAD') throw new HttpError(405, 'Not this method.', { allow: 'GET, HEAD' });
-  services.files.answer(exchange);
+  // While the browser reads the page, what it will ask first is made ready.
+  if (services.files.answer(exchange)) services.authentication.prepare(exchange);
 }
 
 function decodePart(part: string): string {

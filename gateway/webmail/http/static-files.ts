@@ -47,14 +47,14 @@ export class StaticFiles {
     if (index !== undefined) this.#files.set('/', index);
   }
 
-  /** Answers a GET or HEAD; paths without a dot are the app's own views, and are answered by its page. */
-  answer(exchange: Exchange): void {
+  /** Answers a GET or HEAD; paths without a dot are the app's own views, and are answered by its page. Whether it was the page. */
+  answer(exchange: Exchange): boolean {
     const { request, response, url } = exchange;
     const isView = !url.pathname.includes('.') && /\btext\/html\b/.test(request.headers.accept ?? '');
     const file = this.#files.get(url.pathname) ?? (isView ? this.#files.get('/') : undefined);
     if (file === undefined) {
       sendProblem(exchange, 404, 'There is nothing here.');
-      return;
+      return false;
     }
     const headers = {
       ...COMMON_HEADERS,
@@ -67,7 +67,7 @@ export class StaticFiles {
     if (request.headers['if-none-match'] === file.etag) {
       response.writeHead(304, headers);
       response.end();
-      return;
+      return file === this.#files.get('/');
     }
     const accepted = String(request.headers['accept-encoding'] ?? '');
     const brotli = /\bbr\b/.test(accepted) ? file.brotli : undefined;
@@ -77,6 +77,7 @@ export class StaticFiles {
       brotli !== undefined ? { 'content-encoding': 'br' } : gzip !== undefined ? { 'content-encoding': 'gzip' } : {};
     response.writeHead(200, { ...headers, ...encoding, 'content-length': body.length });
     response.end(request.method === 'HEAD' ? undefined : body);
+    return file === this.#files.get('/');
   }
 
   #add(path: string, plain: Buffer): void {
