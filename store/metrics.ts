@@ -39,6 +39,12 @@ export async function startStoreMetrics(
     metrics.gauge({ name: `postern_${name}_sessions`, help, read: () => server.sessions });
   }
   observeQueue(metrics, mailstore, hub);
+  metrics.countEvent({
+    name: 'postern_local_programs_total',
+    help: 'Runs of local programs, by what became of the message: taken, refused, kept in INBOX, later.',
+    event: 'program-ran',
+    field: 'verdict',
+  });
   metrics.gauge({
     name: 'postern_database_up',
     help: '1 when the database answers, with the tables of this version.',

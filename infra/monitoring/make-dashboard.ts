@@ -80,6 +80,12 @@ const PANELS: readonly Panel[] = [
     ],
   },
   {
+    title: 'Local programs an hour',
+    kind: 'timeseries',
+    unit: 'short',
+    queries: [['sum by (verdict) (increase(postern_local_programs_total[1h]))', '{{verdict}}']],
+  },
+  {
     title: 'Longest wait of what is due in the hub',
     kind: 'timeseries',
     unit: 's',

@@ -19,6 +19,14 @@ export interface GaugeSource {
   read(): number | Promise<number>;
 }
 
+/** How often an event of the mail log had each value of one of its fields, which has few. */
+export interface CountedEvent {
+  readonly name: string;
+  readonly help: string;
+  readonly event: string;
+  readonly field: string;
+}
+
 /** Seconds from the final dot to the answer. */
 const ANSWER_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120];
 
@@ -28,6 +36,7 @@ const ANSWER_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
  */
 export class Metrics {
   readonly #registry = new Registry();
+  readonly #counted = new Map<string, (fields: Readonly<Record<string, unknown>>) => void>();
 
   constructor() {
     collectDefaultMetrics({ register: this.#registry, prefix: 'postern_' });
@@ -53,6 +62,7 @@ export class Metrics {
       const { stage, reply, bytes, tookMs } = fields;
       const code = typeof reply === 'string' ? reply.slice(0, 3) : '';
       total.inc({ event, stage: typeof stage === 'string' ? stage : '', code });
+      this.#counted.get(event)?.(fields);
       if (event !== 'accepted') return;
       if (typeof bytes === 'number') octets.inc(bytes);
       if (typeof tookMs === 'number') answer.observe(tookMs / 1_000);
@@ -68,6 +78,11 @@ export class Metrics {
         this.set(await source.read());
       },
     });
+  }
+
+  countEvent({ name, help, event, field }: CountedEvent): void {
+    const counter = new Counter({ name, help, labelNames: [field], registers: [this.#registry] });
+    this.#counted.set(event, (fields) => counter.inc({ [field]: String(fields[field]) }));
   }
 
   values(): Promise<MetricValues> {

@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import { newDeliveryId } from '@postern/shared/delivery/delivery-id.ts';
 import { silentLog } from '@postern/shared/runtime/log.ts';
 import { type Mailstore, openMailstore } from '@postern/store/mailstore/mailstore.ts';
+import { createTransport } from 'nodemailer';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type LmtpDialogue, openLmtp } from '../support/lmtp-dialogue.ts';
 import { type LocalDeliveryHelper, startLocalDeliveryHelper } from '../support/local-delivery-helper.ts';
@@ -58,6 +59,11 @@ beforeAll(async () => {
     config: {
       delivery: { localProgram: { socket: join(folder, 'helper.sock') } },
       directory: { shellUsersBaseDn: PEOPLE },
+      hub: {
+        intranet: { listen: { address: '127.0.0.1', port: 0 }, networks: ['127.0.0.0/8'] },
+        queue: { pollMs: 50, retryMs: 100, maxRetryMs: 200 },
+      },
+      metrics: { listen: { address: '127.0.0.1', port: 0 } },
     },
   });
   mailstore = await openMailstore({ url: database.url, connections: 2, log: silentLog(), migrate: false });
@@ -200,6 +206,40 @@ test.skipIf(!isRoot)('a helper that is away: later. A repeated delivery runs not
   expect(await deliver('once', counting, id)).toMatch(/^250 /);
   expect(readFileSync(join(home, 'count'), 'utf8')).toBe('x\n');
 });
+
+/** Runs so far, by verdict, as Prometheus reads them. */
+async function counted(verdict: string): Promise<number> {
+  const text = await (await fetch(`http://127.0.0.1:${store.ready.metrics}/metrics`)).text();
+  return Number(
+    new RegExp(`^postern_local_programs_total\\{verdict="${verdict}"\\} (\\d+)$`, 'm').exec(text)?.[1] ?? 0,
+  );
+}
+
+test.skipIf(!isRoot)(
+  'mail that the hub delivers goes the same way: later, then to the program; each run is counted',
+  async () => {
+    const before = await inbox();
+    const runs = { later: await counted('later'), taken: await counted('taken') };
+    const colleague = createTransport({ host: '127.0.0.1', port: store.ready.hub as number, ignoreTLS: true });
+    const raw = 'From: user1@domain1.example\r\nSubject: from a colleague\r\n\r\n.dot\r\n';
+    await colleague.sendMail({ envelope: { from: 'user1@domain1.example', to: [ADDRESS] }, raw });
+    colleague.close();
+    // The helper is away.
+    await expect.poll(() => counted('later'), { timeout: 60_000 }).toBeGreaterThan(runs.later);
+    const helper = await startLocalDeliveryHelper(folder, script('cat > message; echo "$SENDER" > sender'));
+    try {
+      await expect.poll(() => counted('taken'), { timeout: 60_000 }).toBe(runs.taken + 1);
+    } finally {
+      await helper.stop();
+    }
+    expect(readFileSync(join(home, 'sender'), 'utf8')).toBe('user1@domain1.example\n');
+    const message = readFileSync(join(home, 'message'), 'latin1');
+    expect(message).toMatch(/^Return-Path: <user1@domain1\.example>\n/);
+    expect(message).toMatch(/Subject: from a colleague\n(?:.+\n)*\n\.dot\n$/);
+    expect(await inbox()).toBe(before);
+    for (const verdict of ['refused', 'kept']) expect(await counted(verdict)).toBeGreaterThan(0);
+  },
+);
 
 /** A process that has ended and was not asked for yet (a zombie) counts as dead. */
 function isAlive(pid: number): boolean {

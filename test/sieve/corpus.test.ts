@@ -1,3 +1,4 @@
+import { sieveCapabilities } from '@postern/store/sieve/check.ts';
 import { describe, expect, it } from 'vitest';
 import { readCases } from './case-file.ts';
 import { runCase } from './run-case.ts';
@@ -11,6 +12,14 @@ describe('the Sieve corpus', () => {
       JSON.stringify([each.script, each.message, [...each.given], [...each.personal]]),
     );
     expect(bodies.filter((body, n) => bodies.indexOf(body) !== n)).toEqual([]);
+  });
+
+  it('names a section for each of them, and shows every extension on offer', () => {
+    const named = /(?:RFC \d{4}|draft-[a-z-]+(?:-\d\d)?) §\d/;
+    expect(cases.map(({ title }) => title).filter((title) => !named.test(title))).toEqual([]);
+    const scripts = cases.map(({ script }) => script).join('\n');
+    const offered = sieveCapabilities({ enabled: ['editheader'] });
+    expect(offered.filter((name) => !scripts.includes(`"${name}"`))).toEqual([]);
   });
 
   for (const each of cases) {
