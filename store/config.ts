@@ -127,6 +127,12 @@ export const storeConfigSchema = z.strictObject({
       '`mysql://user:password@host:port/name`, or with `?socketPath=…`; best as `{ file: … }`. Several hosts, nodes of one cluster, stand after each other: `mysql://user:password@one:3306,two:3306/name`; one is used, the next when it fails.',
     ),
     connections: z.int().min(2).default(16).describe('Connections of the pool.'),
+    compressBodies: z
+      .boolean()
+      .default(true)
+      .describe(
+        'Stores bodies above 48 KiB compressed (zstd) where that saves a tenth or more; both kinds are always read.',
+      ),
     migrate: z.boolean().default(true).describe('Brings the tables to the newest version at start.'),
   }),
   hub: hubSettings(),

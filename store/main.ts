@@ -148,9 +148,17 @@ function shareOf(config: StoreConfig): StoreConfig {
 
 /** The mailstore, tried until the database answers; every failed try is said in the log and to the launcher. */
 function openStore(config: StoreConfig, log: Log): { mailstore: Mailstore; databaseReady: Promise<boolean> } {
-  const { url, connections, migrate } = config.database;
+  const { url, connections, migrate, compressBodies } = config.database;
   const { mailstore, firstTry } = awaitMailstore({
-    open: () => openMailstore({ url, connections, migrate, log, deliveryRecordsLiveMs: config.delivery.recordsLiveMs }),
+    open: () =>
+      openMailstore({
+        url,
+        connections,
+        migrate,
+        compressBodies,
+        log,
+        deliveryRecordsLiveMs: config.delivery.recordsLiveMs,
+      }),
     onUnavailable(error, nextTryInMs) {
       const sentence = databaseFaultSentence(error, url);
       log.error({ event: 'database-unavailable', cause: sentence, nextTryInMs });

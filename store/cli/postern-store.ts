@@ -94,10 +94,10 @@ async function main(): Promise<number> {
 }
 
 async function run(config: StoreConfig, command: StoreCommand, input: CommandInput): Promise<number> {
-  const { url } = config.database;
+  const { url, compressBodies } = config.database;
   try {
     const log = openLog({ name: 'postern-store', level: 'warn', file: config.log.file });
-    const mailstore = await openMailstore({ url, connections: 2, migrate: command.migrates, log });
+    const mailstore = await openMailstore({ url, connections: 2, migrate: command.migrates, compressBodies, log });
     try {
       return await command.run(mailstore, input, (line) => console.log(line));
     } finally {

@@ -8,6 +8,7 @@ import {
 } from './backup-tables.ts';
 import type { Database, Row, SqlConnection, SqlValue } from './database.ts';
 import type { BackupSink } from './door/backups.ts';
+import { unpacked } from './packed-body.ts';
 
 const PAGE = 1_000;
 /** Rows that carry texts of messages are larger. */
@@ -112,10 +113,10 @@ async function readBodies(connection: SqlConnection, emails: readonly Row[], sin
 async function* piecesOf(connection: SqlConnection, sha256: Buffer): AsyncIterable<Buffer> {
   for (let n = 0; ; n++) {
     const [row] = await connection.rows(
-      'SELECT k.data FROM content c JOIN content_chunk k ON k.content_id = c.id AND k.n = ? WHERE c.sha256 = ?',
+      'SELECT c.encoding, k.data FROM content c JOIN content_chunk k ON k.content_id = c.id AND k.n = ? WHERE c.sha256 = ?',
       [n, sha256],
     );
     if (row === undefined) return;
-    yield row[0] as Buffer;
+    yield await unpacked(row[0] as number, row[1] as Buffer);
   }
 }

@@ -2,22 +2,23 @@ import { randomBytes } from 'node:crypto';
 import type { PartOffsets } from '@postern/shared/message/mime-part.ts';
 import { packParts } from '@postern/shared/message/mime-structure.ts';
 import { insertRows, placeholders, type Row, type SqlValue } from './database.ts';
+import { type PackedBody, plainBody } from './packed-body.ts';
 import { insertRowsLater, type SqlQuery, type Transaction } from './queued-transaction.ts';
 
-/** Octets of one row: below every server's default max_allowed_packet, and few rows for common mail. */
-export const CHUNK_BYTES = 524_288;
 const PARTS_VERSION = 1;
 /** Up to here bodies travel as text with the rest of the transaction: more octets, but one round trip. */
 const MAX_INLINE_OCTETS = 65_536;
 /** Rows of one INSERT of chunks: few shapes, so that the statements stay prepared. */
 const CHUNKS_PER_INSERT = 8;
-const CONTENT_COLUMNS = '(id, sha256, size, header_bytes, parts_version, parts, touched_at)';
+const CONTENT_COLUMNS = '(id, sha256, size, encoding, header_bytes, parts_version, parts, touched_at)';
 
 /** One body, not yet written. */
 export interface NewBody {
   readonly bytes: Buffer;
   readonly sha256: Buffer;
   readonly root: PartOffsets;
+  /** Its chunks; as it came when undefined. */
+  readonly packed?: PackedBody | undefined;
 }
 
 /**
@@ -34,11 +35,14 @@ export async function writeBodyRows(transaction: Transaction, bodies: readonly N
   const mine = new Map(bodies.map((body) => [hashKey(body.sha256), newContentId(now)]));
   const idOf = (body: NewBody): Buffer => mine.get(hashKey(body.sha256)) as Buffer;
   // In order of the hash: two processes that write the same bodies do not wait for each other crosswise.
-  const sorted = [...bodies].sort((a, b) => a.sha256.compare(b.sha256));
+  const sorted = [...bodies]
+    .sort((a, b) => a.sha256.compare(b.sha256))
+    .map((body) => ({ ...body, packed: body.packed ?? plainBody(body.bytes) }));
   const rows = sorted.map((body): SqlValue[] => [
     idOf(body),
     body.sha256,
     body.bytes.length,
+    body.packed.encoding,
     body.root.bodyStart,
     PARTS_VERSION,
     packParts(body.root),
@@ -56,7 +60,7 @@ export async function writeBodyRows(transaction: Transaction, bodies: readonly N
       // Only where the row is ours: with another id the same bytes are there already.
       await transaction.later(
         'INSERT INTO content_chunk (content_id, n, data) SELECT id, 0, ? FROM content WHERE id = ?',
-        [body.bytes, idOf(body)],
+        [body.packed.chunks[0] as Buffer, idOf(body)],
       );
     }
     return ids;
@@ -64,21 +68,14 @@ export async function writeBodyRows(transaction: Transaction, bodies: readonly N
   const there = idsByHash(await transaction.rows(ids.sql, ids.values));
   const chunks = sorted.flatMap((body) => {
     const id = idOf(body);
-    return there.get(hashKey(body.sha256))?.equals(id) === true ? chunksOf(id, body.bytes) : [];
+    if (there.get(hashKey(body.sha256))?.equals(id) !== true) return [];
+    return body.packed.chunks.map((chunk, n): SqlValue[] => [id, n, chunk]);
   });
   for (let from = 0; from < chunks.length; from += CHUNKS_PER_INSERT) {
     const some = chunks.slice(from, from + CHUNKS_PER_INSERT);
     await insertRows(transaction, 'INSERT INTO content_chunk (content_id, n, data)', some);
   }
   return ids;
-}
-
-function chunksOf(id: Buffer, bytes: Buffer): SqlValue[][] {
-  const chunks: SqlValue[][] = [];
-  for (let n = 0; n === 0 || n * CHUNK_BYTES < bytes.length; n++) {
-    chunks.push([id, n, bytes.subarray(n * CHUNK_BYTES, (n + 1) * CHUNK_BYTES)]);
-  }
-  return chunks;
 }
 
 /** Ids by {@link hashKey}, from rows of hash and id. */

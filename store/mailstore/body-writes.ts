@@ -1,5 +1,6 @@
-import { CHUNK_BYTES, hashKey, idsByHash, type NewBody, writeBodyRows } from './body-rows.ts';
+import { hashKey, idsByHash, type NewBody, writeBodyRows } from './body-rows.ts';
 import type { Database } from './database.ts';
+import { CHUNK_BYTES } from './packed-body.ts';
 import type { RowsOfCommit } from './queued-transaction.ts';
 import { CommitOutcomeUnknown, inTransaction } from './transaction.ts';
 

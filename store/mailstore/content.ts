@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { scanMessage, unpackParts } from '@postern/shared/message/mime-structure.ts';
-import { CHUNK_BYTES } from './body-rows.ts';
 import { BodyWrites } from './body-writes.ts';
 import type { Database } from './database.ts';
 import type { ArrivedContent, Contents, StoredContent, StoredStructure, UnwrittenContent } from './mailstore.ts';
+import { CHUNK_BYTES, pack, packOne, SMALL_BODY_BYTES, unpacked } from './packed-body.ts';
 import { prepareTexts } from './prepared-texts.ts';
 import { storablePreview } from './preview.ts';
 
@@ -17,16 +17,25 @@ function look(message: Buffer): UnwrittenContent {
   return { sha256, sizeBytes: message.length, prepared: prepareTexts(scan), body };
 }
 
+export interface ContentOptions {
+  readonly cacheBytes: number;
+  /** Whether bodies above {@link SMALL_BODY_BYTES} are compressed where that pays. */
+  readonly compress: boolean;
+}
+
 /** The bodies: original bytes, whole, each once. */
 export class SqlContents implements Contents {
   readonly #database: Database;
   readonly #cache: BodyCache;
   readonly #writes: BodyWrites;
+  /** Bodies above it are compressed. */
+  readonly #compressOverBytes: number;
 
-  constructor(database: Database, cacheBytes: number) {
+  constructor(database: Database, { cacheBytes, compress }: ContentOptions) {
     this.#database = database;
     this.#cache = new BodyCache(cacheBytes);
     this.#writes = new BodyWrites(database);
+    this.#compressOverBytes = compress ? SMALL_BODY_BYTES : Number.POSITIVE_INFINITY;
   }
 
   put(message: Buffer): Promise<StoredContent> {
@@ -35,14 +44,17 @@ export class SqlContents implements Contents {
 
   arrived(message: Buffer): ArrivedContent | Promise<StoredContent> {
     const content = look(message);
-    return message.length <= MAX_TRAVELLING_OCTETS ? content : this.keep(content);
+    if (message.length > MAX_TRAVELLING_OCTETS) return this.keep(content);
+    if (message.length <= this.#compressOverBytes) return content;
+    return { ...content, body: { ...content.body, packed: packOne(message) } };
   }
 
   /** Makes a body durable in a transaction of its own, unless it is. */
   async keep(content: ArrivedContent): Promise<StoredContent> {
     if (!('body' in content)) return content;
     const { sha256, sizeBytes, prepared, body } = content;
-    return { id: await this.#writes.write(body), sha256, sizeBytes, prepared };
+    const packed = body.packed ?? (sizeBytes > this.#compressOverBytes ? await pack(body.bytes) : undefined);
+    return { id: await this.#writes.write({ ...body, packed }), sha256, sizeBytes, prepared };
   }
 
   async structure(contentId: Buffer): Promise<StoredStructure | undefined> {
@@ -67,12 +79,14 @@ export class SqlContents implements Contents {
     const first = Math.floor(start / CHUNK_BYTES);
     const last = Math.min(Math.floor((end - 1) / CHUNK_BYTES), 2 ** 31);
     const rows = await this.#database.rows(
-      'SELECT data FROM content_chunk WHERE content_id = ? AND n BETWEEN ? AND ? ORDER BY n',
+      `SELECT c.encoding, k.data FROM content c JOIN content_chunk k ON k.content_id = c.id
+       WHERE c.id = ? AND k.n BETWEEN ? AND ? ORDER BY k.n`,
       [contentId, first, last],
     );
     if (rows.length === 0 && first === 0) throw new Error('the body of a message is missing');
-    const [only] = rows;
-    const bytes = rows.length === 1 && only ? (only[0] as Buffer) : Buffer.concat(rows.map((row) => row[0] as Buffer));
+    const chunks = await Promise.all((rows as [number, Buffer][]).map(([encoding, data]) => unpacked(encoding, data)));
+    const [only] = chunks;
+    const bytes = chunks.length === 1 && only ? only : Buffer.concat(chunks);
     if (first === 0 && bytes.length < CHUNK_BYTES) this.#cache.put(key, bytes);
     return bytes.subarray(start - first * CHUNK_BYTES, end - first * CHUNK_BYTES);
   }
@@ -91,13 +105,15 @@ export class SqlContents implements Contents {
     }
     if (missing.length > 0) {
       const rows = await this.#database.rowsOnce(
-        `SELECT content_id, data FROM content_chunk WHERE n = 0 AND content_id IN (${missing.map(() => '?').join(',')})`,
+        `SELECT c.id, c.encoding, k.data FROM content c JOIN content_chunk k ON k.content_id = c.id AND k.n = 0
+         WHERE c.id IN (${missing.map(() => '?').join(',')})`,
         missing,
       );
-      for (const [id, data] of rows as [Buffer, Buffer][]) {
+      for (const [id, encoding, data] of rows as [Buffer, number, Buffer][]) {
         const key = id.toString('latin1');
-        found.set(key, data);
-        this.#cache.put(key, data);
+        const body = await unpacked(encoding, data);
+        found.set(key, body);
+        this.#cache.put(key, body);
       }
     }
     return found;

@@ -2,6 +2,7 @@ import type { SqlContents } from './content.ts';
 import { type Database, integerList, type Row } from './database.ts';
 import type { FetchedMessage, FetchWants } from './mailstore.ts';
 import { emailIdText, threadIdText } from './message-rows.ts';
+import { SMALL_BODY_BYTES } from './packed-body.ts';
 import { PREPARED_VERSION } from './prepared-texts.ts';
 import { type PreparedRow, renderAgain } from './rendered-again.ts';
 import { type UidPage, uidPages } from './uid-ranges.ts';
@@ -11,8 +12,6 @@ const DEFAULT_PAGE = 1000;
 /** Bodies of one page are held in memory together: fewer at a time. */
 const BODY_PAGE = 32;
 const SMALL_BODY_PAGE = 100;
-/** Bodies up to this size come with their message's row. */
-export const SMALL_BODY_BYTES = 49_152;
 
 /** Reads messages page by page, the next page while the caller works on this one. */
 export async function* readPages(
@@ -89,7 +88,8 @@ function queryOf(want: FetchWants): PageQuery {
          LEFT JOIN email e ON e.account_id = b.owner_id AND e.email_no = m.email_no`
       : '',
     columns.includes('body')
-      ? `LEFT JOIN content_chunk k ON k.content_id = m.content_id AND k.n = 0 AND m.size <= ${SMALL_BODY_BYTES}`
+      ? // None of them is compressed.
+        `LEFT JOIN content_chunk k ON k.content_id = m.content_id AND k.n = 0 AND m.size <= ${SMALL_BODY_BYTES}`
       : '',
   ];
   return { columns, joins: joins.join(' ') };

@@ -65,6 +65,8 @@ export interface MailstoreOptions {
   readonly feedIntervalMs?: number;
   /** Memory for bodies kept for the next FETCH. Default 32 MiB. */
   readonly bodyCacheBytes?: number;
+  /** Whether bodies above 48 KiB are compressed where that pays. Default true. */
+  readonly compressBodies?: boolean;
 }
 
 export { columnOf, MAILBOX_COLUMNS } from './backup-tables.ts';

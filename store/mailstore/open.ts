@@ -41,7 +41,10 @@ export async function openMailstore(options: MailstoreOptions): Promise<Mailstor
   }
   const changes = new ChangeWatch(database, options.log, options.feedIntervalMs ?? DEFAULT_FEED_INTERVAL_MS);
   const keywords = new Keywords(database);
-  const contents = new SqlContents(database, options.bodyCacheBytes ?? DEFAULT_BODY_CACHE_BYTES);
+  const contents = new SqlContents(database, {
+    cacheBytes: options.bodyCacheBytes ?? DEFAULT_BODY_CACHE_BYTES,
+    compress: options.compressBodies ?? true,
+  });
   const limits: GarbageLimits = {
     contentGraceMs: options.contentGraceMs ?? HOUR_MS,
     undeleteWindowMs: options.undeleteWindowMs ?? 14 * DAY_MS,

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Database } from './database.ts';
 import type { Problem } from './mailstore.ts';
+import { AS_THEY_CAME, CHUNK_BYTES, unpacked } from './packed-body.ts';
 
 type Found = Omit<Problem, 'address'>;
 
@@ -66,30 +67,38 @@ export async function verifyBodies(database: Database, hashes: boolean): Promise
   let after: Buffer = Buffer.alloc(16);
   for (;;) {
     const rows = await database.rows(
-      `SELECT c.id, c.sha256, c.size, COALESCE((SELECT CAST(SUM(LENGTH(k.data)) AS SIGNED) FROM content_chunk k
-         WHERE k.content_id = c.id), -1)
+      `SELECT c.id, c.sha256, c.size, c.encoding, COALESCE((SELECT CAST(SUM(LENGTH(k.data)) AS SIGNED) FROM content_chunk k
+         WHERE k.content_id = c.id), 0), (SELECT COUNT(*) FROM content_chunk k WHERE k.content_id = c.id)
        FROM content c WHERE c.id > ? ORDER BY c.id LIMIT ${SLICE}`,
       [after],
     );
-    for (const [id, sha256, size, octets] of rows as [Buffer, Buffer, number, number][]) {
+    for (const row of rows as [Buffer, Buffer, number, number, number, number][]) {
+      const [id, sha256, size, encoding, octets, chunks] = row;
       after = id;
       const name = `body ${id.toString('hex')}`;
-      if (octets !== size) found.push({ text: `${name} has ${Math.max(octets, 0)} of ${size} octets`, state: 'lost' });
-      else if (hashes) {
-        if (!(await storedHash(database, id)).equals(sha256))
-          found.push({ text: `${name} is not what was stored`, state: 'lost' });
+      const wanted = Math.max(1, Math.ceil(size / CHUNK_BYTES));
+      if (chunks !== wanted) found.push({ text: `${name} has ${chunks} of ${wanted} pieces`, state: 'lost' });
+      else if (encoding === AS_THEY_CAME && octets !== size) {
+        found.push({ text: `${name} has ${octets} of ${size} octets`, state: 'lost' });
+      } else if (hashes && !(await storedHash(database, id, encoding))?.equals(sha256)) {
+        found.push({ text: `${name} is not what was stored`, state: 'lost' });
       }
     }
     if (rows.length < SLICE) return found;
   }
 }
 
-/** Hash of what lies in the database; no cache has a say. */
-async function storedHash(database: Database, id: Buffer): Promise<Buffer> {
+/** Hash of the message that lies in the database; no cache has a say. Undefined when a chunk cannot be read. */
+async function storedHash(database: Database, id: Buffer, encoding: number): Promise<Buffer | undefined> {
   const hash = createHash('sha256');
   for (let n = 0; ; n++) {
     const [row] = await database.rows('SELECT data FROM content_chunk WHERE content_id = ? AND n = ?', [id, n]);
     if (row === undefined) return hash.digest();
-    hash.update(row[0] as Buffer);
+    try {
+      hash.update(await unpacked(encoding, row[0] as Buffer));
+    } catch {
+      // Why it cannot be read is of no use to anybody: the octets are lost.
+      return undefined;
+    }
   }
 }
