@@ -3,11 +3,8 @@ import { type AllMailView, type Copies, copiesByMailbox } from './all-mail-view.
 import { ALL_SYSTEM_FLAGS, DELETED } from './flags.ts';
 import type { MailboxViews } from './mailbox-views.ts';
 import type {
-  AppendMessage,
-  AppendResult,
   CopyResult,
   ExpungedSince,
-  ExpungeResult,
   FetchedMessage,
   FetchWants,
   FlagActor,
@@ -16,7 +13,6 @@ import type {
   MessageKeys,
   Messages,
   QuotaLimits,
-  StoredStructure,
   StoreFlagsResult,
   TextCriterion,
 } from './mailstore.ts';
@@ -36,6 +32,15 @@ const NO_SUCH_MAILBOX = { kind: 'no-such-mailbox' } as const;
 export class MessagesWithAllMail implements Messages {
   readonly #messages: SqlMessages;
   readonly #views: MailboxViews;
+
+  // What knows nothing of mailboxes, or is refused for the mailbox of all mail before it comes here.
+  readonly readBody: Messages['readBody'] = (...asked) => this.#messages.readBody(...asked);
+  readonly structure: Messages['structure'] = (...asked) => this.#messages.structure(...asked);
+  readonly append: Messages['append'] = (...asked) => this.#messages.append(...asked);
+  readonly replace: Messages['replace'] = (...asked) => this.#messages.replace(...asked);
+  readonly move: Messages['move'] = (...asked) => this.#messages.move(...asked);
+  readonly expunge: Messages['expunge'] = (...asked) => this.#messages.expunge(...asked);
+  readonly remove: Messages['remove'] = (...asked) => this.#messages.remove(...asked);
 
   constructor(messages: SqlMessages, views: MailboxViews) {
     this.#messages = messages;
@@ -88,29 +93,6 @@ export class MessagesWithAllMail implements Messages {
       missing = missing.filter((emailNo) => !found.has(emailNo));
     }
     return [...found.values()].sort((a, b) => a.uid - b.uid);
-  }
-
-  readBody(contentId: Buffer, start?: number, end?: number): Promise<Buffer> {
-    return this.#messages.readBody(contentId, start, end);
-  }
-
-  structure(contentId: Buffer): Promise<StoredStructure | undefined> {
-    return this.#messages.structure(contentId);
-  }
-
-  append(mailboxId: number, messages: readonly AppendMessage[], quota: QuotaLimits): Promise<AppendResult> {
-    return this.#messages.append(mailboxId, messages, quota);
-  }
-
-  replace(
-    mailboxId: number,
-    uid: number,
-    toMailboxId: number,
-    message: AppendMessage,
-    quota: QuotaLimits,
-    byUser?: string,
-  ): Promise<AppendResult | { readonly kind: 'replaced-is-gone' }> {
-    return this.#messages.replace(mailboxId, uid, toMailboxId, message, quota, byUser);
   }
 
   async storeFlags(
@@ -194,25 +176,6 @@ export class MessagesWithAllMail implements Messages {
       destinationUids: pairs.map(([, uid]) => uid),
       sourceModSeq: undefined,
     };
-  }
-
-  move(
-    mailboxId: number,
-    uids: ArrayLike<number>,
-    toMailboxId: number,
-    quota: QuotaLimits,
-    by?: FlagActor,
-    byUser?: string,
-  ): Promise<CopyResult> {
-    return this.#messages.move(mailboxId, uids, toMailboxId, quota, by, byUser);
-  }
-
-  expunge(mailboxId: number, uids?: ArrayLike<number>, byUser?: string): Promise<ExpungeResult> {
-    return this.#messages.expunge(mailboxId, uids, byUser);
-  }
-
-  remove(mailboxId: number, uids: ArrayLike<number>, byUser?: string): Promise<ExpungeResult> {
-    return this.#messages.remove(mailboxId, uids, byUser);
   }
 
   async expungedSince(mailboxId: number, modSeq: number): Promise<ExpungedSince> {
