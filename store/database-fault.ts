@@ -1,4 +1,4 @@
-import { urlsOfHosts } from './mailstore/database-url.ts';
+import { urlsOfHosts } from '@postern/shared/runtime/database-url.ts';
 
 /** What an error of the database means to the person who has to remove its cause. */
 const CAUSES: Readonly<Record<string, string>> = {

@@ -1,4 +1,4 @@
-import { urlsOfHosts } from '@postern/store/mailstore/database-url.ts';
+import { urlsOfHosts } from '@postern/shared/runtime/database-url.ts';
 import { type Connection, createConnection } from 'mysql2/promise';
 import { messageOf, Sentence } from './sentence.ts';
 

@@ -1,7 +1,7 @@
+import { urlsOfHosts } from '@postern/shared/runtime/database-url.ts';
 import { silentLog } from '@postern/shared/runtime/log.ts';
 import type { StoreConfig } from '@postern/store/config.ts';
 import { databaseFaultSentence } from '@postern/store/database-fault.ts';
-import { urlsOfHosts } from '@postern/store/mailstore/database-url.ts';
 import { openMailstore } from '@postern/store/mailstore/mailstore.ts';
 import { type CertificateInUse, certificatesCheck } from './certificates.ts';
 import { clientPortChecks } from './client-ports.ts';

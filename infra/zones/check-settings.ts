@@ -1,8 +1,8 @@
 import { isIP } from 'node:net';
 import type { RelayConfig } from '@postern/gateway/relay/config.ts';
 import type { WebmailConfig } from '@postern/gateway/webmail/config.ts';
+import { urlsOfHosts } from '@postern/shared/runtime/database-url.ts';
 import type { StoreConfig } from '@postern/store/config.ts';
-import { urlsOfHosts } from '@postern/store/mailstore/database-url.ts';
 import { sameAddress } from './address.ts';
 import type { Finding } from './check.ts';
 import { covers, type End, endOfAddress, endsOf, pathsOf, permittingPath, protocolHas } from './paths.ts';

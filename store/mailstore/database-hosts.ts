@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net';
-import { socketOf, urlsOfHosts } from './database-url.ts';
+import { socketOf, urlsOfHosts } from '@postern/shared/runtime/database-url.ts';
 
 /** A statement that waits for so long is a reason to ask whether its server still lives. */
 const DOUBTFUL_MS = 15_000;

@@ -1,7 +1,7 @@
+import { urlsOfHosts } from '@postern/shared/runtime/database-url.ts';
 import mysql, { type Pool, type PoolConnection, type QueryError } from 'mysql2';
 import { DatabaseHosts, type DatabaseLink } from './database-hosts.ts';
 import { isRefusalToServe, orBehind, setUpSession } from './database-session.ts';
-import { urlsOfHosts } from './database-url.ts';
 import { type Row, run, runOnce, type SqlValue, withoutValues } from './statement.ts';
 
 export type { Row, SqlValue } from './statement.ts';

@@ -1,7 +1,7 @@
+import { socketOf, urlsOfHosts } from '@postern/shared/runtime/database-url.ts';
 import knex, { type Knex } from 'knex';
 import { createConnection } from 'mysql2/promise';
 import { migrationSource } from '../../schema/sql/migrations.ts';
-import { socketOf, urlsOfHosts } from './database-url.ts';
 
 /** How long a node waits for another that migrates. */
 const TURN_DEADLINE_SECONDS = 600;

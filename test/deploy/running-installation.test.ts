@@ -397,5 +397,5 @@ it('says which neighbour is away', async () => {
   // Webmail itself is there, and shows its page; what is behind it is not.
   expect(faults(await webmail())).toEqual(['imap']);
   await stack.kill('relay');
-  expect(faults(await gateway())).toEqual(['lmtp', 'smtp']);
+  expect(faults(await gateway())).toEqual(['lmtp', 'smtp', 'submission']);
 }, 60_000);
