@@ -92,6 +92,8 @@ async function release(spool: Spool, { folder, entry }: Found): Promise<QueueAns
   const state = restart(entry.state, Date.now());
   if (recipientsOf(state, 'pending').length === 0) return refusal(id, 'has no recipient left');
   await spool.move('held', 'active', id, state);
+  // The running queue may not have seen that it was away.
+  await spool.request(id);
   return done(id, 'is back in the queue');
 }
 

@@ -174,7 +174,7 @@ export function refusalHandled(
 /** A sender is told that its message waits, or was passed on to a server that confirms nothing. */
 export function noticeMade(
   log: Log,
-  e: MailIds & { from: string; to: readonly string[]; action: 'delayed' | 'relayed'; as: string },
+  e: MailIds & { from: string; to: readonly string[]; action: 'delayed' | 'relayed' | 'delivered'; as: string },
 ): void {
   write(log, 'info', 'notice-made', e);
 }

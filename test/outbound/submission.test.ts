@@ -1,6 +1,8 @@
+import { createTransport } from 'nodemailer';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { runProgram } from '../support/program.ts';
 import {
+  letter,
   type OutboundRelay,
   PATIENCE,
   PUBLIC_LEG,
@@ -93,6 +95,28 @@ describe('a user on the road', () => {
       PATIENCE,
     );
     expect(around.remote.with('to-a-neighbour')).toEqual([]);
+  });
+
+  it('is told that a neighbour’s mailbox has the message, when that was asked for', async () => {
+    const [port = 0] = relay.relay.submissionPorts;
+    const mailer = createTransport({
+      ...{ host: PUBLIC_LEG, port, requireTLS: true, tls: { rejectUnauthorized: false } },
+      auth: { user: USER1, pass: 'user1' },
+    });
+    const to = 'user2@domain1.example';
+    const dsn = { id: 'env-8', return: 'headers', notify: 'success', recipient: to } as const;
+    await mailer.sendMail({ envelope: { from: USER1, to }, raw: letter('confirmed'), dsn });
+    const report = await vi.waitFor(() => {
+      const found = around.inward.find(({ from, content }) => from === '' && content.includes('confirmed'));
+      if (found === undefined) throw new Error('no report');
+      return found;
+    }, PATIENCE);
+    expect(report.to).toEqual([USER1]);
+    expect(report.content).toContain('Action: delivered');
+    expect(report.content).toContain('Original-Envelope-Id: env-8');
+    expect(around.inward.filter(({ from, content }) => from === USER1 && content.includes('confirmed'))).toHaveLength(
+      1,
+    );
   });
 
   it('is refused 553 with another’s address, and 550 with another’s From', async () => {

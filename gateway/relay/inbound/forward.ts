@@ -8,6 +8,7 @@ import type { ReceivedEnvelope, ReceivedMessage, SmtpSession } from '@postern/sh
 import { type Reply, reply, replyLine } from '@postern/shared/smtp/reply.ts';
 import { withRedactedReceived } from '../outbound/received-redaction.ts';
 import type { Signer } from '../outbound/signing.ts';
+import { wantsSuccess } from '../spool/notices.ts';
 import type { QueueRunner } from '../spool/queue-runner.ts';
 import { quarantineHeader } from '../spool/refused-later.ts';
 import type { Spool } from '../spool/spool.ts';
@@ -233,11 +234,21 @@ export class Forward {
       });
     }
     const verdict = combineVerdicts(outcomes);
-    if (verdict.kind === 'delivered') return undefined;
+    const confirmed = accounts.flatMap((recipient, index) => {
+      const outcome = outcomes[index];
+      const isDue = outcome?.kind === 'delivered' && mayBeConfirmed(inHand) && wantsSuccess(recipient);
+      return isDue ? [spoolRecipient(recipient, 'store', outcome)] : [];
+    });
+    if (verdict.kind === 'delivered') {
+      // The message is delivered whether the report can be kept or not.
+      if (confirmed.length > 0) await this.#keep(inHand, confirmed, 'a report of delivery is due');
+      return undefined;
+    }
     if (verdict.kind === 'refused') return verdict.reply;
-    const left = [...verdict.deferred, ...verdict.failed].map((index) =>
+    const open = [...verdict.deferred, ...verdict.failed].map((index) =>
       spoolRecipient(accounts[index]!, 'store', outcomes[index]),
     );
+    const left = [...open, ...confirmed];
     const first = outcomes[verdict.deferred[0] ?? verdict.failed[0] ?? 0];
     return await this.#keep(inHand, left, causeOf(first));
   }
@@ -293,8 +304,8 @@ export class Forward {
     }
     const to = recipients.map((r) => r.address);
     events.spooled(this.#log, { ...ids, from, to, bytes, cause });
-    // What failed is the queue's to see to, and can be at once.
-    const isUrgent = recipients.some((r) => r.route === 'outside' || r.status === 'failed');
+    // What is to be told is the queue's to see to, and can be at once.
+    const isUrgent = recipients.some((r) => r.route === 'outside' || r.status !== 'pending');
     this.#queue.added(spooled, isUrgent ? 'now' : 'later', content);
     return undefined;
   }
@@ -327,9 +338,14 @@ function spoolRecipient(
     store: recipient.store === '' ? undefined : recipient.store,
     notify: recipient.notify === undefined ? undefined : [...recipient.notify],
     orcpt: recipient.orcpt,
-    status: outcome?.kind === 'failed' ? 'failed' : 'pending',
+    status: outcome === undefined || outcome.kind === 'deferred' ? 'pending' : outcome.kind,
     reply: outcome?.reply,
   };
+}
+
+/** RFC 3461 §5.2.6, as far as the reverse-path is known to be the sender's (invariant 3). */
+function mayBeConfirmed({ senderAuthenticated, envelope, purpose }: InHand): boolean {
+  return senderAuthenticated && envelope.reversePath !== '' && purpose === undefined;
 }
 
 function causeOf(outcome: Outcome | undefined): string {

@@ -57,9 +57,10 @@ export function restart(state: SpoolState, now: number): SpoolState {
     ...rest,
     attempts: 0,
     nextTryAt: now,
-    recipients: state.recipients.map((r) =>
-      r.status === 'failed' ? { ...r, status: 'pending', handled: false, nextTryAt: now } : r,
-    ),
+    recipients: state.recipients.map((r): SpoolRecipient => {
+      if (r.status === 'delivered') return r;
+      return { ...r, status: 'pending', handled: false, attempts: 0, nextTryAt: now };
+    }),
   };
 }
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { composeDeliveryStatus, type RecipientStatus } from '@postern/shared/message/delivery-status.ts';
+import type { EnvelopeRecipient } from '@postern/shared/smtp/envelope.ts';
 import { reply } from '@postern/shared/smtp/reply.ts';
 import type { SpoolEnvelope, SpoolRecipient } from './spool-file.ts';
 
@@ -50,13 +51,13 @@ export function wantsDelay({ notify, delayTold }: SpoolRecipient): boolean {
   return delayTold !== true && (notify === undefined || notify.includes('DELAY'));
 }
 
-export function wantsSuccess({ notify }: SpoolRecipient): boolean {
+export function wantsSuccess({ notify }: Pick<EnvelopeRecipient, 'notify'>): boolean {
   return notify?.includes('SUCCESS') === true;
 }
 
 /** A DSN about some recipients; undefined when its reader may not or cannot be told. */
 export function noticeFor(
-  action: 'failed' | 'delayed' | 'relayed',
+  action: 'failed' | 'delayed' | 'relayed' | 'delivered',
   facts: NoticeFacts,
   options: NoticeOptions,
 ): Notice | undefined {

@@ -156,7 +156,10 @@ export class Settlement {
     const about = (action: (r: SpoolRecipient) => boolean): SpoolRecipient[] =>
       state.recipients.filter((r) => isMine(r) && action(r));
     const failed = about((r) => r.status === 'failed' && isUnhandled(r));
-    const relayed = about((r) => r.status === 'delivered' && isUnhandled(r));
+    const succeeded = about((r) => r.status === 'delivered' && isUnhandled(r));
+    // RFC 3464 §2.3.3: a store answers for the mailbox, a server outside for itself alone.
+    const relayed = succeeded.filter((r) => r.route === 'outside');
+    const delivered = succeeded.filter((r) => r.route === 'store');
     const late = about(isLate);
     const now = Date.now();
     let heldBecause = state.heldBecause;
@@ -165,7 +168,12 @@ export class Settlement {
       await this.#apply(envelope, failed, remedy);
       if (remedy.kind === 'hold') heldBecause = remedy.cause;
     }
-    for (const [action, recipients] of [['relayed', relayed] as const, ['delayed', late] as const]) {
+    const notices = [
+      ['relayed', relayed],
+      ['delivered', delivered],
+      ['delayed', late],
+    ] as const;
+    for (const [action, recipients] of notices) {
       if (recipients.length === 0) continue;
       const notice = noticeFor(
         action,
@@ -251,7 +259,7 @@ export function isOpen(recipient: SpoolRecipient): boolean {
 /** Somebody has yet to be told what became of it. */
 export function isUnhandled(r: SpoolRecipient): boolean {
   if (r.handled === true) return false;
-  return r.status === 'failed' || (r.status === 'delivered' && r.route === 'outside' && wantsSuccess(r));
+  return r.status === 'failed' || (r.status === 'delivered' && wantsSuccess(r));
 }
 
 function withReportsPassedOn(state: SpoolState, addresses: ReadonlySet<string>): SpoolState {

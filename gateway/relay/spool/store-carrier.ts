@@ -65,8 +65,8 @@ export class StoreCarrier implements Carrier {
       return {
         outcomes: new Map(recipients.map((r, i) => [r.address, outcomes[i]!])),
         nobodyThere: outcomes.every((o) => o.reply.enhanced === '4.4.1'),
-        // The store makes the reports about its mailboxes.
-        reportsPassedOn: new Set(recipients.map((r) => r.address)),
+        // RFC 2033 §4.2: its reply is the delivery itself; the report about that is made here.
+        reportsPassedOn: new Set(),
         next: 'store',
       };
     } finally {
