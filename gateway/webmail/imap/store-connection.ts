@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
-import { MIN_TLS_VERSION, type TlsIdentity } from '@postern/shared/runtime/tls.ts';
+import type { TlsIdentity } from '@postern/shared/runtime/tls.ts';
 import { type CommandPart, type ImapCommand, imap } from './codec/command.ts';
 import { type RawResponse, ResponseReader } from './codec/response-reader.ts';
+import { storeContext } from './store-context.ts';
 
 /** How the store is reached: over TLS always, with this host's certificate. */
 export interface StoreEndpoint {
@@ -294,10 +294,7 @@ function openSocket(endpoint: StoreEndpoint): Promise<TLSSocket> {
   const { host, port, localAddress, serverName } = endpoint;
   const secure = {
     servername: serverName,
-    ca: readFileSync(endpoint.ca, 'utf8'),
-    cert: readFileSync(endpoint.identity.cert, 'utf8'),
-    key: readFileSync(endpoint.identity.key, 'utf8'),
-    minVersion: MIN_TLS_VERSION,
+    secureContext: storeContext(endpoint.ca, endpoint.identity),
     rejectUnauthorized: true,
   };
   return new Promise((resolve, reject) => {
