@@ -105,8 +105,12 @@ function createTlsListener<Session extends ServedSession>(
   accept: (socket: Socket) => void,
 ): TlsServer {
   const server = createTlsServer(
-    { ...tls.options(), requestCert, rejectUnauthorized: false, allowHalfOpen: true, handshakeTimeout: 30_000 },
-    accept,
+    { ...tls.options(), requestCert, rejectUnauthorized: false, handshakeTimeout: 30_000 },
+    (socket) => {
+      // Not before the handshake has ended: Node would keep the socket of a client that goes away in the middle of it, for good.
+      socket.allowHalfOpen = true;
+      accept(socket);
+    },
   );
   // A failed handshake is the client's affair; its socket is closed by Node.
   return server.on('tlsClientError', (error) => log.debug({ event: 'tls-handshake-failed', service, err: error }));
