@@ -148,6 +148,12 @@ export const BACKUP_TABLES: readonly BackupTable[] = [
     key: ['user_id', 'uid'],
     columns: [inMailbox, { name: 'user_id', kind: 'user' }, ...plain('uid', 'seen', 'modseq')],
   },
+  {
+    name: 'import_record',
+    of: 'account',
+    key: ['source', 'item'],
+    columns: [inMailbox, ...plain('source', 'item', 'uid', 'flags')],
+  },
 ];
 
 /** Where a column of a table stands in its rows. */

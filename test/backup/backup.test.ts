@@ -83,6 +83,8 @@ async function live(store: ImapStore): Promise<void> {
   const account = await store.mailstore.accounts.find(ANN);
   await store.mailstore.scripts.put(account?.id ?? 0, 'main', 'keep;');
   await store.mailstore.scripts.setActive(account?.id ?? 0, 'main');
+  const inbox = await store.mailstore.mailboxes.find(account?.id ?? 0, 'INBOX');
+  await store.mailstore.imports.note(account?.id ?? 0, 'maildir:/old', 'INBOX/1', inbox?.id ?? 0);
 }
 
 function bodiesIn(path: string): number {
@@ -147,6 +149,11 @@ describe('postern-store restore', () => {
     expect(await bob.command('UID FETCH 1 (FLAGS)')).toContain('FLAGS (\\Seen)');
     const account = await store.mailstore.accounts.find(ANN);
     expect(await store.mailstore.scripts.active(account?.id ?? 0)).toEqual({ name: 'main', text: 'keep;' });
+    // An import that is run again after a restore brings nothing twice.
+    expect(await store.mailstore.imports.known(account?.id ?? 0, 'maildir:/old', ['INBOX/1'])).toHaveProperty(
+      'size',
+      1,
+    );
     // New mail goes on with UIDs and mod-sequences as if nothing had been.
     const ann = await store.signIn(ANN);
     expect(await ann.command(`APPEND INBOX {${12}+}\r\nSubject: y\r\n`)).toContain(` ${MANY + 1}]`);
