@@ -1,7 +1,7 @@
 import { comparableDn } from '@postern/shared/directory/presets/entry.ts';
 import type { Purged } from '../mailstore/mailstore.ts';
 import { endTokens } from './accounts.ts';
-import { type Acting, type AdministrationParts, note } from './acting.ts';
+import { type Acting, type AdministrationParts, differencesOf, note } from './acting.ts';
 import { findAccount, findDomain } from './find.ts';
 import { allEntries } from './lists.ts';
 import { domainOf } from './names.ts';
@@ -117,7 +117,7 @@ export async function purge(
     };
   }
   await administration.forgetDeletion(uuid);
-  const differences = [{ what: 'mail', from: `${total.messages} messages, ${total.bytes} octets`, to: '' }];
+  const differences = differencesOf({ messages: total.messages, octets: total.bytes }, { messages: 0, octets: 0 });
   await note(parts, acting, { action: `${kind}-purged`, domain, target: label, differences });
   return done({ ...total, accounts: accounts.length });
 }

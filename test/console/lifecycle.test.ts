@@ -29,6 +29,18 @@ describe.each(['slapd', 'embedded'] as const)('an account on %s', (kind) => {
     expect(shown.usage.messages).toBe(4);
     expect(JSON.stringify(shown)).not.toMatch(/"dn"|userPassword/);
 
+    // What was removed comes back by the postmaster's hand, who sees where it lay and how large it is, and nothing of what it says.
+    await server.mailstore.messages.remove(inbox, [2, 3]);
+    const deleted = (await ask('GET', `${one}/deleted-mail`)).json;
+    expect(deleted.messages).toHaveLength(2);
+    expect(Object.keys(deleted.messages[0]).sort()).toEqual(['expungedAt', 'mailbox', 'mailboxId', 'sizeBytes', 'uid']);
+    const messages = deleted.messages.map(({ mailboxId, uid }: { mailboxId: number; uid: number }) => ({
+      mailboxId,
+      uid,
+    }));
+    expect((await ask('POST', `${one}/undelete`, { messages })).json).toMatchObject({ messages: 2 });
+    expect((await ask('GET', one)).json.usage).toEqual(shown.usage);
+
     expect((await ask('DELETE', one)).json.purgeAfterMs).toBeGreaterThan(Date.now());
     const refused = await server.ask('POST', '/api/session', { body: { address: ANN, password: made.json.password } });
     expect(refused.status).toBe(401);

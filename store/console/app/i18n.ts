@@ -46,5 +46,6 @@ export function time(ms: number): string {
 export function tellDifferences(
   differences: readonly { readonly what: string; readonly from: string; readonly to: string }[],
 ): string {
-  return differences.map(({ what, from, to }) => `${t(what)}: ${from || '–'} → ${to || '–'}`).join('; ');
+  const value = (text: string): string => (text === 'true' || text === 'false' ? t(text) : text || '–');
+  return differences.map(({ what, from, to }) => `${t(what)}: ${value(from)} → ${value(to)}`).join('; ');
 }
