@@ -5,6 +5,7 @@ import { composingFeatures } from './features/composing.ts';
 import { installingFeatures } from './features/installing.ts';
 import { keyboardFeatures } from './features/keyboard.ts';
 import { longListFeatures } from './features/long-list.ts';
+import { lookFeatures } from './features/look.ts';
 import { readingFeatures } from './features/reading.ts';
 import { settingsFeatures } from './features/settings.ts';
 
@@ -21,6 +22,7 @@ describe('composing', () => composingFeatures(() => app));
 describe('settings', () => settingsFeatures(() => app));
 describe('keyboard', () => keyboardFeatures(() => app));
 describe('installing', () => installingFeatures(() => app));
+describe('look', () => lookFeatures(() => app));
 describe('a long list', () => longListFeatures(() => app));
 
 test('no script threw, and nothing that the page’s policy refuses was tried', () => {

@@ -1,6 +1,6 @@
 import type { BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type AppUnderTest, row, toast } from '../app-under-test.ts';
+import { type AppUnderTest, PATIENCE, row, toast } from '../app-under-test.ts';
 
 const USER = 'siteadmin@domain2.example';
 
@@ -54,7 +54,7 @@ export function keyboardFeatures(given: () => AppUnderTest): void {
     await toast(page, 'Undone.');
   });
 
-  test('lists and dialogs: arrows move, Escape goes back', async () => {
+  test('lists, menus and dialogs: arrows move, Escape goes back, the focus returns', async () => {
     await page.keyboard.press('g');
     await page.keyboard.press('s');
     await row(page, 'Re: By keys alone').waitFor();
@@ -81,5 +81,12 @@ export function keyboardFeatures(given: () => AppUnderTest): void {
     await page.keyboard.type('is:flagged');
     await page.keyboard.press('Enter');
     await row(page, 'Older one').waitFor();
+    await tabTo(/^Account: /);
+    await page.keyboard.press('Enter');
+    await page.getByRole('menu').waitFor();
+    await page.keyboard.press('ArrowUp');
+    await expect.poll(() => page.evaluate('document.activeElement.textContent')).toBe('Sign out');
+    await page.keyboard.press('Enter');
+    await page.getByLabel('Email address').waitFor(PATIENCE);
   });
 }

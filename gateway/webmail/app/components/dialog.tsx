@@ -35,10 +35,10 @@ export function Dialog(props: {
         if (event.target === dialog.current) dialog.current?.close();
       }}
     >
-      <header class="dialog-head">
+      <div class="dialog-head">
         <h2>{title}</h2>
         <IconButton icon="close" label={t('app.close')} onClick={() => dialog.current?.close()} />
-      </header>
+      </div>
       <div class="dialog-body">{props.children}</div>
     </dialog>
   );

@@ -50,6 +50,7 @@ let begun: { readonly key: string; readonly atMs: number } | undefined;
 export function handleKey(event: KeyboardEvent): void {
   if (event.defaultPrevented || event.isComposing || ['Shift', 'Control', 'Alt', 'Meta'].includes(event.key)) return;
   if (floor > 0) return;
+  if (event.key === 'Enter' && isPressed(event.target)) return;
   const typing = isTyping(event.target);
   const key = keyOf(event);
   const pair = begun !== undefined && event.timeStamp - begun.atMs < SEQUENCE_MS ? `${begun.key} ${key}` : undefined;
@@ -65,6 +66,12 @@ export function handleKey(event: KeyboardEvent): void {
     begun = { key, atMs: event.timeStamp };
   }
 }
+
+/** Whether Enter is for what has the focus, which it presses. */
+const isPressed = (target: EventTarget | null): boolean =>
+  target !== null &&
+  'closest' in target &&
+  (target as Element).closest('a, button, summary, [role^=menuitem]') !== null;
 
 function isTyping(target: EventTarget | null): boolean {
   if (target === null || !('tagName' in target)) return false;
