@@ -143,6 +143,30 @@ describe('from a Dovecot', () => {
     expect(await mailSeen({ port: store.port, ...here(3) })).toEqual(was);
   });
 
+  it('from a Postern by TLS; a certificate of nobody that is trusted is refused', { timeout: 60_000 }, async () => {
+    const secret = join(folder, 'user2');
+    writeFileSync(secret, 'user2\n');
+    const from = (tls: string, port: number): string[] => [
+      ...['import', 'imap', `127.0.0.1:${port}`, '--tls', tls, '--user', here(2).user, '--password-file', secret],
+      ...['--account', here(3).user, '--into', tls, '--json'],
+    ];
+    const untrusted = await tool.run(from('implicit', store.tlsPort));
+    expect(untrusted.status).toBe(1);
+    expect(untrusted.output).toMatch(/certificate/i);
+    const { messages } = await store.mailstore.accounts.usage(
+      (await store.mailstore.accounts.find(here(2).user))?.id ?? 0,
+    );
+    for (const [tls, port] of [
+      ['implicit', store.tlsPort],
+      ['starttls', store.port],
+    ] as const) {
+      expect(await imported([...from(tls, port), '--ca', store.pki.ca])).toMatchObject({
+        imported: messages,
+        failures: [],
+      });
+    }
+  });
+
   it('what cannot be read is told in a sentence', { timeout: 60_000 }, async () => {
     const result = await tool.run(['import', 'maildir', folder, '--account', here(1).user]);
     expect(result.status).toBe(1);
