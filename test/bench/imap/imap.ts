@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createConnection } from 'mysql2/promise';
 import { startStack, type TestStack } from '../../support/stack.ts';
 import { thisMachine } from '../measure/machine.ts';
-import { type NamedProcess, processorMs } from '../measure/processes.ts';
+import { type NamedProcess, ownMemoryKiB, processorMs } from '../measure/processes.ts';
 import { reportImap } from '../report/imap-report.ts';
 import { startDovecot } from '../sides/dovecot.ts';
 import { fillByImap, fillByMailstore } from './fill.ts';
@@ -20,8 +20,10 @@ export interface ImapOptions {
 /** The runs of a task on one side; undefined where the server does not offer it. */
 export interface TaskRuns {
   readonly milliseconds: readonly number[];
-  /** Processor time of one run, all programs of the side. */
-  readonly processorMs: number;
+  /** Processor time of one run, by program of the side. */
+  readonly processorMs: Readonly<Record<string, number>>;
+  /** Most that the programs held for themselves after a run. */
+  readonly peakMemoryKiB: number;
 }
 
 export interface TaskResult {
@@ -112,7 +114,12 @@ async function measure(
   sides: readonly { side: OpenSide; wire: ImapWire }[],
   options: ImapOptions,
 ): Promise<TaskResult> {
-  const runs = sides.map(() => ({ milliseconds: [] as number[], processorMs: 0, offered: true }));
+  const runs = sides.map(() => ({
+    milliseconds: [] as number[],
+    processorMs: {} as Record<string, number>,
+    peakMemoryKiB: 0,
+    offered: true,
+  }));
   // The first rounds warm both up, and are not counted: a server runs for weeks.
   const { warmUps = 1 } = task;
   for (let round = 0; round < warmUps + options.repeats; round += 1) {
@@ -120,12 +127,16 @@ async function measure(
       const run = runs[i];
       if (run === undefined || !run.offered) continue;
       const bench: Bench = { side, wire, messages: options.messages, round };
-      const before = totalMs(side.programs);
+      const before = processorMs(side.programs);
       const milliseconds = await task.run(bench);
       if (milliseconds === NOT_OFFERED) run.offered = false;
       else if (round >= warmUps) {
         run.milliseconds.push(milliseconds);
-        run.processorMs += (totalMs(side.programs) - before) / options.repeats;
+        for (const [name, ms] of processorMs(side.programs)) {
+          const used = (ms - (before.get(name) ?? 0)) / options.repeats;
+          run.processorMs[name] = (run.processorMs[name] ?? 0) + used;
+        }
+        run.peakMemoryKiB = Math.max(run.peakMemoryKiB, ownMemoryKiB(side.programs));
       }
     }
   }
@@ -134,8 +145,4 @@ async function measure(
     run === undefined ? 'not offered' : run.milliseconds.map((ms) => ms.toFixed(1)).join(' ');
   console.log(`${task.name.padEnd(38)} ours ${text(ours)}  theirs ${text(theirs)}`);
   return { name: task.name, goal: task.goal, ours, theirs };
-}
-
-function totalMs(programs: readonly NamedProcess[]): number {
-  return [...processorMs(programs).values()].reduce((a, b) => a + b, 0);
 }

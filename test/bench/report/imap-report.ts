@@ -17,10 +17,10 @@ const time = (runs: TaskRuns): number => median(runs.milliseconds);
 /** Prints the table, and writes var/bench/imap.json and imap.svg. */
 export function reportImap(report: ImapReport): void {
   const table = textTable(
-    ['command', 'ours ms', '', 'theirs ms', '', 'times as fast', 'wanted', 'met', 'CPU ms', 'theirs'],
+    ['command', 'ours ms', '', 'theirs ms', '', 'times as fast', 'wanted', 'met', 'CPU ms', 'theirs', 'MiB', 'theirs'],
     report.results.map(row),
   );
-  console.log(`\n${table}`);
+  console.log(`\n${table}\n\n${processorTable(report.results)}`);
   const bars = report.results.flatMap(({ name, ours, theirs }) =>
     ours === undefined || theirs === undefined ? [] : [{ label: name, ours: time(ours), theirs: time(theirs) }],
   );
@@ -44,7 +44,27 @@ function row({ name, goal, ours, theirs }: TaskResult): string[] {
     ratio?.toFixed(2) ?? '',
     wanted,
     met ? 'yes' : 'no',
-    ours?.processorMs.toFixed(0) ?? '',
-    theirs?.processorMs.toFixed(0) ?? '',
+    total(ours),
+    total(theirs),
+    memory(ours),
+    memory(theirs),
   ];
+}
+
+const total = (runs: TaskRuns | undefined): string =>
+  runs === undefined
+    ? ''
+    : Object.values(runs.processorMs)
+        .reduce((a, b) => a + b, 0)
+        .toFixed(0);
+const memory = (runs: TaskRuns | undefined): string =>
+  runs === undefined ? '' : (runs.peakMemoryKiB / 1024).toFixed(0);
+
+/** Milliseconds of processor time of a run, by program of ours; theirs is one. */
+function processorTable(results: readonly TaskResult[]): string {
+  const names = Object.keys(results.find(({ ours }) => ours !== undefined)?.ours?.processorMs ?? {});
+  return textTable(
+    ['CPU ms', ...names],
+    results.map(({ name, ours }) => [name, ...names.map((each) => ours?.processorMs[each]?.toFixed(0) ?? '')]),
+  );
 }
