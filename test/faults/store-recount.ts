@@ -70,3 +70,17 @@ export async function recountStore(databaseUrl: string): Promise<string[]> {
     await connection.end();
   }
 }
+
+/** Bodies that no email and nothing outgoing refers to. */
+export async function orphansIn(databaseUrl: string): Promise<string[]> {
+  const connection = await createConnection(databaseUrl);
+  try {
+    const [rows] = await connection.query<RowDataPacket[]>(
+      `SELECT HEX(c.id) AS id FROM content c WHERE NOT EXISTS (SELECT 1 FROM email e WHERE e.content_id = c.id)
+         AND NOT EXISTS (SELECT 1 FROM outgoing o WHERE o.content_id = c.id AND o.finished_at IS NULL)`,
+    );
+    return rows.map(({ id }) => `a body that nothing refers to: ${id}`);
+  } finally {
+    await connection.end();
+  }
+}

@@ -11,6 +11,8 @@ export interface TestDatabase {
   readonly url: string;
   readonly port: number;
   readonly socketPath: string;
+  /** Folder of everything that the server keeps; its data is in `data`. */
+  readonly folder: string;
   readonly pid: number;
   /** Creates an empty database on the same server (milliseconds), and returns its URL. */
   createDatabase(name?: string): Promise<string>;
@@ -28,9 +30,13 @@ export interface TestDatabase {
  * Starts a private database server below the temporary folder (under a second), and creates one database.
  *
  * @param serverOptions further options of the server, e.g. `['--innodb-lock-wait-timeout=2']`
+ * @param below folder below which its data shall lie
  */
-export async function startTestDatabase(serverOptions: readonly string[] = []): Promise<TestDatabase> {
-  const directory = mkdtempSync(join(tmpdir(), 'postern-db-'));
+export async function startTestDatabase(
+  serverOptions: readonly string[] = [],
+  below = tmpdir(),
+): Promise<TestDatabase> {
+  const directory = mkdtempSync(join(below, 'postern-db-'));
   const password = randomBytes(12).toString('hex');
   const launch = (port?: number): Promise<PrivateDatabase> =>
     startPrivateDatabase({
@@ -54,6 +60,7 @@ export async function startTestDatabase(serverOptions: readonly string[] = []): 
     url: server.url,
     port: server.port,
     socketPath: server.socketPath,
+    folder: directory,
     get pid() {
       return server.pid;
     },
