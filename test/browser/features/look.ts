@@ -65,12 +65,16 @@ export function lookFeatures(given: () => AppUnderTest): void {
     await look('conversation');
   });
 
-  test('writing', async () => {
+  test('writing, keyboard shortcuts', async () => {
     await page.keyboard.press('r');
     await page.getByRole('textbox', { name: 'Text of the message' }).getByText('the mill has 14 beds').waitFor();
     await look('compose');
     await page.getByRole('button', { name: 'Save and close' }).click();
     await page.getByRole('dialog').waitFor({ state: 'detached' });
+    await page.keyboard.press('?');
+    await page.getByRole('dialog').waitFor();
+    await look('shortcuts');
+    await page.keyboard.press('Escape');
   });
 
   for (const name of ['general', 'identities', 'vacation', 'filters', 'scheduled', 'security', 'storage']) {

@@ -9,7 +9,8 @@ export function ShortcutsDialog({ onClose }: { readonly onClose: () => void }) {
   const all = shortcuts.value;
   return (
     <Dialog title={t('shortcuts.title')} onClose={onClose} class="dialog-wide">
-      <div class="shortcut-groups">
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: where it scrolls, keys must reach it */}
+      <div class="shortcut-groups" tabIndex={0}>
         {GROUPS.map((group) => {
           const list = all.filter((each) => each.group === group);
           if (list.length === 0) return null;
