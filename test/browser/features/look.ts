@@ -65,7 +65,7 @@ export function lookFeatures(given: () => AppUnderTest): void {
     await look('conversation');
   });
 
-  test('writing, keyboard shortcuts', async () => {
+  test('writing, search, dialogs, menus', async () => {
     await page.keyboard.press('r');
     await page.getByRole('textbox', { name: 'Text of the message' }).getByText('the mill has 14 beds').waitFor();
     await look('compose');
@@ -75,6 +75,12 @@ export function lookFeatures(given: () => AppUnderTest): void {
     await page.getByRole('dialog').waitFor();
     await look('shortcuts');
     await page.keyboard.press('Escape');
+    await page.keyboard.press('Escape');
+    await page.getByRole('searchbox').fill('has:attachment from:ana');
+    await page.keyboard.press('Enter');
+    await row(page, 'Quarterly figures').waitFor();
+    await page.getByRole('searchbox').focus();
+    await look('search');
   });
 
   for (const name of ['general', 'identities', 'vacation', 'filters', 'scheduled', 'security', 'storage']) {
