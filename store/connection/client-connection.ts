@@ -300,6 +300,10 @@ export class ClientConnection<Framer extends InputFramer, Writer extends PieceWr
         resolve();
       });
       secure.once('error', () => secure.destroy());
+      // Who leaves before there is a layer has nothing more to read.
+      const left = (): void => void secure.destroy();
+      secure.once('end', left);
+      secure.once('secure', () => secure.off('end', left));
       secure.once('close', () => {
         clearTimeout(timer);
         reject(new ConnectionGone());

@@ -1,7 +1,12 @@
+import { once } from 'node:events';
+import { connect as connectPlain, createServer, type Socket } from 'node:net';
 import { connect } from 'node:tls';
 import { silentLog } from '@postern/shared/runtime/log.ts';
+import { ConnectionGone } from '@postern/store/connection/client-connection.ts';
 import { type ServedSession, startSessionServer } from '@postern/store/connection/session-server.ts';
 import { ServerTls } from '@postern/store/connection/tls-identity.ts';
+import { Connection } from '@postern/store/imap/connection.ts';
+import { UNAUTHENTICATED_LIMITS } from '@postern/store/imap/session-services.ts';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { makeTestPki, type TestPki } from '../support/pki.ts';
 
@@ -48,4 +53,19 @@ it('a client that refuses the certificate leaves no socket; one that has said al
   expect(heard).toBe('answer');
   // Waits for every socket of the listener.
   await server.close();
+});
+
+it('a client that leaves in the middle of STARTTLS ends its session at once', { timeout: 60_000 }, async () => {
+  const { context } = new ServerTls(pki.store, pki.ca);
+  const server = createServer({ allowHalfOpen: true }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  const client = connectPlain(port, '127.0.0.1');
+  const [socket] = (await once(server, 'connection')) as [Socket];
+  const aDayMs = 86_400_000;
+  const session = new Connection(socket, UNAUTHENTICATED_LIMITS, aDayMs);
+  const begun = session.startTls(context, false);
+  client.destroy();
+  await expect(begun).rejects.toThrow(ConnectionGone);
+  server.close();
 });
