@@ -4,8 +4,9 @@ import { type PartName, startStack, type TestStack } from '../support/stack.ts';
 import { expectAllIsWell, impatient } from './after-a-fault.ts';
 import { countAttempts } from './ledger.ts';
 import { type Chance, openChance } from './seed.ts';
+import { runSession } from './sending-lane.ts';
 import { makeMessage, type SentMessage } from './sent-message.ts';
-import { type Attempt, NotReached, SmtpSender } from './smtp-sender.ts';
+import type { Attempt } from './smtp-sender.ts';
 
 const FULL = process.env.POSTERN_TEST_FULL === '1';
 const MESSAGES = FULL ? 2_000 : 500;
@@ -19,30 +20,6 @@ beforeAll(async () => {
   stack = await startStack({ relay: impatient });
 });
 afterAll(() => stack.stop());
-
-/** One session after the other on its own lane; takes the next message that was let go. */
-async function runSession(waiting: SentMessage[], attempts: Attempt[], keepsConnection: boolean, stop: AbortSignal) {
-  let sender: SmtpSender | undefined;
-  while (!stop.aborted || waiting.length > 0) {
-    const message = waiting.shift();
-    if (message === undefined) {
-      await pause(5);
-      continue;
-    }
-    for (;;) {
-      try {
-        sender = sender?.usable === true ? sender : await SmtpSender.open(stack.endpoints.smtp);
-        break;
-      } catch (error) {
-        if (!(error instanceof NotReached)) throw error;
-        await pause(20);
-      }
-    }
-    attempts.push(await sender.send(message));
-    if (!keepsConnection) sender.close();
-  }
-  sender?.close();
-}
 
 /** What happens in one round, drawn before the run: the same for a seed, whatever the timing. */
 interface Strike {
@@ -88,7 +65,9 @@ test(`${MESSAGES} messages while gateway, store, database and directory are kill
   const waiting: SentMessage[] = [];
   const attempts: Attempt[] = [];
   const done = new AbortController();
-  const sessions = Array.from({ length: SESSIONS }, (_, n) => runSession(waiting, attempts, n % 2 === 0, done.signal));
+  const sessions = Array.from({ length: SESSIONS }, (_, n) =>
+    runSession(stack, waiting, attempts, n % 2 === 0, done.signal),
+  );
   const down = new Set<PartName>();
   const kills: Record<string, number> = {};
   const repairs: Promise<void>[] = [];
