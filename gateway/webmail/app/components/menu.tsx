@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { Icon, type IconName } from './icon.tsx';
 
 export interface MenuItem {
@@ -31,7 +31,8 @@ export function Menu(props: {
     setOpen(false);
     box.current?.querySelector('button')?.focus();
   };
-  useEffect(() => {
+  // Before the menu is seen: a key that comes at once finds the focus in it.
+  useLayoutEffect(() => {
     if (!open) return;
     entries()[0]?.focus();
     const outside = (event: Event): void => {
@@ -48,7 +49,9 @@ export function Menu(props: {
     if (!open) return;
     const list = entries();
     const at = list.indexOf(document.activeElement as HTMLElement);
-    const to = { ArrowDown: at + 1, ArrowUp: at - 1 + list.length, Home: 0, End: list.length - 1 }[event.key];
+    const to = { ArrowDown: at + 1, ArrowUp: (at > 0 ? at : list.length) - 1, Home: 0, End: list.length - 1 }[
+      event.key
+    ];
     if (to !== undefined) list[to % list.length]?.focus();
     else if (event.key === 'Escape' || event.key === 'Tab') close();
     else if (event.key !== 'Enter' && event.key !== ' ') return;
