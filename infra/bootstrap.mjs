@@ -59,6 +59,7 @@ const DEBIAN = {
     ['/var/lib/dpkg/info/libsasl2-modules:amd64.list', 'libsasl2-modules'],
     ['/usr/lib/x86_64-linux-gnu/libical.so.3', 'libical3'],
     ['/usr/lib/x86_64-linux-gnu/libxapian.so.30', 'libxapian30'],
+    ['/usr/lib/x86_64-linux-gnu/libpq.so.5', 'libpq5'],
     ['/usr/lib/x86_64-linux-gnu/libzephyr.so.4', 'libzephyr4'],
     ['/usr/lib/x86_64-linux-gnu/libpcre.so.3', 'libpcre3'],
     // back to a point in time
