@@ -2,7 +2,8 @@ import { createConnection } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startStack, type TestStack } from '../support/stack.ts';
 import { expectAllIsWell, impatient, untilSpoolIsEmpty } from './after-a-fault.ts';
-import { afterOctets, afterPattern, type Cut, freePortOn, type LmtpProxy, startLmtpProxy } from './lmtp-proxy.ts';
+import { afterOctets, afterPattern, type Cut, type CuttingProxy } from './cutting-proxy.ts';
+import { freePortOn, startLmtpProxy } from './lmtp-proxy.ts';
 import { openChance } from './seed.ts';
 import { makeMessage } from './sent-message.ts';
 import { type Attempt, SmtpSender } from './smtp-sender.ts';
@@ -31,7 +32,7 @@ function beforeTheLast(direction: 'commands', octets: number): Cut {
 }
 
 let stack: TestStack;
-let proxy: LmtpProxy;
+let proxy: CuttingProxy;
 let sent = 0;
 const attempts: Attempt[] = [];
 const chance = openChance('connections cut between gateway and store');
