@@ -49,6 +49,8 @@ const DEBIAN = {
     // reads the QR code of the second factor from a picture of the page
     ['/usr/bin/zbarimg', 'zbar-tools'],
     ['/usr/bin/strace', 'strace'],
+    // a clock that jumps
+    ['/usr/bin/faketime', 'faketime'],
     ['/usr/bin/tcpdump', 'tcpdump'],
     ['/usr/bin/openssl', 'openssl'],
     // servers to move mail from: Dovecot, and what Cyrus (below) is linked with

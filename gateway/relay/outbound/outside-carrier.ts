@@ -36,7 +36,7 @@ export class OutsideCarrier implements Carrier {
   gate(job: Job, now: number): Gate {
     if (this.#way.isHeld(this.#domain)) return 'closed';
     // A first try after a rest is everybody's.
-    return now < this.#restUntil && job.ageAt > now ? 'closed' : 'open';
+    return performance.now() < this.#restUntil && job.ageAt > now ? 'closed' : 'open';
   }
 
   async send(message: SpooledMessage, recipients: readonly SpoolRecipient[]): Promise<Carried> {
@@ -85,11 +85,11 @@ export class OutsideCarrier implements Carrier {
     if (outgoing.reached === 'not-tried') return 'neither';
     this.#answers = false;
     // Messages that failed together are one failure.
-    if (Date.now() >= this.#restUntil) {
+    if (performance.now() >= this.#restUntil) {
       this.#failures++;
       const { retryMs, maxRetryMs } = this.schedule;
       this.#restUntil =
-        Date.now() + retryPauseMs({ firstMs: retryMs, maxMs: maxRetryMs }, this.#failures, Math.random()) / 2;
+        performance.now() + retryPauseMs({ firstMs: retryMs, maxMs: maxRetryMs }, this.#failures, Math.random()) / 2;
     }
     return 'overloaded';
   }

@@ -55,6 +55,12 @@ export class Destination {
     this.#nextLookAt = 0;
   }
 
+  /** The clock of the day jumped by so much: what is due by it moves along. */
+  shift(jumpMs: number): void {
+    for (const job of this.#jobs.values()) job.nextTryAt += jumpMs;
+    this.#nextLookAt = 0;
+  }
+
   lookAgain(): void {
     this.#nextLookAt = 0;
   }

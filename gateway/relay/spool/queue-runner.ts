@@ -1,6 +1,7 @@
 import { retryPauseMs } from '@postern/shared/delivery/retry-schedule.ts';
 import type { Log } from '@postern/shared/runtime/log.ts';
 import type { Carrier, Job } from './carrier.ts';
+import { DayClock } from './day-clock.ts';
 import { Destination } from './destination.ts';
 import { FreshMessages } from './fresh-messages.ts';
 import { isOpen, type Settlement } from './settlement.ts';
@@ -49,6 +50,7 @@ export class QueueRunner {
   #closed = false;
   #nextWatchAt = 0;
   #nextForgetAt = 0;
+  readonly #clock = new DayClock();
   #marks = '';
 
   /** @param carrierOf makes the carrier of a destination, by its key (see {@link destinationOf}) */
@@ -127,7 +129,10 @@ export class QueueRunner {
       destinations.push(key);
       const destination = this.#destinationOf(key);
       const tries = recipients.map(({ attempts = 0 }) => attempts);
-      const dueAt = isStore(key) ? storeDueAt : Math.min(...recipients.map((r) => r.nextTryAt ?? 0));
+      const written = Math.min(...recipients.map((r) => r.nextTryAt ?? 0));
+      // What was written by a clock that was ahead is no reason to wait for longer than ever.
+      const latest = Date.now() + destination.carrier.schedule.maxRetryMs;
+      const dueAt = isStore(key) ? storeDueAt : Math.min(written, latest);
       destination.add({
         id,
         contentBytes,
@@ -162,12 +167,21 @@ export class QueueRunner {
 
   async #turn(): Promise<void> {
     try {
-      if (Date.now() >= this.#nextWatchAt) await this.#watch();
+      this.#followClock();
+      if (performance.now() >= this.#nextWatchAt) await this.#watch();
       this.#startDue();
     } catch (error) {
       this.#log.error({ event: 'queue-fault', err: error });
     }
     this.#plan(Math.min(WATCH_MS, this.#options.storeTestMs));
+  }
+
+  /** A clock of the day that was put forward or back moves what is due by it along: nothing waits for the hours that it was wrong. */
+  #followClock(): void {
+    const jumpMs = this.#clock.jumpMs();
+    if (jumpMs === 0) return;
+    this.#log.warn({ event: 'clock-jumped', jumpMs: Math.round(jumpMs) });
+    for (const destination of this.#destinations.values()) destination.shift(jumpMs);
   }
 
   #startDue(): void {
@@ -280,11 +294,11 @@ export class QueueRunner {
 
   /** Sees what came into the folder or left it (postern-gateway queue, workers), and what shall be tried now. */
   async #watch(): Promise<void> {
-    const now = Date.now();
-    this.#nextWatchAt = now + WATCH_MS;
+    const [now, ticks] = [Date.now(), performance.now()];
+    this.#nextWatchAt = ticks + WATCH_MS;
     this.#fresh.forgetOld();
-    if (now >= this.#nextForgetAt) {
-      this.#nextForgetAt = now + FORGET_EVERY_MS;
+    if (ticks >= this.#nextForgetAt) {
+      this.#nextForgetAt = ticks + FORGET_EVERY_MS;
       await this.#spool.forgetFinished(now - this.#options.finishedMs);
     }
     const marks = `${await this.#spool.changeMark('active')} ${await this.#spool.changeMark('requests')}`;

@@ -35,7 +35,8 @@ export class StoreCarrier implements Carrier {
     return true;
   }
 
-  gate(job: Job, now: number): Gate {
+  gate(job: Job): Gate {
+    const now = performance.now();
     const health = this.#stores.linkOf(this.#name)?.health;
     if (!job.waits || health === 'up') return 'open';
     if (now < this.#nextTestAt) return 'closed';
