@@ -10,6 +10,8 @@ interface Part {
   readonly paths?: readonly string[];
   /** Files that the paths, which match anywhere in a name, would take in by mistake. */
   readonly exclude?: string;
+  /** Its files run one after the other: two browsers at a time leave two cores no time for what they look at. */
+  readonly oneByOne?: boolean;
   /** Longer than `npm test` may take: runs in `npm run test:full` alone. */
   readonly fullOnly?: boolean;
 }
@@ -50,7 +52,7 @@ const PARTS: readonly Part[] = [
   { name: 'outbound', paths: ['test/outbound/'] },
   { name: 'peers', paths: ['test/peers/'] },
   { name: 'webmail', paths: ['test/webmail/'], exclude: '**/webmail/leaks.test.ts' },
-  { name: 'browser', paths: ['test/browser/'] },
+  { name: 'browser', paths: ['test/browser/'], oneByOne: true },
   // It captures a leg of loopback, on which no other stack may speak meanwhile.
   { name: 'webmail-leaks', paths: ['test/webmail/leaks.test.ts'] },
   { name: 'deploy', paths: ['test/deploy/'] },
@@ -123,6 +125,7 @@ function runVitest(part: Part, scratch: string): PartResult {
       '--reporter=json',
       `--outputFile.json=${report}`,
       '--passWithNoTests',
+      ...(part.oneByOne === true ? ['--no-file-parallelism'] : []),
       ...(part.exclude === undefined ? [] : ['--exclude', part.exclude]),
       ...(part.paths ?? []),
     ],

@@ -32,7 +32,12 @@ export class AppUnderTest {
   }
 
   static async start(): Promise<AppUnderTest> {
-    const stack = await startStack({ withWebmail: true, directory: 'embedded' });
+    const stack = await startStack({
+      withWebmail: true,
+      directory: 'embedded',
+      // A first try that meets a lock is not made again after a minute only.
+      store: (settings) => ({ ...settings, hub: { ...settings.hub, queue: { retryMs: 500 } } }),
+    });
     try {
       const service = await PushService.start(stack);
       await stack.restart('webmail', { webmail: (settings) => ({ ...settings, push: pushSettings(stack, service) }) });

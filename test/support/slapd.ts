@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -7,6 +7,7 @@ import { join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { freePort } from '../../infra/demo/free-port.ts';
 import { makeTestPki } from './pki.ts';
+import { stopInItsTracks } from './stopped-process.ts';
 
 /** A real slapd, run as a private process with our schema and the sample tree, TLS by a CA of its own. */
 export interface Slapd {
@@ -78,9 +79,7 @@ export async function startSlapd(options: SlapdOptions = {}): Promise<Slapd> {
       child = await launch(program, folder, port);
     },
     pause() {
-      child.kill('SIGSTOP');
-      // The signal reaches every thread a moment later; until then an answer may still come.
-      while (!isStopped(child.pid)) Atomics.wait(NAP, 0, 0, 1);
+      stopInItsTracks(child.pid ?? 0);
     },
     resume() {
       child.kill('SIGCONT');
@@ -182,13 +181,4 @@ async function run(
     env: { ...process.env, ...env },
   });
   if (status !== 0) throw new Error(`${program} ended with ${status}: ${stdout}${stderr}`);
-}
-
-const NAP = new Int32Array(new SharedArrayBuffer(4));
-
-/** Whether every thread of the process is in the state "stopped" (proc(5)). */
-function isStopped(pid: number | undefined): boolean {
-  return readdirSync(`/proc/${pid}/task`).every((task) =>
-    /\) [Tt] /.test(readFileSync(`/proc/${pid}/task/${task}/stat`, 'utf8')),
-  );
 }

@@ -20,6 +20,7 @@ import { findJourneys, type Journey } from '@postern/shared/trace/journey.ts';
 import { readLog } from '@postern/shared/trace/log-lines.ts';
 import { startTestDatabase, type TestDatabase } from './mariadb.ts';
 import { type Slapd, startSlapd } from './slapd.ts';
+import { stopInItsTracks } from './stopped-process.ts';
 
 export type PartName = 'database' | 'directory' | 'store' | 'relay' | 'webmail';
 
@@ -154,7 +155,8 @@ export async function startStack(options: StackOptions = {}): Promise<TestStack>
     return running(name).pid;
   };
   const kill = async (name: PartName, signal: NodeJS.Signals = 'SIGKILL'): Promise<void> => {
-    if (['SIGSTOP', 'SIGCONT', 'SIGHUP'].includes(signal)) process.kill(pid(name), signal);
+    if (signal === 'SIGSTOP') stopInItsTracks(pid(name));
+    else if (signal === 'SIGCONT' || signal === 'SIGHUP') process.kill(pid(name), signal);
     else if (name === 'database') await (signal === 'SIGKILL' ? mariadb.kill() : mariadb.shutdown());
     else if (name === 'directory' && slapd !== undefined) await slapd.kill();
     else {

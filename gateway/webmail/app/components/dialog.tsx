@@ -1,6 +1,6 @@
 import { signal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { t } from '../i18n/i18n.ts';
 import { silenceShortcuts } from '../state/shortcuts.ts';
 import { IconButton } from './button.tsx';
@@ -14,7 +14,8 @@ export function Dialog(props: {
 }) {
   const { title, onClose } = props;
   const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  // Before it is seen: keys that come at once are for it.
+  useLayoutEffect(() => {
     const before = document.activeElement;
     const speak = silenceShortcuts();
     dialog.current?.showModal();

@@ -13,8 +13,8 @@ export interface Shortcut {
 
 /** All that are in force now; those that came last go first. */
 export const shortcuts = signal<readonly Shortcut[]>([]);
-/** While a dialog is open, only what it registered itself. */
-let floor = 0;
+/** Dialogs that are open. */
+let silencers = 0;
 const SEQUENCE_MS = 1_200;
 
 /** Puts shortcuts in force until the answer is called. */
@@ -27,10 +27,9 @@ export function registerShortcuts(list: readonly Shortcut[]): () => void {
 
 /** Silences everything that is in force until the answer is called. */
 export function silenceShortcuts(): () => void {
-  const before = floor;
-  floor = Number.POSITIVE_INFINITY;
+  silencers++;
   return () => {
-    floor = before;
+    silencers--;
   };
 }
 
@@ -49,7 +48,7 @@ let begun: { readonly key: string; readonly atMs: number } | undefined;
 /** Runs the shortcut of a key, also for keys that were pressed in a message's frame. */
 export function handleKey(event: KeyboardEvent): void {
   if (event.defaultPrevented || event.isComposing || ['Shift', 'Control', 'Alt', 'Meta'].includes(event.key)) return;
-  if (floor > 0) return;
+  if (silencers > 0) return;
   if (event.key === 'Enter' && isPressed(event.target)) return;
   const typing = isTyping(event.target);
   const key = keyOf(event);
