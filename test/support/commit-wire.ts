@@ -26,15 +26,17 @@ export async function layCommitWire(databaseUrl: string): Promise<CommitWire> {
   let cuts = 0;
   const wire = createServer((client) => {
     const server = connect(target, '127.0.0.1');
+    let deaf = false;
     for (const socket of [client, server]) {
       sockets.add(socket);
       socket.on('error', () => {});
       socket.on('close', () => {
         client.destroy();
-        server.destroy();
+        // What it was sent, COMMIT at the end, it still reads: an answer may have come to what went before.
+        if (deaf) server.end();
+        else server.destroy();
       });
     }
-    let deaf = false;
     client.on('data', (data: Buffer) => {
       const how = next;
       if (how === undefined || !isCommit(data)) {
