@@ -41,6 +41,11 @@ export interface Copies {
   readonly emailNos: readonly number[];
 }
 
+interface ChangedMailbox {
+  readonly id: number;
+  readonly isDeleted: boolean;
+}
+
 /** Emails as they are put together from their copies, which come one after the other. */
 interface Gathered {
   emailNo: number;
@@ -52,6 +57,13 @@ interface Gathered {
   /** Copies with keywords from number 64 on. */
   readonly marked: CopyAt[];
 }
+
+/** For IN; 0 is no mailbox, and a list must not be empty. */
+const idsOf = (mailboxes: readonly ChangedMailbox[]): string => integerList([0, ...mailboxes.map(({ id }) => id)]);
+
+/** Ids in a list make a range of the key; joined to its mailbox, all that was ever expunged there would be read. */
+const expungedIn = (mailboxes: readonly ChangedMailbox[], known: number): string =>
+  `SELECT email_no FROM expunged WHERE mailbox_id IN (${idsOf(mailboxes)}) AND modseq > ${integerList([known])}`;
 
 /**
  * All mail of an account as a mailbox: a message for each email, its UID the email's number, which only grows. A flag is set
@@ -122,13 +134,12 @@ export class AllMailView extends SharedView {
    * view must have been refreshed since that was asked.
    */
   async expungedSince(modSeq: number): Promise<ExpungedSince> {
-    const rows = await this.database.rows(
-      `SELECT x.email_no FROM mailbox b JOIN expunged x ON x.mailbox_id = b.id AND x.modseq > ?
-       WHERE b.owner_id = ? AND b.highestmodseq > ?
+    const places = await this.#mailboxesChangedSince(modSeq);
+    const deleted = places.filter(({ isDeleted }) => isDeleted);
+    const rows = await this.database.rowsOnce(
+      `${expungedIn(places, modSeq)}
        UNION
-       SELECT m.email_no FROM mailbox b JOIN message m ON m.mailbox_id = b.id
-       WHERE b.owner_id = ? AND b.deleted_at IS NOT NULL AND b.highestmodseq > ?`,
-      [modSeq, this.#accountId, modSeq, this.#accountId, modSeq],
+       SELECT email_no FROM message WHERE mailbox_id IN (${idsOf(deleted)})`,
     );
     // Read after the rows: what was forgotten in between makes the answer "forgotten", never a list with holes.
     const head = await readHead(this.database, this.#accountId);
@@ -139,13 +150,9 @@ export class AllMailView extends SharedView {
 
   /** Numbers of the emails of which a copy changed, came or went; undefined when a mailbox went, or too much happened. */
   async #changedSince(known: number, modSeq: number): Promise<number[] | undefined> {
-    const account = this.#accountId;
-    const [deleted] = await this.database.rows(
-      'SELECT 1 FROM mailbox WHERE owner_id = ? AND deleted_at IS NOT NULL AND highestmodseq > ? LIMIT 1',
-      [account, known],
-    );
-    if (deleted !== undefined) return undefined;
-    const places = await changedUidsOfAll(this.database, { id: account, modSeq }, known, MOST_CHANGED);
+    const mailboxes = await this.#mailboxesChangedSince(known);
+    if (mailboxes.some(({ isDeleted }) => isDeleted)) return undefined;
+    const places = await changedUidsOfAll(this.database, { ids: idsOf(mailboxes), modSeq }, known, MOST_CHANGED);
     if (places === undefined) return undefined;
     const changed = places.map(
       ({ mailboxId, condition }) =>
@@ -155,11 +162,18 @@ export class AllMailView extends SharedView {
     const rows = await this.database.rowsOnce(
       `${changed.join('')} SELECT email_no FROM email WHERE account_id = ? AND email_no >= ?
        UNION
-       SELECT x.email_no FROM mailbox b JOIN expunged x ON x.mailbox_id = b.id AND x.modseq > ?
-       WHERE b.owner_id = ? AND b.highestmodseq > ? LIMIT ${MOST_CHANGED + 1}`,
-      [account, this.head.uidNext, known, account, known],
+       ${expungedIn(mailboxes, known)} LIMIT ${MOST_CHANGED + 1}`,
+      [this.#accountId, this.head.uidNext],
     );
     return rows.length > MOST_CHANGED ? undefined : rows.map(([emailNo]) => emailNo as number);
+  }
+
+  async #mailboxesChangedSince(known: number): Promise<ChangedMailbox[]> {
+    const rows = await this.database.rows(
+      'SELECT id, deleted_at IS NOT NULL FROM mailbox WHERE owner_id = ? AND highestmodseq > ?',
+      [this.#accountId, known],
+    );
+    return (rows as [number, number][]).map(([id, isDeleted]) => ({ id, isDeleted: isDeleted === 1 }));
   }
 
   async #readAgain(emailNos: readonly number[]): Promise<void> {

@@ -74,22 +74,21 @@ export async function changedUids(
 }
 
 /**
- * The same for all mailboxes of an account, without new emails; undefined also when more than `most` messages may have changed.
+ * The same for several mailboxes of an account, without new emails; undefined also when more than `most` messages may have changed.
  *
- * @param modSeq the account's, read before
+ * @param mailboxes their ids as {@link integerList} writes them, and the account's mod-sequence, read before
  */
 export async function changedUidsOfAll(
   database: Database,
-  account: { readonly id: number; readonly modSeq: number },
+  mailboxes: { readonly ids: string; readonly modSeq: number },
   known: number,
   most: number,
 ): Promise<{ readonly mailboxId: number; readonly condition: string }[] | undefined> {
-  if (isTooFarBehind(known, account.modSeq)) return undefined;
-  const rows = await database.rows(
-    `SELECT c.mailbox_id, c.first_uid, c.last_uid FROM mailbox b
-       JOIN message_change c ON c.mailbox_id = b.id AND c.modseq > ?
-     WHERE b.owner_id = ? AND b.highestmodseq > ? LIMIT ${MOST_READ}`,
-    [known, account.id, known],
+  if (isTooFarBehind(known, mailboxes.modSeq)) return undefined;
+  const rows = await database.rowsOnce(
+    // With the ids in a list the rows are a range of the key; joined to their mailboxes, all rows of each would be read.
+    `SELECT mailbox_id, first_uid, last_uid FROM message_change
+     WHERE mailbox_id IN (${mailboxes.ids}) AND modseq > ${integerList([known])} LIMIT ${MOST_READ}`,
   );
   if (rows.length === MOST_READ) return undefined;
   const ranges = new Map<number, UidRange[]>();

@@ -150,6 +150,28 @@ describe('all mail of an account', () => {
     expect(await other.messages.expungedSince(all?.id ?? 0, highestModSeq)).toEqual({ kind: 'forgotten' });
   });
 
+  it('reads what is new alone, however much has been expunged before', async () => {
+    const account = await somebody(store);
+    const inbox = await mailboxOf(store, account);
+    await appendLetters(store, inbox, 1000, { same: true, flags: { system: DELETED, keywords: [] } });
+    await store.messages.expunge(inbox, range(1, 1000));
+    const view = await openAllMail(other, account);
+    const { highestModSeq } = (await store.mailboxes.status([view.mailboxId]))[0] ?? { highestModSeq: 0 };
+    const connection = await createConnection(server.url);
+    const rowsRead = async (): Promise<number> => {
+      const [rows] = await connection.query("SHOW GLOBAL STATUS WHERE Variable_name = 'Handler_read_next'");
+      return Number((rows as { Value: string }[])[0]?.Value);
+    };
+    const before = await rowsRead();
+    await appendLetters(store, inbox, 1);
+    expect(await view.refresh()).toBe('current');
+    expect(view.take({ expunges: true }).exists).toBe(1);
+    expect(await other.messages.expungedSince(view.mailboxId, highestModSeq)).toEqual({ kind: 'known', uids: [] });
+    expect((await rowsRead()) - before).toBeLessThan(500);
+    await connection.end();
+    view.close();
+  });
+
   it('compares UNCHANGEDSINCE with the email, not with the copy that stands for it', async () => {
     const account = await somebody(store);
     const inbox = await mailboxOf(store, account);

@@ -13,7 +13,7 @@ import { readByImap, readByWebmail, type Soaked, sendMail } from './load.ts';
 const USAGE = `usage: npm run soak -- [MINUTES] [--rate N]
 
   MINUTES   how long, 60 by default
-  --rate    messages a second; half of what a burst of 20 seconds shows to be possible, by default
+  --rate    messages a second; by default half of what a burst of 20 seconds shows to be possible beside readers
 `;
 const BURST_MS = 20_000;
 const SAMPLES = 240;
@@ -54,8 +54,7 @@ async function soak(stack: TestStack, minutes: number, given: number | undefined
   console.log(`${rate.toFixed(1)} messages a second for ${minutes} minutes; IMAP and webmail beside it`);
   const [sent] = await Promise.all([
     sendMail(soaked, rate),
-    readByImap(soaked, Math.max(2, rate / 5)),
-    readByWebmail(soaked, Math.max(1, rate / 10)),
+    readAt(soaked, rate),
     watch(figures, programs, minutes, stop),
   ]);
   await untilSpoolIsEmpty(stack);
@@ -92,15 +91,23 @@ async function soak(stack: TestStack, minutes: number, given: number | undefined
   return errors.length > 0 || leaks.length > 0 || wrong !== undefined ? 1 : 0;
 }
 
-/** Messages a second that a burst of senders gets rid of. */
-async function measureCapacity({ stack, chance }: Pick<Soaked, 'stack' | 'chance'>): Promise<number> {
-  const figures = new Figures();
-  const from = performance.now();
-  const stop = AbortSignal.timeout(BURST_MS);
-  const sent = await sendMail({ stack, figures, chance, stop }, 100_000, 20);
-  const capacity = (sent / (performance.now() - from)) * 1_000;
-  console.log(`capacity: ${capacity.toFixed(0)} messages a second`);
+/** Messages a second that a burst of senders gets rid of: alone first, then while as many read as belong to that. */
+async function measureCapacity(given: Pick<Soaked, 'stack' | 'chance'>): Promise<number> {
+  const burst = async (readers: number): Promise<number> => {
+    const from = performance.now();
+    const soaked = { ...given, figures: new Figures(), stop: AbortSignal.timeout(BURST_MS) };
+    const [sent] = await Promise.all([sendMail(soaked, 100_000, 20), readers > 0 && readAt(soaked, readers)]);
+    return (sent / (performance.now() - from)) * 1_000;
+  };
+  const alone = await burst(0);
+  const capacity = await burst(alone / 2);
+  console.log(`capacity: ${alone.toFixed(0)} messages a second alone, ${capacity.toFixed(0)} beside readers`);
   return capacity;
+}
+
+/** Those who read, in proportion to so many messages a second. */
+function readAt(soaked: Soaked, rate: number): Promise<unknown> {
+  return Promise.all([readByImap(soaked, Math.max(2, rate / 5)), readByWebmail(soaked, Math.max(1, rate / 10))]);
 }
 
 async function watch(figures: Figures, programs: Parameters<Figures['sample']>[0], minutes: number, stop: AbortSignal) {

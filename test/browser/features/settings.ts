@@ -67,7 +67,12 @@ export function settingsFeatures(given: () => AppUnderTest): void {
     await goTo('Out of office');
     await page.getByLabel('Answer while I am away').check();
     await page.getByLabel('Text of the answer').fill('Back on Monday.');
+    // The words of an earlier “Saved.” may still stand there.
+    const saved = page.waitForResponse(
+      (answer) => answer.request().postData()?.includes('VacationResponse/set') === true,
+    );
     await page.getByRole('button', { name: 'Save' }).click();
+    await saved;
     await toast(page, 'Saved.');
     await sendOctets(
       app.stack,

@@ -4,7 +4,7 @@ import { t } from '../i18n/i18n.ts';
 import { failed } from '../state/failed.ts';
 import { type Identity, identities, loadIdentities, setIdentity } from '../state/identities.ts';
 import { showToast } from '../state/toasts.ts';
-import { onForm, Section } from './parts.tsx';
+import { FormEnd, onForm, Section } from './parts.tsx';
 
 /** Names and addresses that the user writes as, and how each signs. */
 export function IdentitiesPage() {
@@ -88,14 +88,7 @@ function IdentityDialog({
           {t('settings.signature')}
           <textarea name="signature" rows={5} defaultValue={identity?.textSignature ?? ''} />
         </label>
-        <p class="problem" role="alert">
-          {problem}
-        </p>
-        <div class="dialog-actions">
-          <button type="submit" class="button button-primary">
-            {t('settings.save')}
-          </button>
-        </div>
+        <FormEnd problem={problem} />
       </form>
     </Dialog>
   );

@@ -86,6 +86,22 @@ export function ProofFields({ withCode }: { readonly withCode: boolean }) {
   );
 }
 
+/** The end of a form: what is wrong with it, and the key that saves it. */
+export function FormEnd({ problem }: { readonly problem: string }) {
+  return (
+    <>
+      <p class="problem" role="alert">
+        {problem}
+      </p>
+      <div class="dialog-actions">
+        <button type="submit" class="button button-primary">
+          {t('settings.save')}
+        </button>
+      </div>
+    </>
+  );
+}
+
 /** What a form holds; runs `submit` with it, and stays as it is meanwhile. */
 export const onForm =
   (submit: (field: (name: string) => string) => void) =>

@@ -5,7 +5,7 @@ import { call } from '../jmap/request.ts';
 import type { GetAnswer, SetAnswer } from '../jmap/types.ts';
 import { failed } from '../state/failed.ts';
 import { showToast } from '../state/toasts.ts';
-import { onForm, Section, Switch } from './parts.tsx';
+import { FormEnd, onForm, Section, Switch } from './parts.tsx';
 
 /** RFC 8621 §8. */
 interface Vacation {
@@ -66,14 +66,7 @@ export function VacationPage() {
           {t('settings.vacationText')}
           <textarea name="text" rows={6} required={on} defaultValue={vacation.textBody ?? ''} />
         </label>
-        <p class="problem" role="alert">
-          {problem}
-        </p>
-        <div class="dialog-actions">
-          <button type="submit" class="button button-primary">
-            {t('settings.save')}
-          </button>
-        </div>
+        <FormEnd problem={problem} />
       </form>
     </Section>
   );

@@ -6,6 +6,7 @@ import { t } from '../../i18n/i18n.ts';
 import { failed } from '../../state/failed.ts';
 import { mailboxes } from '../../state/mailboxes.ts';
 import { preferences } from '../../state/preferences.ts';
+import { FormEnd } from '../parts.tsx';
 import { ACTIONS, type Action, COMPARISONS, type Condition, FIELDS, type Rule, SIZES } from './rule.ts';
 
 const NEW_CONDITION: Condition = { field: 'from', comparison: 'contains', value: '' };
@@ -91,14 +92,7 @@ export function RuleDialog(props: {
             {t('settings.ruleStop')}
           </label>
         </fieldset>
-        <p class="problem" role="alert">
-          {problem}
-        </p>
-        <div class="dialog-actions">
-          <button type="submit" class="button button-primary">
-            {t('settings.save')}
-          </button>
-        </div>
+        <FormEnd problem={problem} />
       </form>
     </Dialog>
   );
