@@ -1,3 +1,5 @@
+import { NUMBER_OCTETS, putNumber } from './octets.ts';
+
 /** Size of the pieces that a response is written in. */
 export const PIECE_BYTES = 65_536;
 
@@ -15,10 +17,6 @@ export interface FilledPiece {
   readonly piece: Buffer;
   readonly length: number;
 }
-
-/** Every two-digit and four-digit end of a number as text, so that a number costs a few copies and no string. */
-const DIGITS = Buffer.alloc(40_000);
-for (let n = 0; n < 10_000; n += 1) DIGITS.write(String(n).padStart(4, '0'), n * 4, 'latin1');
 
 /**
  * Writes responses into pieces of 64 KB. Pure: it knows no socket. The session takes the filled pieces with
@@ -56,9 +54,12 @@ export class PieceWriter {
     this.#at = 0;
   }
 
-  /** A piece with room for `bytes` octets, which must be far below {@link PIECE_BYTES}. */
-  #room(bytes: number): Buffer {
-    if (this.#piece !== undefined && this.#at + bytes > PIECE_BYTES) this.#close();
+  /**
+   * For rows that are written octet by octet: a piece with room for so many (far below {@link PIECE_BYTES}) from {@link at} on. Tell by
+   * {@link advanceTo} where they end.
+   */
+  reserve(octets: number): Buffer {
+    if (this.#piece !== undefined && this.#at + octets > PIECE_BYTES) this.#close();
     if (this.#piece === undefined) {
       this.#piece = spare.pop() ?? Buffer.allocUnsafeSlow(PIECE_BYTES);
       this.#at = 0;
@@ -66,10 +67,19 @@ export class PieceWriter {
     return this.#piece;
   }
 
+  /** Where in the piece the next octet belongs. */
+  get at(): number {
+    return this.#at;
+  }
+
+  advanceTo(at: number): void {
+    this.#at = at;
+  }
+
   /** Text of the protocol, latin1. */
   text(text: string): this {
     if (text.length > 1024) return this.bytes(Buffer.from(text, 'latin1'));
-    const piece = this.#room(text.length);
+    const piece = this.reserve(text.length);
     if (text.length < 24) {
       let at = this.#at;
       for (let i = 0; i < text.length; i += 1) {
@@ -84,29 +94,8 @@ export class PieceWriter {
   }
 
   number(value: number): this {
-    if (value >= 10_000) {
-      if (value > 0xffffffff) return this.text(String(value));
-      const high = Math.floor(value / 10_000);
-      this.number(high);
-      const from = (value - high * 10_000) * 4;
-      const piece = this.#room(4);
-      const at = this.#at;
-      piece[at] = DIGITS[from] ?? 0;
-      piece[at + 1] = DIGITS[from + 1] ?? 0;
-      piece[at + 2] = DIGITS[from + 2] ?? 0;
-      piece[at + 3] = DIGITS[from + 3] ?? 0;
-      this.#at = at + 4;
-      return this;
-    }
-    const digits = value >= 1000 ? 4 : value >= 100 ? 3 : value >= 10 ? 2 : 1;
-    const piece = this.#room(4);
-    const from = value * 4 + 4 - digits;
-    let at = this.#at;
-    for (let i = 0; i < digits; i += 1) {
-      piece[at] = DIGITS[from + i] ?? 0;
-      at += 1;
-    }
-    this.#at = at;
+    const piece = this.reserve(NUMBER_OCTETS);
+    this.#at = putNumber(piece, this.#at, value);
     return this;
   }
 
@@ -114,7 +103,7 @@ export class PieceWriter {
   bytes(bytes: Uint8Array): this {
     let from = 0;
     while (from < bytes.length) {
-      const piece = this.#room(1);
+      const piece = this.reserve(1);
       const part = Math.min(bytes.length - from, PIECE_BYTES - this.#at);
       piece.set(bytes.subarray(from, from + part), this.#at);
       this.#at += part;

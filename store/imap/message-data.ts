@@ -11,21 +11,22 @@ const SYSTEM_FLAGS: readonly string[] = Array.from({ length: ALL_SYSTEM_FLAGS + 
 const FLAG_LISTS: readonly string[] = SYSTEM_FLAGS.map((names) => `(${names})`);
 
 /** `(\Seen $Forwarded \Recent)` of the message at a sequence number. */
-export function writeFlags(out: ResponseWriter, view: SelectedMailbox, sequence: number): void {
+export function flagList(view: SelectedMailbox, sequence: number): string {
   const { flags, uids } = view.columns;
   const bits = (flags[sequence - 1] ?? 0) & ALL_SYSTEM_FLAGS;
   const isRecent = (uids[sequence - 1] ?? 0) >= view.recentFromUid;
-  if (!isRecent && !view.hasKeywords) {
-    out.text(FLAG_LISTS[bits] ?? '()');
-    return;
-  }
+  if (!isRecent && !view.hasKeywords) return FLAG_LISTS[bits] ?? '()';
   let text = SYSTEM_FLAGS[bits] ?? '';
   if (view.hasKeywords) {
     const keywords = view.keywordsAt(sequence);
     if (keywords.length > 0) text = text === '' ? keywords.join(' ') : `${text} ${keywords.join(' ')}`;
   }
   if (isRecent) text = text === '' ? '\\Recent' : `${text} \\Recent`;
-  out.text('(').text(text).text(')');
+  return `(${text})`;
+}
+
+export function writeFlags(out: ResponseWriter, view: SelectedMailbox, sequence: number): void {
+  out.text(flagList(view, sequence));
 }
 
 /** `* 12 FETCH (`, or `* 4711 UIDFETCH (` once the client wants no sequence numbers (RFC 9586 §3.3). */

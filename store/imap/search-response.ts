@@ -1,3 +1,5 @@
+import { NUMBER_OCTETS, putNumber } from '../connection/octets.ts';
+import { PIECE_BYTES } from '../connection/piece-writer.ts';
 import { partOf } from './codec/partial-range.ts';
 import type { SearchKey } from './codec/search-key.ts';
 import { someKey } from './codec/search-key.ts';
@@ -5,7 +7,9 @@ import type { SearchReturn } from './codec/search-return.ts';
 import { formatSequenceSet } from './codec/sequence-set.ts';
 import type { Session } from './session.ts';
 
-const ROWS_A_TURN = 4000;
+/** Numbers written between two looks at the piece. */
+const NUMBERS_A_STROKE = 500;
+const SPACE = 0x20;
 
 /** The messages that a search found, in the order in which they are told. */
 export interface SearchResult {
@@ -25,11 +29,18 @@ export async function writeNumberList(session: Session, name: 'SEARCH' | 'SORT',
   const { out } = session;
   out.text('* ').text(name);
   const { numbers } = result;
-  for (let row = 0; row < numbers.length; row += 1) {
-    out.text(' ').number(numbers[row] ?? 0);
-    if (row % ROWS_A_TURN === ROWS_A_TURN - 1) await session.flow();
+  for (let from = 0; from < numbers.length; from += NUMBERS_A_STROKE) {
+    const to = Math.min(from + NUMBERS_A_STROKE, numbers.length);
+    const piece = out.reserve((to - from) * (NUMBER_OCTETS + 1));
+    let { at } = out;
+    for (let row = from; row < to; row += 1) {
+      piece[at] = SPACE;
+      at = putNumber(piece, at + 1, numbers[row] as number);
+    }
+    out.advanceTo(at);
+    if (out.pendingBytes >= PIECE_BYTES) await session.flow();
   }
-  if (result.numbers.length > 0 && result.modSeqs.length > 0) out.text(` (MODSEQ ${highest(result.modSeqs)})`);
+  if (numbers.length > 0 && result.modSeqs.length > 0) out.text(` (MODSEQ ${highest(result.modSeqs)})`);
   out.text('\r\n');
 }
 

@@ -65,8 +65,8 @@ export class MailboxSession implements SelectedMailbox {
   }
 
   get columns(): MailboxColumns {
-    const { uids, flags, modSeqs } = this.#columns;
-    return { count: this.#exists, uids, flags, modSeqs };
+    const { uids, flags, modSeqs, keywordsLow, keywordsHigh } = this.#columns;
+    return { count: this.#exists, uids, flags, modSeqs, keywordsLow, keywordsHigh };
   }
 
   get uidNext(): number {

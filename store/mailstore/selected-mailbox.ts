@@ -10,6 +10,9 @@ export interface MailboxColumns {
   /** System flags, bits of SYSTEM_FLAG_BITS. */
   readonly flags: Uint16Array;
   readonly modSeqs: Float64Array;
+  /** Keywords as bits: equal ones mean the same keywords, but where `keywordsHigh` is not 0. Undefined while no message has any. */
+  readonly keywordsLow: Uint32Array | undefined;
+  readonly keywordsHigh: Uint32Array | undefined;
 }
 
 /** What a session has to tell its client. Apply in this order: expunged, exists, flags. */

@@ -8,15 +8,12 @@ import { partOf } from '../codec/partial-range.ts';
 import { type NumberRange, rangesOf, resolveRanges, type SequenceSet } from '../codec/sequence-set.ts';
 import { bad, no, ok } from '../completion.ts';
 import { writeFetchRows } from '../fetch-rows.ts';
-import { writeFlags } from '../message-data.ts';
+import { writeFlagRows } from '../flag-rows.ts';
 import { numbersOf, sequenceRanges, uidsOf } from '../message-set.ts';
 import { flagActor } from '../rights.ts';
 import type { Session } from '../session.ts';
 import { writeVanishedEarlier } from '../vanished.ts';
 import { type Command, SELECTED } from './command.ts';
-
-/** Rows written between two looks at the socket. */
-const ROWS_A_TURN = 1000;
 
 interface Arguments {
   readonly set: SequenceSet;
@@ -98,63 +95,6 @@ function narrowed(
   if (changedSince === undefined) return rangesOf(kept);
   const { modSeqs } = view.columns;
   return rangesOf(kept.filter((sequence) => (modSeqs[sequence - 1] ?? 0) > changedSince));
-}
-
-/** What stands between the texts of a row. */
-type RowValue = 'sequence' | 'uid' | 'modseq' | 'flags';
-
-/** The rows' shape: a text, a value, a text, a value … and the last text. */
-interface RowShape {
-  readonly values: readonly RowValue[];
-  /** One more than the values. */
-  readonly texts: readonly string[];
-}
-
-/** `* 12 FETCH (UID 4711 FLAGS (\Seen))` taken apart, so that a row is a few copies. */
-function rowShape(session: Session, attributes: readonly FetchAttribute[]): RowShape {
-  const values: RowValue[] = [session.uidOnly ? 'uid' : 'sequence'];
-  const texts = ['* '];
-  let text = session.uidOnly ? ' UIDFETCH (' : ' FETCH (';
-  for (const [index, { kind }] of attributes.entries()) {
-    if (index > 0) text += ' ';
-    if (kind === 'uid') text += 'UID ';
-    else text += kind === 'modseq' ? 'MODSEQ (' : 'FLAGS ';
-    texts.push(text);
-    values.push(kind === 'uid' || kind === 'modseq' ? kind : 'flags');
-    text = kind === 'modseq' ? ')' : '';
-  }
-  texts.push(`${text})\r\n`);
-  return { values, texts };
-}
-
-/** Flags and UIDs alone come from the view: no question to the database. */
-async function writeFlagRows(
-  session: Session,
-  ranges: readonly NumberRange[],
-  attributes: readonly FetchAttribute[],
-): Promise<void> {
-  const { out } = session;
-  const { view } = session.selected;
-  const { values, texts } = rowShape(session, attributes);
-  const end = texts[values.length] ?? '';
-  for (const { first, last } of ranges) {
-    for (let from = first; from <= last; from += ROWS_A_TURN) {
-      // The columns may be others after the wait.
-      const { uids, modSeqs } = view.columns;
-      const to = Math.min(last, from + ROWS_A_TURN - 1);
-      for (let sequence = from; sequence <= to; sequence += 1) {
-        for (let i = 0; i < values.length; i += 1) {
-          out.text(texts[i] ?? '');
-          const value = values[i];
-          if (value === 'flags') writeFlags(out, view, sequence);
-          else if (value === 'uid') out.number(uids[sequence - 1] ?? 0);
-          else out.number(value === 'modseq' ? (modSeqs[sequence - 1] ?? 0) : sequence);
-        }
-        out.text(end);
-      }
-      await session.flow();
-    }
-  }
 }
 
 /** RFC 9051 §6.4.5: BODY[…] without PEEK sets \Seen. Returns the UIDs for which that changed something. */
