@@ -7,7 +7,7 @@ import { MailboxSession, type RecentRange } from './mailbox-session.ts';
 import { MailboxView } from './mailbox-view.ts';
 import type { OpenOptions } from './mailstore.ts';
 import type { SelectedMailbox } from './selected-mailbox.ts';
-import { headOf, type SharedView } from './shared-view.ts';
+import { headOf, type MailboxHead, type SharedView } from './shared-view.ts';
 import { inTransaction } from './transaction.ts';
 import { WriteScope } from './write-scope.ts';
 
@@ -17,6 +17,8 @@ const MAX_UNUSED_VIEWS = 2000;
 
 interface Entry {
   readonly view: Promise<SharedView | undefined>;
+  /** The same once it is there. */
+  loaded?: SharedView | undefined;
   sessions: number;
   bytes: number;
 }
@@ -99,9 +101,21 @@ export class MailboxViews {
   #entry(key: string, load: () => Promise<SharedView | undefined>): Entry {
     const known = this.#entries.get(key);
     if (known !== undefined) return known;
-    const entry = { view: load(), sessions: 0, bytes: 0 };
+    const entry: Entry = { view: load(), sessions: 0, bytes: 0 };
     this.#entries.set(key, entry);
+    entry.view.then(
+      (view) => {
+        entry.loaded = view;
+      },
+      () => undefined,
+    );
     return entry;
+  }
+
+  /** A mailbox as its owner sees it, if it is in memory and nothing has changed in it since the state given. */
+  at(mailboxId: number, state: Pick<MailboxHead, 'uidValidity' | 'uidNext' | 'highestModSeq'>): SharedView | undefined {
+    const view = this.#entries.get(`${mailboxId}/`)?.loaded;
+    return view?.isAt(state) === true ? view : undefined;
   }
 
   #forget(key: string, entry: Entry): void {

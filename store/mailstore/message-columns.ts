@@ -83,6 +83,19 @@ export class MessageColumns implements MailboxColumns {
     return true;
   }
 
+  /** System flags of known messages at a mod-sequence, in order of UID; what is newer here, or gone, stays so. */
+  changeFlags(uids: readonly number[], flags: readonly number[], modSeq: number): void {
+    let index = this.lowerBound(uids[0] ?? 0);
+    for (let i = 0; i < uids.length; i++) {
+      const uid = uids[i] as number;
+      while (index < this.count && (this.uids[index] as number) < uid) index++;
+      if (index === this.count || this.uids[index] !== uid || (this.modSeqs[index] as number) > modSeq) continue;
+      this.flags[index] = flags[i] as number;
+      this.modSeqs[index] = modSeq;
+    }
+    if (modSeq > this.highestModSeq) this.highestModSeq = modSeq;
+  }
+
   /** Appends a message whose UID is above all others: the short way, for loading. */
   append([uid, flags, low, high, modSeq]: ViewRow): void {
     if (this.count === this.uids.length) this.#grow();

@@ -60,7 +60,7 @@ export async function openMailstore(options: MailstoreOptions): Promise<Mailstor
     deliveries: new SqlDeliveries(database, changes, keywords, contents, options.log),
     outgoing: new SqlOutgoing(database),
     mailboxes: new SqlMailboxes(database, changes, views),
-    messages: new MessagesWithAllMail(new SqlMessages(database, changes, keywords, contents), views),
+    messages: new MessagesWithAllMail(new SqlMessages(database, changes, keywords, contents, views), views),
     changes,
     maintenance: new SqlMaintenance(database, changes),
     scripts: new SqlScripts(database),

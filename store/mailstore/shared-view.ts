@@ -48,7 +48,7 @@ export abstract class SharedView {
   protected abstract catchUp(): Promise<'current' | 'gone'>;
 
   /** Whether this is what the view has read, so that there is nothing to catch up with. */
-  isAt(head: MailboxHead): boolean {
+  isAt(head: Pick<MailboxHead, 'uidValidity' | 'uidNext' | 'highestModSeq'>): boolean {
     const { uidValidity, uidNext, highestModSeq } = this.head;
     return head.uidValidity === uidValidity && head.uidNext === uidNext && head.highestModSeq === highestModSeq;
   }
@@ -95,6 +95,23 @@ export abstract class SharedView {
     for (const row of rows) known = this.current.put(row) && known;
     for (const columns of this.#retired.keys()) for (const row of rows) columns.put(row);
     return known;
+  }
+
+  /**
+   * Learns system flags that a transaction of this process has committed, if the view is still as it was under that transaction's locks; else
+   * the next reading brings them.
+   *
+   * @param before HIGHESTMODSEQ under the locks, to which the transaction added `modSeq`
+   */
+  learnFlags(
+    { uids, flags }: { readonly uids: readonly number[]; readonly flags: readonly number[] },
+    before: number,
+    modSeq: number,
+  ): void {
+    if (this.head.highestModSeq !== before) return;
+    this.current.changeFlags(uids, flags, modSeq);
+    for (const columns of this.#retired.keys()) columns.changeFlags(uids, flags, modSeq);
+    this.head = { ...this.head, highestModSeq: modSeq };
   }
 
   protected expunge(uids: ReadonlySet<number>): void {

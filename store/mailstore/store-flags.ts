@@ -12,25 +12,27 @@ import {
   readMoreKeywords,
 } from './keywords.ts';
 import type { FlagActor, FlagChange, StoreFlagsResult } from './mailstore.ts';
+import { MessageColumns, type ViewRow } from './message-columns.ts';
 import { insertRowsLater } from './queued-transaction.ts';
+import type { SharedView } from './shared-view.ts';
 import { Abandon } from './transaction.ts';
 import { uidPages, uidRuns } from './uid-ranges.ts';
 import type { LockedMailbox, WriteScope } from './write-scope.ts';
 
 const PAGE = 5000;
 
-interface FlaggedRow {
-  readonly uid: number;
-  readonly flags: number;
-  readonly keywords: KeywordBits;
-  readonly modSeq: number;
-  /** Whether the actor has seen it, who is not the owner. */
-  readonly seen: boolean;
+/** The messages that a change may concern, and perhaps others. */
+interface FlaggedMessages {
+  readonly columns: MessageColumns;
+  /** What the actor has seen, who is not the owner, by UID. */
+  readonly own?: ReadonlyMap<number, { readonly seen: boolean; readonly modSeq: number }> | undefined;
 }
 
 /**
  * One slice of STORE under the locks of the scope (RFC 9051 §6.4.6, RFC 7162 §3.1.3). The mailbox is locked. What `by` may not
  * change stays as it is (RFC 4314 §4); the \Seen of an actor who is not the owner lies in `seen_by`.
+ *
+ * @param known the mailbox in memory, at the very mod-sequence of the locked row: then nothing is read, and it learns what was committed
  */
 export async function storeFlags(
   scope: WriteScope,
@@ -39,6 +41,7 @@ export async function storeFlags(
   uids: ArrayLike<number>,
   change: FlagChange,
   by?: FlagActor,
+  known?: SharedView,
 ): Promise<StoreFlagsResult | Abandon<StoreFlagsResult>> {
   const define = change.how !== 'remove';
   const keywordsHow = by?.keywords === false ? 'add' : change.how;
@@ -56,46 +59,73 @@ export async function storeFlags(
   const changed: number[] = [];
   const modified: number[] = [];
   const previousHighest = mailbox.highestModSeq;
+  const inMemory = ownSeen ? undefined : known?.current;
+  const learned = { uids: [] as number[], flags: [] as number[], flagsAlone: true };
   for (const page of uidPages(uids, PAGE)) {
-    const wanted = page.exact ? undefined : new Set(page.uids);
-    const rows = await readRows(scope, mailbox.id, page.condition, ownSeen ? by.accountId : undefined);
+    const { columns, own } =
+      inMemory === undefined
+        ? await readMessages(scope, mailbox.id, page.condition, ownSeen ? by.accountId : undefined)
+        : { columns: inMemory };
     const toChange: number[] = [];
     const toSee: number[] = [];
-    for (const row of rows) {
-      if (wanted !== undefined && !wanted.has(row.uid)) continue;
-      if (change.unchangedSince !== undefined && row.modSeq > change.unchangedSince) {
-        modified.push(row.uid);
+    let marked = false;
+    let keywordsChange = false;
+    const from = columns.lowerBound(page.uids[0] as number);
+    let at = from;
+    for (const uid of page.uids) {
+      while (at < columns.count && (columns.uids[at] as number) < uid) at++;
+      if (at === columns.count || columns.uids[at] !== uid) continue;
+      const seenBefore = own?.get(uid);
+      const modSeq = Math.max(columns.modSeqs[at] as number, seenBefore?.modSeq ?? 0);
+      if (change.unchangedSince !== undefined && modSeq > change.unchangedSince) {
+        modified.push(uid);
         continue;
       }
-      const seenNext = seenAfter(row.seen, seenHow, seenGiven);
-      if (seenNext !== row.seen) toSee.push(row.uid);
-      const next = flagsAfter(row.flags, change.how, system, shared);
-      if (next === row.flags && keywordsStay(row.keywords, keywordsHow, bits)) {
-        if (seenNext !== row.seen) changed.push(row.uid);
+      const seen = seenBefore?.seen === true;
+      const seenNext = seenAfter(seen, seenHow, seenGiven);
+      if (seenNext !== seen) toSee.push(uid);
+      const flags = columns.flags[at] as number;
+      const next = flagsAfter(flags, change.how, system, shared);
+      const high = columns.keywordsHigh?.[at] ?? 0;
+      const stay = keywordsStay(columns.keywordsLow?.[at] ?? 0, high, columns.more.get(uid), keywordsHow, bits);
+      if (next === flags && stay) {
+        if (seenNext !== seen) changed.push(uid);
         continue;
       }
-      toChange.push(row.uid);
-      mailbox.unseen += Number((next & SEEN) === 0) - Number((row.flags & SEEN) === 0);
-      mailbox.deleted += Number((next & DELETED) !== 0) - Number((row.flags & DELETED) !== 0);
+      keywordsChange ||= !stay;
+      marked ||= (high & MORE_BIT) !== 0;
+      toChange.push(uid);
+      learned.uids.push(uid);
+      learned.flags.push(next);
+      mailbox.unseen += Number((next & SEEN) === 0) - Number((flags & SEEN) === 0);
+      mailbox.deleted += Number((next & DELETED) !== 0) - Number((flags & DELETED) !== 0);
     }
     if (toSee.length > 0)
       await storeSeenBy(scope, mailbox, by?.accountId ?? 0, toSee, seenAfter(false, seenHow, seenGiven));
     if (toChange.length === 0) continue;
-    const exact = rows.length === toChange.length ? page.condition : uidRuns(toChange);
+    const inRange = columns.lowerBound((page.uids.at(-1) as number) + 1) - from;
+    const exact = inRange === toChange.length ? page.condition : uidRuns(toChange);
     const condition = `mailbox_id = ${mailbox.id} AND ${exact}`;
-    const set = assignment(change.how, system, shared, keywordsHow, bits);
-    await scope.transaction.later(`UPDATE message SET ${set}, modseq = ${scope.modSeqFor(mailbox)} WHERE ${condition}`);
+    const set = [systemAssignment(change.how, system, shared), `modseq = ${scope.modSeqFor(mailbox)}`];
+    if (keywordsChange) {
+      set.push(keywordAssignment(keywordsHow, bits));
+      learned.flagsAlone = false;
+    }
+    await scope.transaction.later(`UPDATE message SET ${set.join(', ')} WHERE ${condition}`);
     scope.messagesChanged(mailbox, toChange);
-    const marked = rows.some((row) => (row.keywords.high & MORE_BIT) !== 0);
-    await storeMoreKeywords(scope, mailbox.id, condition, toChange, keywordsHow, bits, marked);
+    if (keywordsChange) await storeMoreKeywords(scope, mailbox.id, condition, toChange, keywordsHow, bits, marked);
     for (const uid of toChange) changed.push(uid);
   }
-  changed.sort((a, b) => a - b);
+  if (ownSeen) changed.sort((a, b) => a - b);
   if (changed.length === 0) {
     return new Abandon({ kind: 'stored', modSeqs: [previousHighest], changed, modified });
   }
+  const modSeq = mailbox.highestModSeq;
+  if (inMemory !== undefined && learned.flagsAlone) {
+    scope.transaction.afterCommit(() => known?.learnFlags(learned, previousHighest, modSeq));
+  }
   await scope.save();
-  return { kind: 'stored', modSeqs: [mailbox.highestModSeq], changed, modified };
+  return { kind: 'stored', modSeqs: [modSeq], changed, modified };
 }
 
 /** Keeps whether a user who is not the owner has seen messages. */
@@ -130,26 +160,26 @@ export async function readSeenBy(
   );
 }
 
-async function readRows(
+async function readMessages(
   scope: WriteScope,
   mailboxId: number,
   condition: string,
   seenOf: number | undefined,
-): Promise<FlaggedRow[]> {
+): Promise<FlaggedMessages> {
   const rows = await scope.transaction.rowsOnce(
     `SELECT uid, flags, ${KEYWORD_COLUMNS}, modseq FROM message
      WHERE mailbox_id = ${integerList([mailboxId])} AND ${condition} ORDER BY uid`,
   );
-  const marked = rows.some(([, , , high]) => ((high as number) & MORE_BIT) !== 0);
-  const more = marked ? await readMoreKeywords(scope.transaction, mailboxId, condition) : undefined;
-  const own = seenOf === undefined ? undefined : await readSeenBy(scope, mailboxId, seenOf, condition);
-  return (rows as [number, number, number, number, number][]).map(([uid, flags, low, high, modSeq]) => ({
-    uid,
-    flags,
-    keywords: { low, high, more: more?.get(uid) ?? NO_MORE },
-    modSeq: Math.max(modSeq, own?.get(uid)?.modSeq ?? 0),
-    seen: own?.get(uid)?.seen === true,
-  }));
+  const columns = new MessageColumns(rows.length);
+  for (const row of rows) columns.append(row as ViewRow);
+  if (columns.keywordsHigh?.some((high) => (high & MORE_BIT) !== 0) === true) {
+    const more = await readMoreKeywords(scope.transaction, mailboxId, condition);
+    for (const [uid, numbers] of more) columns.more.set(uid, numbers);
+  }
+  return {
+    columns,
+    own: seenOf === undefined ? undefined : await readSeenBy(scope, mailboxId, seenOf, condition),
+  };
 }
 
 /** \Seen of one's own after the change; `how` is undefined where it stays. */
@@ -165,31 +195,24 @@ function flagsAfter(flags: number, how: FlagChange['how'], system: number, may: 
   return how === 'add' ? flags | system : flags & ~system;
 }
 
-/** Whether the change leaves a message's keywords as they are. */
-function keywordsStay(has: KeywordBits, how: FlagChange['how'], given: KeywordBits): boolean {
-  const high = has.high & ~MORE_BIT;
-  const common = given.more.filter((no) => has.more.includes(no)).length;
+/** Whether the change leaves a message's keywords as they are: those in two halves, and the further ones. */
+function keywordsStay(
+  low: number,
+  markedHigh: number,
+  more: readonly number[] = NO_MORE,
+  how: FlagChange['how'],
+  given: KeywordBits,
+): boolean {
+  const high = markedHigh & ~MORE_BIT;
+  const common = given.more.length === 0 ? 0 : given.more.filter((no) => more.includes(no)).length;
   switch (how) {
     case 'set':
-      return (
-        has.low === given.low && high === (given.high | 0) && common === given.more.length && common === has.more.length
-      );
+      return low === given.low && high === (given.high | 0) && common === given.more.length && common === more.length;
     case 'add':
-      return (given.low & ~has.low) === 0 && (given.high & ~high) === 0 && common === given.more.length;
+      return (given.low & ~low) === 0 && (given.high & ~high) === 0 && common === given.more.length;
     case 'remove':
-      return (given.low & has.low) === 0 && (given.high & high) === 0 && common === 0;
+      return (given.low & low) === 0 && (given.high & high) === 0 && common === 0;
   }
-}
-
-/** The mark of further keywords stays when they are removed: it only says where to look. */
-function assignment(
-  how: FlagChange['how'],
-  system: number,
-  may: number,
-  keywordsHow: FlagChange['how'],
-  bits: KeywordBits,
-): string {
-  return `${systemAssignment(how, system, may)}, ${keywordAssignment(keywordsHow, bits)}`;
 }
 
 function systemAssignment(how: FlagChange['how'], system: number, may: number): string {
@@ -197,6 +220,7 @@ function systemAssignment(how: FlagChange['how'], system: number, may: number): 
   return how === 'add' ? `flags = flags | ${system}` : `flags = flags & ~${system}`;
 }
 
+/** The mark of further keywords stays when they are removed: it only says where to look. */
 function keywordAssignment(how: FlagChange['how'], bits: KeywordBits): string {
   const keywords = keywordLiteral(bits);
   switch (how) {

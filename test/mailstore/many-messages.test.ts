@@ -28,7 +28,7 @@ describe('a command for very many messages', () => {
     const all = range(1, count);
     const stored = await store.messages.storeFlags(inbox, all, { how: 'add', flags: { system: SEEN, keywords: [] } });
     expect(stored).toMatchObject({ kind: 'stored', changed: all });
-    expect(stored.kind === 'stored' && stored.modSeqs.length).toBe(3);
+    expect(stored.kind === 'stored' && stored.modSeqs.length).toBe(2);
     const copied = await store.messages.copy(inbox, all, archive, NO_QUOTA);
     expect(copied).toMatchObject({ kind: 'copied', sourceUids: all, destinationUids: all });
     await store.messages.storeFlags(archive, all, { how: 'add', flags: { system: DELETED, keywords: [] } });

@@ -11,6 +11,7 @@ import { changeableFlags, flagActor } from '../rights.ts';
 import { type Command, SELECTED } from './command.ts';
 
 const ROWS_A_TURN = 1000;
+const NONE: ReadonlySet<number> = new Set();
 
 interface Arguments {
   readonly set: SequenceSet;
@@ -54,14 +55,14 @@ function storing(uid: boolean): Command<Arguments> {
       for (const modSeq of result.modSeqs) view.ignoreFlagsOf(modSeq);
       await view.refresh();
       const modified = new Set(result.modified);
-      const changed = new Set(result.changed);
+      // RFC 7162 §3.1.3: the new mod-sequence is told even where the client asked for silence.
+      const changed = silent && session.condstore ? new Set(result.changed) : NONE;
       let row = 0;
-      for (const sequence of numbersOf(ranges)) {
+      for (const sequence of silent && !session.condstore ? [] : numbersOf(ranges)) {
         const known = view.uidAt(sequence) ?? 0;
         if (modified.has(known)) continue;
         if (!silent) writeFlagUpdate(session, sequence, { uid });
-        // RFC 7162 §3.1.3: the new mod-sequence is told even where the client asked for silence.
-        else if (session.condstore && changed.has(known)) writeFlagUpdate(session, sequence, { uid, what: 'modseq' });
+        else if (changed.has(known)) writeFlagUpdate(session, sequence, { uid, what: 'modseq' });
         row += 1;
         if (row % ROWS_A_TURN === 0) await session.flow();
       }

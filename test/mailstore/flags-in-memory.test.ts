@@ -1,0 +1,95 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { ALL_SYSTEM_FLAGS } from '../../store/mailstore/flags.ts';
+import type { FlagChange, SelectedMailbox } from '../../store/mailstore/mailstore.ts';
+import { append, mailboxId, newAccount, select, useMailstores } from './some-mailstore.ts';
+
+const stores = useMailstores();
+
+const MESSAGES = 30;
+
+/** What one of two processes does; each has the mailbox in memory, and does not always look what the other has done before. */
+const step = fc.record({
+  process: fc.constantFrom(0, 1),
+  looks: fc.boolean(),
+  first: fc.integer({ min: 1, max: MESSAGES }),
+  every: fc.integer({ min: 1, max: 3 }),
+  count: fc.integer({ min: 1, max: MESSAGES }),
+  how: fc.constantFrom<FlagChange['how']>('add', 'remove', 'set'),
+  system: fc.integer({ min: 0, max: ALL_SYSTEM_FLAGS }),
+  keywords: fc.subarray(['one', 'two']),
+  keywordsToo: fc.boolean(),
+  expunges: fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
+});
+
+function afterChange(has: readonly string[], how: FlagChange['how'], given: readonly string[]): string[] {
+  if (how === 'set') return [...given];
+  if (how === 'add') return [...new Set([...has, ...given])];
+  return has.filter((name) => !given.includes(name));
+}
+
+describe('STORE on a mailbox that is in memory', () => {
+  it('leaves flags, mod-sequences and counters as one does that reads every row', { timeout: 120_000 }, async () => {
+    const [first, second, third] = await Promise.all([stores.open(), stores.open(), stores.open()]);
+    const processes = [first, second];
+    const account = await newAccount(first);
+    const seed = Date.now();
+    console.log('seed', seed);
+    let run = 0;
+    const steps = fc.array(step, { minLength: 4, maxLength: 14 });
+    const property = fc.asyncProperty(steps, async (given) => {
+      const name = `Run${++run}`;
+      await first.mailboxes.create(account.id, name);
+      const id = await mailboxId(first, account, name);
+      await append(first, id, MESSAGES);
+      const sessions = await Promise.all(processes.map((store) => select(store, id)));
+      const model = new Map(
+        Array.from({ length: MESSAGES }, (_, i) => [i + 1, { system: 0, keywords: [''].slice(1) }]),
+      );
+      for (const { process, looks, first: from, every, count, how, system, keywords, keywordsToo, expunges } of given) {
+        const store = processes[process] ?? first;
+        const session = sessions[process] as SelectedMailbox;
+        if (looks) await session.refresh();
+        const uids = Array.from({ length: count }, (_, i) => from + i * every);
+        const names = keywordsToo ? keywords : [];
+        const result = await store.messages.storeFlags(id, uids, { how, flags: { system, keywords: names } });
+        if (result.kind !== 'stored') throw new Error(result.kind);
+        const changed: number[] = [];
+        for (const uid of uids) {
+          const has = model.get(uid);
+          if (has === undefined) continue;
+          const bits = how === 'set' ? system : how === 'add' ? has.system | system : has.system & ~system;
+          const next = { system: bits, keywords: afterChange(has.keywords, how, names) };
+          const same = [...next.keywords].sort().join() === [...has.keywords].sort().join() && bits === has.system;
+          if (!same) changed.push(uid);
+          model.set(uid, next);
+        }
+        expect(result.changed).toEqual(changed);
+        if (!expunges) continue;
+        const gone = await store.messages.expunge(id);
+        if (gone.kind === 'expunged') for (const uid of gone.uids) model.delete(uid);
+      }
+      const rowsRead = await select(third, id);
+      for (const session of sessions) {
+        expect(await session.refresh()).toBe('current');
+        session.take({ expunges: true });
+        expect(session.exists).toBe(model.size);
+        for (const [sequence, [uid, { system, keywords }]] of [...model].entries()) {
+          expect(session.uidAt(sequence + 1)).toBe(uid);
+          const flags = session.flagsAt(sequence + 1);
+          expect({ system: flags.system, keywords: [...flags.keywords].sort() }).toEqual({
+            system,
+            keywords: [...keywords].sort(),
+          });
+          expect(session.columns.modSeqs[sequence]).toBe(rowsRead.columns.modSeqs[sequence]);
+        }
+        session.close();
+      }
+      rowsRead.close();
+    });
+    await fc.assert(property, { numRuns: 8, seed });
+    const problems: unknown[] = [];
+    await first.maintenance.verify({ repair: false }, (problem) => problems.push(problem));
+    expect(problems).toEqual([]);
+  });
+});
