@@ -147,7 +147,7 @@ export const storeConfigSchema = z.strictObject({
     .min(10)
     .default(30_000)
     .describe(
-      'Longest time that a session of IMAP, POP3 or ManageSieve outlives the right to sign in: account suspended or deleted, service taken away, password changed.',
+      'Longest time that a session of IMAP, POP3 or ManageSieve outlives the right to sign in: account suspended or deleted, service taken away, password changed, app password taken away.',
     ),
   delivery: z
     .strictObject({

@@ -15,6 +15,7 @@ function counting(answer: () => AddressAnswer | Promise<AddressAnswer>) {
       return answer();
     },
     signIn: async () => ({ kind: 'refused', why: 'bad-credentials' }),
+    findAppPassword: async () => ({ kind: 'gone' }),
     check: async () => ({ ok: true }),
     close: async () => undefined,
   };

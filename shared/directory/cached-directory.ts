@@ -98,8 +98,15 @@ export function cachedDirectory(
     async signIn(request: SignInRequest): Promise<SignInAnswer> {
       const answer = await inner.signIn(request);
       // What was kept may be older than the password that has just opened the account, and would end its session at once.
-      if (answer.kind === 'granted') keep(answer.account.address, { kind: 'account', account: answer.account });
+      if (answer.kind === 'granted') {
+        const { account } = answer;
+        keep(account.address, { kind: 'account', account });
+        known?.remember(account.address, { kind: 'account', account });
+      }
       return answer;
+    },
+    findAppPassword(account, name) {
+      return inner.findAppPassword(account, name);
     },
     check() {
       return inner.check();

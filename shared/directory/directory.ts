@@ -17,6 +17,9 @@ export interface Directory {
    */
   signIn(request: SignInRequest): Promise<SignInAnswer>;
 
+  /** Whether an app password of the account is still there, by the name that a sign-in told. Always asked anew. */
+  findAppPassword(account: Account, name: string): Promise<AppPasswordAnswer>;
+
   /** Whether the directory answers now: for health checks and `doctor`. */
   check(): Promise<{ readonly ok: true } | { readonly ok: false; readonly cause: string }>;
 
@@ -72,6 +75,12 @@ export type AddressAnswer =
   | { readonly kind: 'alias'; readonly targets: readonly string[]; readonly catchAll: boolean }
   | { readonly kind: 'refused'; readonly why: AddressRefusal }
   /** Directory away, slow, partial, or refusing access: answer 451 4.4.3 and never 550. */
+  | { readonly kind: 'unknown'; readonly cause: string };
+
+/** `gone` only when the same answer shows that the place where it stood can be read (invariant 4). */
+export type AppPasswordAnswer =
+  | { readonly kind: 'there'; readonly services: readonly string[] }
+  | { readonly kind: 'gone' }
   | { readonly kind: 'unknown'; readonly cause: string };
 
 /** Why an address is refused for good. `no-such-domain` means that the domain is not hosted here at all. */

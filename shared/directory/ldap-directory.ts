@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import type { Filter } from 'ldapjs';
 import type { Log } from '../runtime/log.ts';
 import { type AddressRules, askFor } from './address-question.ts';
-import { APP_PASSWORD_CLASS, appPasswordDn } from './app-password-entry.ts';
-import type { Directory } from './directory.ts';
+import { APP_PASSWORD_CLASS, appPasswordDn, placeOfAppPasswords } from './app-password-entry.ts';
+import type { AppPasswordAnswer, Directory } from './directory.ts';
 import { type LdapEndpoint, type LdapEntry, LdapFault } from './ldap-connection.ts';
 import { LdapPool } from './ldap-pool.ts';
 import { activeDirectoryPreset } from './presets/active-directory.ts';
@@ -43,6 +43,8 @@ export function openLdapDirectory(settings: DirectorySettings, log: Log, shellPa
   const lookUps = new LdapPool({ ...common, bindAs, maxInFlight: LOOK_UPS_IN_FLIGHT });
   const binds = new LdapPool({ ...common, maxInFlight: 1 });
 
+  const entryAt = preset.entryAt ?? ((dn: string) => equals('entryDN', dn));
+
   /** All entries below `base` that match, or the reason why the answer is none. */
   const search = async (
     base: string,
@@ -51,7 +53,6 @@ export function openLdapDirectory(settings: DirectorySettings, log: Log, shellPa
     maxEntries: number,
   ): Promise<LdapEntry[] | Unreadable> => {
     // The base entry is part of every answer: if we may not read even that, "no entries" says nothing (invariant 4).
-    const entryAt = preset.entryAt ?? ((dn: string) => equals('entryDN', dn));
     const wanted = { baseDn: base, filter: anyOf(entryAt(base), filter), attributes, maxEntries };
     const entries = await lookUps.use((connection, timeoutMs) => connection.search(wanted, timeoutMs));
     const comparable = comparableDn(base);
@@ -116,8 +117,25 @@ export function openLdapDirectory(settings: DirectorySettings, log: Log, shellPa
     return entries.flatMap((entry) => all(entry, 'authorizedservice'));
   };
 
+  /** Asked of the entry above it, which is in the answer whether the app password is there or not. */
+  const findAppPassword: Directory['findAppPassword'] = async (account, name): Promise<AppPasswordAnswer> => {
+    const dn = appPasswordDn(settings, account, name);
+    const wanted = comparableDn(dn);
+    try {
+      const place = placeOfAppPasswords(settings, account);
+      const entries = await search(place, entryAt(dn), ['authorizedService'], 2);
+      if ('unreadable' in entries) return { kind: 'unknown', cause: entries.unreadable };
+      const entry = entries.find((one) => comparableDn(one.dn) === wanted);
+      return entry === undefined ? { kind: 'gone' } : { kind: 'there', services: all(entry, 'authorizedservice') };
+    } catch (error) {
+      if (!(error instanceof LdapFault)) throw error;
+      return { kind: 'unknown', cause: error.message };
+    }
+  };
+
   return {
     lookUp: async (address) => (await ask(address, rules)).answer,
+    findAppPassword,
     signIn: (request) =>
       signIn(request, {
         find,

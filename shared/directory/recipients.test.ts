@@ -19,6 +19,7 @@ function directoryOf(table: Table): Directory {
   return {
     lookUp: async (address) => answer(address),
     signIn: async () => ({ kind: 'refused', why: 'bad-credentials' }),
+    findAppPassword: async () => ({ kind: 'gone' }),
     check: async () => ({ ok: true }),
     close: async () => undefined,
   };

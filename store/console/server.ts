@@ -6,6 +6,7 @@ import { openCredentialWriter } from '@postern/shared/directory/credential-write
 import type { Directory } from '@postern/shared/directory/directory.ts';
 import { LdapFault } from '@postern/shared/directory/ldap-connection.ts';
 import { NoLongerBound, PersonDirectory } from '@postern/shared/directory/person-directory.ts';
+import { standingBy } from '@postern/shared/directory/standing.ts';
 import type { Log } from '@postern/shared/runtime/log.ts';
 import { signedIn } from '@postern/shared/runtime/mail-events.ts';
 import { MIN_TLS_VERSION, readTlsIdentity } from '@postern/shared/runtime/tls.ts';
@@ -17,7 +18,6 @@ import { type Action, openToken } from '../administration/tokens.ts';
 import type { StoreConfig } from '../config.ts';
 import { isDatabaseAway, type Mailstore } from '../mailstore/mailstore.ts';
 import { LoginThrottle } from '../sign-in/login-throttle.ts';
-import { endedBy } from '../sign-in/open-sessions.ts';
 import { signInByPassword } from '../sign-in/password.ts';
 import type { SignInThrottle } from '../sign-in/sign-in-limits.ts';
 import { send, sendError, sendIssues, sendText } from './answers.ts';
@@ -174,8 +174,8 @@ class RequestHandler {
     if (token !== undefined) return this.#byToken(token, route, client);
     const session = this.#services.sessions.use(sessionCookie(request));
     if (session === undefined) return { status: 401, why: 'Sign in first' };
-    const answer = await this.#services.lookUp(session.account.address);
-    if (endedBy({ service: 'console', entry: session.entry }, answer) !== undefined) {
+    const account = await this.#services.lookUp(session.account.address);
+    if (standingBy({ service: 'console', entry: session.entry }, { account }).kind === 'ended') {
       this.#services.sessions.endOf(session.account.id);
       return { status: 401, why: 'Sign in again' };
     }

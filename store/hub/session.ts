@@ -1,6 +1,6 @@
 import { newDeliveryId } from '@postern/shared/delivery/delivery-id.ts';
-import type { Account } from '@postern/shared/directory/directory.ts';
-import { DIRECTORY_UNKNOWN_REPLY } from '@postern/shared/directory/refusal-reply.ts';
+import { DIRECTORY_UNKNOWN_REPLY, refusedStanding } from '@postern/shared/directory/refusal-reply.ts';
+import type { OpenedBy } from '@postern/shared/directory/standing.ts';
 import * as events from '@postern/shared/runtime/mail-events.ts';
 import type {
   AuthAnswer,
@@ -31,7 +31,7 @@ export interface HubSessionParts
 }
 
 interface SessionState {
-  user: { readonly account: StoredAccount; readonly entry: Account } | undefined;
+  user: { readonly account: StoredAccount; readonly openedBy: OpenedBy } | undefined;
   releaseAt: Date | undefined;
   /** As MAIL announced it (RFC 1870); 0 when it did not. */
   sizeBytes: number;
@@ -40,7 +40,6 @@ interface SessionState {
 const RECIPIENT_OK = reply(250, '2.1.5', 'Recipient accepted');
 const NOT_NAMED = reply(554, '5.7.1', 'This network is not served here');
 const NOT_HOSTED = reply(553, '5.7.1', 'This sender domain is not hosted here');
-const NO_LONGER = reply(550, '5.7.1', 'This account may not send any more');
 
 /** RFC 6409: the conversation of mail programs (after AUTH), and of named servers, which hand over mail. */
 export function hubHandlers(parts: HubSessionParts): SmtpHandlers {
@@ -81,7 +80,8 @@ export function hubHandlers(parts: HubSessionParts): SmtpHandlers {
       const refusal =
         state.user === undefined
           ? await refusedDomain(parts, reversePath)
-          : ((await noLongerAllowed(parts, state.user)) ?? (await desk.refusedSender(state.user.entry, reversePath)));
+          : ((await refusedStanding(directory, state.user.openedBy)) ??
+            (await desk.refusedSender(state.user.openedBy.entry, reversePath)));
       return refusal === undefined
         ? SUBMISSION_REPLIES.senderOk
         : refuse(session, 'mail', refusal.reply, refusal.cause, { from: reversePath });
@@ -101,7 +101,9 @@ export function hubHandlers(parts: HubSessionParts): SmtpHandlers {
       const startedAt = performance.now();
       const { user, releaseAt } = stateOf(session);
       const sender: Sender =
-        user === undefined ? { kind: 'server', address: session.remoteAddress } : { kind: 'user', ...user };
+        user === undefined
+          ? { kind: 'server', address: session.remoteAddress }
+          : { kind: 'user', account: user.account, entry: user.openedBy.entry };
       const id = newDeliveryId();
       const recipients = envelope.recipients.map(({ address }) => address);
       const trace = submissionTrace(session, {
@@ -177,7 +179,7 @@ async function authenticate(
   });
   if (signIn.kind === 'unavailable' || signIn.kind === 'gone') return refused(SUBMISSION_REPLIES.noSignInNow);
   if (signIn.kind === 'refused') return refused(SUBMISSION_REPLIES.badCredentials);
-  const { account, entry } = signIn;
+  const { account, entry, appPassword } = signIn;
   // RFC 4616 §2: nobody acts as somebody else here; what may be sent in whose name is asked at MAIL.
   if (authorizationId !== '' && authorizationId.toLowerCase() !== user.toLowerCase()) {
     events.signInRefused(parts.log, {
@@ -190,18 +192,10 @@ async function authenticate(
     return refused(SUBMISSION_REPLIES.badCredentials);
   }
   events.signedIn(parts.log, { session: session.id, service, client, user });
-  return { answer: { kind: 'granted', user: account.address }, user: { account, entry } };
-}
-
-/** A session may last long: who was made inactive meanwhile sends no more. */
-async function noLongerAllowed(
-  { directory }: HubSessionParts,
-  { entry }: { readonly entry: Account },
-): Promise<{ reply: Reply; cause: string } | undefined> {
-  const answer = await directory.lookUp(entry.address);
-  if (answer.kind === 'unknown') return { reply: DIRECTORY_UNKNOWN_REPLY, cause: answer.cause };
-  if (answer.kind === 'account' && answer.account.uuid === entry.uuid) return undefined;
-  return { reply: NO_LONGER, cause: 'the account is gone or inactive' };
+  return {
+    answer: { kind: 'granted', user: account.address },
+    user: { account, openedBy: { service: 'submission', entry, appPassword } },
+  };
 }
 
 /** A server's mail bounces to its sender, and to nobody else. */

@@ -1,14 +1,10 @@
-import type { Account, AddressAnswer, Directory, Service } from '@postern/shared/directory/directory.ts';
-import { ASKS_FOR_FACTOR } from '@postern/shared/directory/sign-in.ts';
+import {
+  type OpenedBy,
+  type StandingQuestions,
+  standingBy,
+  standingFacts,
+} from '@postern/shared/directory/standing.ts';
 import type { Log } from '@postern/shared/runtime/log.ts';
-
-/** How a session that a password opened began. */
-export interface OpenedBy {
-  readonly service: Service;
-  readonly entry: Account;
-  /** Name of the app password that opened it; undefined: the main password. */
-  readonly appPassword?: string | undefined;
-}
 
 /** A session that lasts beyond its sign-in. */
 export interface OpenSession {
@@ -21,28 +17,13 @@ export interface OpenSession {
 const TOGETHER = 16;
 
 /**
- * Why a session may not go on; undefined: it may. A directory that does not answer ends nothing (invariant 4). An app password outlives
- * a change of the main one.
- */
-export function endedBy({ service, entry, appPassword }: OpenedBy, answer: AddressAnswer): string | undefined {
-  if (answer.kind === 'unknown') return undefined;
-  if (answer.kind !== 'account' || answer.account.uuid !== entry.uuid) return 'the account is gone or inactive';
-  const { services, passwordVersion, secondFactor } = answer.account;
-  if (services?.some((allowed) => allowed.toLowerCase() === service) === false) return 'the service was taken away';
-  if (appPassword !== undefined) return undefined;
-  const wantsAppPassword = secondFactor === true && entry.secondFactor !== true && !ASKS_FOR_FACTOR.has(service);
-  if (wantsAppPassword) return 'a second factor was turned on';
-  const changed = passwordVersion !== undefined && passwordVersion !== entry.passwordVersion;
-  return changed ? 'the password was changed' : undefined;
-}
-
-/**
  * Asks the directory again and again about the accounts of open sessions: one that was suspended, deleted, or lost the service ends its
- * sessions within one round, as a token's are ended (imap/token-sessions.ts). Each account is asked about once, however many sessions it has.
+ * sessions within one round, as a token's are ended (imap/token-sessions.ts), and an app password that was taken away those that it opened. Each
+ * account and each app password is asked about once, however many sessions it has.
  */
 export class OpenSessions {
   readonly #sessions = new Set<OpenSession>();
-  readonly #directory: Pick<Directory, 'lookUp'>;
+  readonly #directory: StandingQuestions;
   readonly #timer: NodeJS.Timeout;
   #round: Promise<void> = Promise.resolve();
 
@@ -50,7 +31,7 @@ export class OpenSessions {
    * @param longestMs longest time that a session outlives what ended it
    * @param answersAreKeptMs how old answers of `directory` may be
    */
-  constructor(directory: Pick<Directory, 'lookUp'>, log: Log, longestMs: number, answersAreKeptMs: number) {
+  constructor(directory: StandingQuestions, log: Log, longestMs: number, answersAreKeptMs: number) {
     this.#directory = directory;
     this.#timer = setInterval(
       () => {
@@ -74,15 +55,19 @@ export class OpenSessions {
   }
 
   async #judge(): Promise<void> {
-    const byAddress = Map.groupBy(this.#sessions, ({ openedBy }) => openedBy.entry.address);
-    const waiting = [...byAddress];
+    const alike = Map.groupBy(
+      this.#sessions,
+      ({ openedBy: { entry, appPassword } }) => `${entry.address} ${entry.uuid} ${appPassword ?? ''}`,
+    );
+    const waiting = [...alike.values()];
     const work = async (): Promise<void> => {
       for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-        const [address, sessions] = next;
-        const answer = await this.#directory.lookUp(address);
-        for (const session of sessions) {
-          const why = endedBy(session.openedBy, answer);
-          if (why !== undefined) session.end(why);
+        const [first] = next;
+        if (first === undefined) continue;
+        const facts = await standingFacts(this.#directory, first.openedBy);
+        for (const session of next) {
+          const standing = standingBy(session.openedBy, facts);
+          if (standing.kind === 'ended') session.end(standing.why);
         }
       }
     };

@@ -1,4 +1,4 @@
-import { copyFileSync, readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type EmbeddedDirectory, startEmbeddedDirectory } from '@postern/infra/demo/embedded-directory/server.ts';
 import { silentLog } from '@postern/shared/runtime/log.ts';
@@ -14,11 +14,12 @@ export interface EmbeddedForTest {
 
 const SAMPLE = resolve(import.meta.dirname, '../../schema/ldap/sample.ldif');
 
-/** The demo's directory in this process, with the sample tree. */
-export async function startEmbedded(): Promise<EmbeddedForTest> {
+/** The demo's directory in this process, with the sample tree and the entries of another LDIF file. */
+export async function startEmbedded({ moreEntries }: { readonly moreEntries?: string } = {}): Promise<EmbeddedForTest> {
   const pki = await makeTestPki();
   const data = join(pki.folder, 'tree.ldif');
-  copyFileSync(SAMPLE, data);
+  const files = moreEntries === undefined ? [SAMPLE] : [SAMPLE, moreEntries];
+  writeFileSync(data, files.map((file) => readFileSync(file, 'utf8')).join('\n'));
   const tls = { cert: readFileSync(pki.directory.cert, 'utf8'), key: readFileSync(pki.directory.key, 'utf8') };
   const start = (port: number): Promise<EmbeddedDirectory> =>
     startEmbeddedDirectory(

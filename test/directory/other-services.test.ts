@@ -10,7 +10,6 @@ import { type Slapd, startSlapd } from '../support/slapd.ts';
 const SCHEMA = resolve(import.meta.dirname, '../../schema/ldap');
 const PEOPLE = 'ou=people,dc=myhosting,dc=example';
 const RELAY = 'cn=relay,dc=myhosting,dc=example';
-const SITE = 'mail=siteadmin@domain2.example,jvd=domain2.example,o=hosting,dc=myhosting,dc=example';
 const DEADLINE_MS = 60_000;
 
 let slapd: Slapd;
@@ -119,23 +118,11 @@ describe('nslcd’s questions for sshd', () => {
     expect(may('shelly', 'sudo')).toEqual([]);
   });
 
-  test('the password is that of a bind; of others nobody reads anything, and administrators alone change', () => {
-    const shelly = `uid=shelly,${PEOPLE}`;
-    const as = (dn: string, password: string) => ['-D', dn, '-w', password];
-    expect(ldap('ldapwhoami', as(shelly, 'shelly')).status).toBe(0);
-    expect(ldap('ldapwhoami', as(shelly, 'wrong')).status).toBe(49);
-    const seen = ldap('ldapsearch', ['-LLL', ...as(shelly, 'shelly'), '-b', PEOPLE, '(uid=*)', '*']).output;
-    expect(seen).toContain('uid: shelly');
-    expect(seen).not.toContain('mailonly');
-    expect(seen).not.toMatch(/userPassword/i);
-    expect(ldap('ldapsearch', ['-LLL', '-b', PEOPLE, '(uid=*)']).output).not.toContain('uid: ');
-    const shell = (who: readonly string[]) =>
-      ldap('ldapmodify', who, `dn: ${shelly}\nchangetype: modify\nreplace: uidNumber\nuidNumber: 0\n`).output;
-    expect(shell(as(shelly, 'shelly'))).toContain('(50)');
-    expect(shell(as(RELAY, 'relay'))).toContain('(50)');
-    const name = `dn: ${shelly}\nchangetype: modify\nreplace: cn\ncn: Shelly\n`;
-    expect(ldap('ldapmodify', as(SITE, 'siteadmin'), name).status).toBe(0);
-    expect(ldap('ldappasswd', [...as(shelly, 'shelly'), '-s', 'another one'], '').status).toBe(0);
-    expect(ldap('ldapwhoami', as(shelly, 'another one')).status).toBe(0);
+  test('the password is that of a bind', () => {
+    const as = (password: string) => ['-D', `uid=shelly,${PEOPLE}`, '-w', password];
+    expect(ldap('ldapwhoami', as('shelly')).status).toBe(0);
+    expect(ldap('ldapwhoami', as('wrong')).status).toBe(49);
+    expect(ldap('ldappasswd', [...as('shelly'), '-s', 'another one'], '').status).toBe(0);
+    expect(ldap('ldapwhoami', as('another one')).status).toBe(0);
   });
 });

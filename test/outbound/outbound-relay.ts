@@ -103,6 +103,7 @@ export function relaySettings(
       ca: slapd.ca,
       defaultDomain: 'domain1.example',
       timeoutMs: 5_000,
+      ...{ foundTtlMs: 300, notFoundTtlMs: 300 },
     },
     spool: { path: spoolPath, retryMs: 100, maxRetryMs: 400, storeTestMs: 100 },
     dns: { servers: [dns.address], timeoutMs: 1_000, cacheMs: 0 },

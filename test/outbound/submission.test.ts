@@ -1,5 +1,7 @@
+import { makeAppPassword } from '@postern/shared/sign-in/app-password.ts';
 import { createTransport } from 'nodemailer';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { openLmtp } from '../support/lmtp-dialogue.ts';
 import { runProgram } from '../support/program.ts';
 import {
   letter,
@@ -170,6 +172,47 @@ describe('a user on the road', () => {
         ),
       PATIENCE,
     );
+  });
+});
+
+describe('a session that lasts', () => {
+  const dn = 'mail=user2@domain1.example,jvd=domain1.example,o=hosting,dc=myhosting,dc=example';
+  const user = 'user2@domain1.example';
+  /** A session may begin only so many transactions that come to nothing. */
+  const SELDOM = { ...PATIENCE, interval: 500 };
+  const change = (lines: string) => around.slapd.modify(`dn: ${dn}\nchangetype: modify\n${lines}\n`);
+
+  async function signedIn(password: string) {
+    const smtp = await openLmtp({ port: relay.relay.submissionPorts[1] ?? 0, ca: around.pki.ca });
+    await smtp.say('EHLO laptop.example');
+    expect(await smtp.say(`AUTH PLAIN ${Buffer.from(`\0${user}\0${password}`).toString('base64')}`)).toMatch(/^235/);
+    const mayBegin = async (): Promise<string> => {
+      await smtp.say('RSET');
+      return smtp.say(`MAIL FROM:<${user}>`);
+    };
+    expect(await mayBegin()).toMatch(/^250/);
+    return { mayBegin, close: () => smtp.close() };
+  }
+
+  it('signs in anew when its app password was taken away or the password changed, and sends no more when suspended', async () => {
+    const { name, password } = makeAppPassword();
+    await around.slapd.modify(
+      [
+        `dn: cn=${name},${dn}\nchangetype: add\ncn: ${name}\nauthorizedService: submission\nuserPassword: ${password}`,
+        'objectClass: applicationProcess\nobjectClass: simpleSecurityObject\nobjectClass: authorizedServiceObject\n',
+      ].join('\n'),
+    );
+    const [phone, first] = [await signedIn(password), await signedIn('user2')];
+    await around.slapd.modify(`dn: cn=${name},${dn}\nchangetype: delete\n`);
+    expect(await phone.mayBegin()).toMatch(/^421 4\.7\.0 Sign in again/);
+    expect(await first.mayBegin()).toMatch(/^250/);
+    await change('replace: userPassword\nuserPassword: another');
+    // What is known of an entry is known for five seconds.
+    await vi.waitFor(async () => expect(await first.mayBegin()).toMatch(/^421 4\.7\.0 Sign/), SELDOM);
+    const second = await signedIn('another');
+    await change('replace: accountActive\naccountActive: FALSE');
+    await vi.waitFor(async () => expect(await second.mayBegin()).toMatch(/^550 5\.7\.1/), SELDOM);
+    for (const { close } of [phone, first, second]) close();
   });
 });
 

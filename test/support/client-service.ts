@@ -67,6 +67,8 @@ export async function startClientService(
       bindPassword: slapd.adminPassword,
       ca: slapd.ca,
       defaultDomain: 'domain1.example',
+      // Who judges sessions often wants to hear soon what changed.
+      ...(settings.signInRecheckMs === undefined ? {} : { foundTtlMs: settings.signInRecheckMs }),
     },
   });
   const log = process.env.POSTERN_TEST_LOG === undefined ? silentLog() : openLog({ name: 'test', level: 'debug' });

@@ -1,7 +1,9 @@
 import { newDeliveryId } from '@postern/shared/delivery/delivery-id.ts';
-import type { Account, Directory } from '@postern/shared/directory/directory.ts';
+import type { Directory } from '@postern/shared/directory/directory.ts';
 import type { ExpansionLimits } from '@postern/shared/directory/recipients.ts';
+import { refusedStanding } from '@postern/shared/directory/refusal-reply.ts';
 import { refusedSender } from '@postern/shared/directory/sender-rights.ts';
+import type { OpenedBy } from '@postern/shared/directory/standing.ts';
 import { readHeader } from '@postern/shared/message/header.ts';
 import { completeMessage, messageIdFor, readSubmittedHeader } from '@postern/shared/message/submitted-message.ts';
 import type { Log } from '@postern/shared/runtime/log.ts';
@@ -34,7 +36,7 @@ const NO_TRANSACTION = reply(503, '5.5.1', 'Send MAIL first');
 /** Mail programs on the road (RFC 6409): what they send goes to accounts here by LMTP, and to others by the queue. */
 export function submissionHandlers(service: SubmissionService): SmtpHandlers {
   const { directory, recipients, forward, limits, log, hostname } = service;
-  const users = new WeakMap<SmtpSession, Account>();
+  const users = new WeakMap<SmtpSession, OpenedBy>();
   const transactions = new WeakMap<SmtpSession, Transaction>();
   const refused = (session: SmtpSession, stage: string, answer: Reply, cause?: string, from?: string): Reply => {
     const about = { session: session.id, service: 'submission', client: session.remoteAddress, stage, from };
@@ -70,14 +72,16 @@ export function submissionHandlers(service: SubmissionService): SmtpHandlers {
         return deny(SUBMISSION_REPLIES.badCredentials);
       }
       service.lockOut.succeeded(client, user);
-      users.set(session, answer.account);
+      users.set(session, { service: 'submission', entry: answer.account, appPassword: answer.appPassword });
       events.signedIn(log, about);
       return { kind: 'granted', user: answer.account.address };
     },
     async onMail(session, reversePath, { size }) {
       const user = users.get(session);
       if (user === undefined) return refused(session, 'mail', SUBMISSION_REPLIES.needsSignIn);
-      const refusal = await refusedSender(rules, user, reversePath, SUBMISSION_REPLIES.notYourAddress);
+      const refusal =
+        (await refusedStanding(directory, user)) ??
+        (await refusedSender(rules, user.entry, reversePath, SUBMISSION_REPLIES.notYourAddress));
       if (refusal !== undefined) return refused(session, 'mail', refusal.reply, refusal.cause, reversePath);
       transactions.set(session, newTransaction(size, true, { kind: 'submission', senderIsOurs: true }));
       return SUBMISSION_REPLIES.senderOk;
@@ -99,12 +103,13 @@ export function submissionHandlers(service: SubmissionService): SmtpHandlers {
       // RFC 6409 §6.1, §8.1: whom readers see as author is as much the user as the reverse-path.
       const header = readSubmittedHeader(content);
       for (const author of header.authors) {
-        const refusal = await refusedSender(rules, user, author, AUTHOR_NOT_YOURS);
+        const refusal = await refusedSender(rules, user.entry, author, AUTHOR_NOT_YOURS);
         if (refusal !== undefined) return refused(session, 'data', refusal.reply, refusal.cause, from);
       }
-      const over = limits.take(user.address, envelope.recipients.length);
+      const { address } = user.entry;
+      const over = limits.take(address, envelope.recipients.length);
       if (over !== undefined)
-        return refused(session, 'data', SUBMISSION_REPLIES.overLimit, `${user.address}: ${over}`, from);
+        return refused(session, 'data', SUBMISSION_REPLIES.overLimit, `${address}: ${over}`, from);
       return forward.deliver(session, envelope, completed(content, header.authors, from, hostname), transaction);
     },
     onReset(session) {

@@ -32,6 +32,7 @@ export function accessOf(user: string | undefined, adminDn: string, baseDn: stri
   const me = user === undefined ? undefined : comparableDn(user);
   const base = comparableDn(baseDn);
   const suffix = base.slice(base.indexOf(',') + 1);
+  const shellPeople = `ou=people,${suffix}`;
   const isRoot = me !== undefined && me === comparableDn(adminDn);
   const isNamed = (roleDn: string): boolean =>
     me !== undefined && (tree.get(roleDn)?.attributes.get('roleoccupant') ?? []).some((dn) => comparableDn(dn) === me);
@@ -98,6 +99,7 @@ export function accessOf(user: string | undefined, adminDn: string, baseDn: stri
       attributes: ['pwdchangedtime'],
       by: [
         [store, 'read'],
+        [relay, 'read'],
         [administrators, 'read'],
         [self, 'read'],
       ],
@@ -171,6 +173,30 @@ export function accessOf(user: string | undefined, adminDn: string, baseDn: stri
         [administrators, 'write'],
         [store, 'read'],
         [relay, 'read'],
+      ],
+    },
+    {
+      to: new RegExp(`^(?:.+,)?${escaped(shellPeople)}$`),
+      attributes: ['userpassword'],
+      by: [
+        [self, 'write-only'],
+        [administrators, 'write-only'],
+      ],
+    },
+    {
+      to: new RegExp(`^${escaped(shellPeople)}$`),
+      by: [
+        [administrators, 'write'],
+        [users, 'read'],
+      ],
+    },
+    {
+      to: new RegExp(`^.+,${escaped(shellPeople)}$`),
+      by: [
+        [administrators, 'write'],
+        [store, 'read'],
+        [relay, 'read'],
+        [self, 'read'],
       ],
     },
     { to: /^/, attributes: PASSWORDS, by: [[self, 'write-only']] },
