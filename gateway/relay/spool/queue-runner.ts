@@ -248,8 +248,7 @@ export class QueueRunner {
       const read = await this.#spool.read('active', job.id);
       if (read === undefined) return true;
       if (read.ok) return await this.#deliver(destination, job, read.value, kind);
-      await this.#spool.setAside('active', job.id);
-      this.#log.error({ event: 'spool-file-damaged', deliveryId: job.id, cause: read.why });
+      await this.#setAside(job.id, read.why);
       return true;
     } catch (error) {
       job.attempts++;
@@ -328,10 +327,12 @@ export class QueueRunner {
   async #takeUp(id: string, now: number): Promise<void> {
     const entry = await this.#spool.peek('active', id);
     if (entry?.ok) this.#enqueue(entry.value, now);
-    else if (entry !== undefined) {
-      await this.#spool.setAside('active', id);
-      this.#log.error({ event: 'spool-file-damaged', deliveryId: id, cause: entry.why });
-    }
+    else if (entry !== undefined) await this.#setAside(id, entry.why);
+  }
+
+  async #setAside(id: string, cause: string): Promise<void> {
+    if (!(await this.#spool.setAside('active', id))) return;
+    this.#log.error({ event: 'spool-file-damaged', deliveryId: id, cause });
   }
 }
 

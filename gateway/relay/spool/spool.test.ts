@@ -62,9 +62,29 @@ describe('Spool', () => {
     await truncate(file, 300);
     const rest = await readFile(file);
     expect(await spool.read('active', ID)).toMatchObject({ ok: false });
-    await spool.setAside('active', ID);
+    expect(await spool.setAside('active', ID)).toBe(true);
     expect(await spool.list('active')).toEqual([]);
     expect(await readFile(join(path, 'damaged', `${ID}.message`))).toEqual(rest);
+  });
+
+  it('counts a part of a message for not taken, and a whole one that a dead process left for taken', async () => {
+    const given = { ...envelope, receivedSha256: '0'.repeat(64) };
+    await spool.add('active', given, content);
+    await reopen();
+    expect(await spool.findTaken(ID)).toEqual(given);
+    const file = join(path, 'active', `${ID}.message`);
+    const { length } = await readFile(file);
+    for (const left of [0, 20, 300, length - 1]) {
+      await truncate(file, left);
+      expect(await spool.findTaken(ID), `${left} octets`).toBeUndefined();
+    }
+    await spool.add('active', given, content);
+    // Whoever had read the part before does not take the whole one away.
+    expect(await spool.setAside('active', ID)).toBe(false);
+    expect(await spool.findTaken(ID)).toEqual(given);
+    expect(await spool.finish('active', ID)).toBe(true);
+    expect(await spool.findTaken(ID)).toEqual(given);
+    expect(await spool.list('active')).toEqual([]);
   });
 
   it('takes a damaged state for none: everybody is pending, as at first', async () => {

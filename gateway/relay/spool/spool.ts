@@ -1,4 +1,4 @@
-import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeliveryId } from '@postern/shared/delivery/delivery-id.ts';
 import { FolderSync } from './folder-sync.ts';
@@ -13,6 +13,7 @@ import {
   type SpoolEnvelope,
   type SpoolState,
 } from './spool-file.ts';
+import { isNotThere, readIfThere, syncIfThere, unlinkIfThere, WrittenFiles } from './written-files.ts';
 
 /** `active` is tried again and again; `held` waits for an administrator. */
 export type SpoolFolder = 'active' | 'held';
@@ -22,9 +23,10 @@ const HEAD_BYTES = 16_384;
 const HELD_DOMAINS = 'held-domains';
 
 /**
- * The folder of messages that were answered 250 and are not yet delivered. Each write is a file of its own in `tmp`,
- * synced, renamed into place, and the folder synced, before the promise resolves (invariant 1): kill -9 and power cuts
- * leave either the old or the new file, and rests in `tmp` that nobody was promised.
+ * The folder of messages that were answered 250 and are not yet delivered. Each write is a file of its own in `tmp`, renamed into
+ * place; file and folder are synced before the promise resolves (invariant 1). The two syncs of a new message run together, so that
+ * they share one commit of the file system's journal. So a power cut may leave a part of a message, of which nobody was promised
+ * anything: length and checksum tell it from a whole one, and it is set aside. A killed process leaves whole files, and rests in `tmp`.
  *
  *     tmp/ | active/ID.message active/ID.state | held/… | damaged/…(moved here, never deleted) | requests/ID (retry now)
  *     finished/ID (whose id a verified peer gave, and may give again) | held-domains (one a line)
@@ -34,11 +36,12 @@ export class Spool {
   readonly #folders: Folders;
   /** Messages that lie in their folder, while nobody was told yet that they are durable. */
   readonly #arriving = new Set<string>();
-  #writes = 0;
+  readonly #files: WrittenFiles;
 
   private constructor(path: string, folders: Folders) {
     this.path = path;
     this.#folders = folders;
+    this.#files = new WrittenFiles(join(path, 'tmp'));
   }
 
   /**
@@ -71,7 +74,11 @@ export class Spool {
     const id = envelope.deliveryId;
     this.#arriving.add(id);
     try {
-      await this.#write(folder, `${id}.message`, encodeSpoolFile(envelope, content));
+      await this.#files.create(
+        this.#file(folder, id, 'message'),
+        this.#folders[folder],
+        encodeSpoolFile(envelope, content),
+      );
     } finally {
       // After whoever waits for this has gone on.
       setImmediate(() => this.#arriving.delete(id));
@@ -85,7 +92,7 @@ export class Spool {
 
   /** Makes a new state of a message durable. */
   async update(folder: SpoolFolder, id: string, state: SpoolState): Promise<void> {
-    await this.#write(folder, `${id}.state`, [encodeSpoolState(state)]);
+    await this.#files.replace(this.#file(folder, id, 'state'), this.#folders[folder], [encodeSpoolState(state)]);
   }
 
   /** Ids in a folder. */
@@ -168,13 +175,15 @@ export class Spool {
       if (isNotThere(error)) return false;
       throw error;
     }
-    await Promise.all([
-      noted && unlinkIfThere(this.#file(folder, id, 'state')),
-      this.#folders.finished.sync(),
-      this.#folders[folder].sync(),
-    ]);
     const handle = await open(done, 'r+');
     try {
+      await Promise.all([
+        noted && unlinkIfThere(this.#file(folder, id, 'state')),
+        // What an earlier process took may never have been synced.
+        noted && handle.sync(),
+        this.#folders.finished.sync(),
+        this.#folders[folder].sync(),
+      ]);
       const { buffer, bytesRead } = await handle.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0);
       const end = headEnd(buffer.subarray(0, bytesRead));
       if (end !== undefined) await handle.truncate(end);
@@ -184,11 +193,15 @@ export class Spool {
     return true;
   }
 
-  /** The envelope of a message that was taken under this id, whether it waits, is held, or is finished. */
+  /**
+   * The envelope of a message that was taken under this id, whether it waits, is held, or is finished. It is durable: what a process wrote
+   * that died before it could promise anything is synced now, and a part of a message does not count.
+   */
   async findTaken(id: string): Promise<SpoolEnvelope | undefined> {
     for (const folder of ['active', 'held', 'active'] as const) {
-      const entry = await this.peek(folder, id);
-      if (entry?.ok) return entry.value.envelope;
+      const read = await this.read(folder, id);
+      if (read?.ok && (await syncIfThere(this.#file(folder, id, 'message'), this.#folders[folder])))
+        return read.value.envelope;
     }
     const file = await readIfThere(join(this.path, 'finished', id));
     const decoded = file === undefined ? undefined : decodeSpoolHead(file);
@@ -210,17 +223,22 @@ export class Spool {
   }
 
   async holdDomains(domains: readonly string[]): Promise<void> {
-    const temporary = join(this.path, 'tmp', `${process.pid}-${this.#writes++}-${HELD_DOMAINS}`);
-    await writeFile(temporary, [...new Set(domains)].map((domain) => `${domain}\n`).join(''), { mode: 0o600 });
-    await rename(temporary, join(this.path, HELD_DOMAINS));
+    await this.#files.write(
+      join(this.path, HELD_DOMAINS),
+      [...new Set(domains)].map((domain) => `${domain}\n`).join(''),
+    );
     // The running queue looks when this folder changes.
     await this.request('domains');
   }
 
-  /** Puts a damaged file aside for an administrator: it may be the only copy. */
-  async setAside(folder: SpoolFolder, id: string): Promise<void> {
-    await rename(this.#file(folder, id, 'message'), join(this.path, 'damaged', `${id}.message`));
+  /** Puts a damaged file aside for an administrator: it may be the only copy. False when it has come anew, whole, since it was read. */
+  async setAside(folder: SpoolFolder, id: string): Promise<boolean> {
+    const aside = join(this.path, 'damaged', `${id}.message`);
+    await rename(this.#file(folder, id, 'message'), aside);
+    const damaged = !decodeSpoolFile(await readFile(aside)).ok;
+    if (!damaged) await rename(aside, this.#file(folder, id, 'message'));
     await this.#folders[folder].sync();
+    return damaged;
   }
 
   /** Asks the running queue to try a message now. */
@@ -267,32 +285,6 @@ export class Spool {
     const decoded = decodeSpoolState(file);
     return decoded.ok ? decoded.value : envelope.state;
   }
-
-  async #write(folder: SpoolFolder, name: string, pieces: readonly Buffer[]): Promise<void> {
-    const temporary = join(this.path, 'tmp', `${process.pid}-${this.#writes++}-${name}`);
-    let closed: Promise<void> | undefined;
-    try {
-      const handle = await open(temporary, 'wx', 0o600);
-      try {
-        await writeAll(handle, pieces);
-        await handle.sync();
-        await rename(temporary, join(this.path, folder, name));
-      } finally {
-        closed = handle.close();
-      }
-    } catch (error) {
-      await rm(temporary, { force: true });
-      await closed;
-      throw error;
-    }
-    try {
-      await Promise.all([this.#folders[folder].sync(), closed]);
-    } catch (error) {
-      // Not durable, so not promised: the peer will send it again, and nothing may remain to be delivered beside that.
-      if (name.endsWith('.message')) await rm(join(this.path, folder, name), { force: true });
-      throw error;
-    }
-  }
 }
 
 type Folders = Readonly<Record<SpoolFolder | 'finished', FolderSync>>;
@@ -311,37 +303,4 @@ export interface SpooledMessage {
   readonly content: Buffer;
   /** It was made durable a moment ago, by this process, and nothing was noted of it since. */
   readonly isFresh?: true;
-}
-
-async function readIfThere(path: string): Promise<Buffer | undefined> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    if (isNotThere(error)) return undefined;
-    throw error;
-  }
-}
-
-/** By one system call, where the system takes it all. */
-async function writeAll(handle: FileHandle, pieces: readonly Buffer[]): Promise<void> {
-  const { bytesWritten } = await handle.writev([...pieces]);
-  let rest = bytesWritten;
-  for (const piece of pieces) {
-    if (rest < piece.length) await handle.appendFile(piece.subarray(rest));
-    rest = Math.max(0, rest - piece.length);
-  }
-}
-
-async function unlinkIfThere(path: string): Promise<boolean> {
-  try {
-    await unlink(path);
-    return true;
-  } catch (error) {
-    if (isNotThere(error)) return false;
-    throw error;
-  }
-}
-
-function isNotThere(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).code === 'ENOENT';
 }
