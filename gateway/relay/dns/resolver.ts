@@ -21,8 +21,11 @@ export interface MxRecord {
 /** A record as node:dns gives it: text (A, AAAA, PTR, CNAME), strings of one TXT record, an MX or a TLSA. */
 export type DnsRecord = string | readonly string[] | MxRecord | TlsaRecord;
 
-/** What the DNS says. `unknown` is no answer at all, and never counts as "there is none" (invariant 4). */
-export type DnsAnswer =
+/** What the DNS says, and until when (performance.now) this is said again from memory. */
+export type DnsAnswer = DnsWord & { readonly goodUntil?: number | undefined };
+
+/** `unknown` is no answer at all, and never counts as "there is none" (invariant 4). */
+type DnsWord =
   | { readonly kind: 'found'; readonly records: readonly DnsRecord[]; readonly authenticated?: boolean | undefined }
   /**
    * `nameExists`: the name is there without such a record (RFC 2308 §2.2), else there is no such name. `authenticated`: DNSSEC
@@ -41,10 +44,7 @@ export interface Resolver {
 const MAX_PENDING = 2_000;
 const UNKNOWN_CACHE_MS = 3_000;
 
-interface Cached {
-  readonly answer: DnsAnswer;
-  readonly until: number;
-}
+type Cached = DnsAnswer & { readonly goodUntil: number };
 
 /** Asks name servers with deadlines; the same question at the same time is asked once, and answers are kept for a while. */
 export function openResolver(settings: DnsSettings): Resolver {
@@ -53,9 +53,10 @@ export function openResolver(settings: DnsSettings): Resolver {
   const pending = new Map<string, Promise<DnsAnswer>>();
 
   const ask = async (key: string, name: string, type: RecordType): Promise<DnsAnswer> => {
-    const answer = await askWithin(askOnce, name, type, 3 * settings.timeoutMs);
-    const keepMs = { found: settings.cacheMs, none: settings.cacheMs / 2, unknown: UNKNOWN_CACHE_MS }[answer.kind];
-    cache.set(key, { answer, until: performance.now() + Math.min(keepMs, settings.cacheMs) });
+    const word = await askWithin(askOnce, name, type, 3 * settings.timeoutMs);
+    const keepMs = { found: settings.cacheMs, none: settings.cacheMs / 2, unknown: UNKNOWN_CACHE_MS }[word.kind];
+    const answer = { ...word, goodUntil: performance.now() + Math.min(keepMs, settings.cacheMs) };
+    cache.set(key, answer);
     pending.delete(key);
     return answer;
   };
@@ -66,7 +67,7 @@ export function openResolver(settings: DnsSettings): Resolver {
       if (!isDnsName(asked)) return Promise.resolve({ kind: 'none', nameExists: false });
       const key = `${type} ${asked}`;
       const known = cache.get(key);
-      if (known !== undefined && known.until > performance.now()) return Promise.resolve(known.answer);
+      if (known !== undefined && known.goodUntil > performance.now()) return Promise.resolve(known);
       const underWay = pending.get(key);
       if (underWay !== undefined) return underWay;
       if (pending.size >= MAX_PENDING) {

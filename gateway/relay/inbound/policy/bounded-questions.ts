@@ -1,6 +1,12 @@
 import type { TxtAnswer } from '../../dkim/verify.ts';
 import type { DnsAnswer, DnsRecord, RecordType, Resolver } from '../../dns/resolver.ts';
 
+/** A way to ask that notes until when (performance.now) all that it heard is kept by the resolver; Infinity when it asked nothing. */
+export interface NotingQuestions {
+  readonly ask: (name: string, type: string) => Promise<string[]>;
+  readonly goodUntil: number;
+}
+
 /** The DNS, asked a bounded number of times for one message: names to ask for are written by strangers. */
 export class BoundedQuestions {
   readonly #resolver: Resolver;
@@ -12,13 +18,22 @@ export class BoundedQuestions {
   }
 
   /** mailauth's way to ask: records, or an error with node's code. */
-  readonly ask = async (name: string, type: string): Promise<string[]> => {
-    const answer = await this.#query(name, type as RecordType);
-    // TXT and MX records are lists and objects; the library's type knows text alone.
-    if (answer.kind === 'found') return answer.records.map(copyOf) as string[];
-    if (answer.kind === 'unknown') throw dnsError('ETIMEOUT', name);
-    throw dnsError(answer.nameExists ? 'ENODATA' : 'ENOTFOUND', name);
-  };
+  readonly ask = async (name: string, type: string): Promise<string[]> =>
+    recordsOrFault(await this.#query(name, type as RecordType), name);
+
+  noting(): NotingQuestions {
+    let goodUntil = Number.POSITIVE_INFINITY;
+    return {
+      ask: async (name, type) => {
+        const answer = await this.#query(name, type as RecordType);
+        goodUntil = Math.min(goodUntil, answer.goodUntil ?? Number.NEGATIVE_INFINITY);
+        return recordsOrFault(answer, name);
+      },
+      get goodUntil() {
+        return goodUntil;
+      },
+    };
+  }
 
   async text(name: string): Promise<TxtAnswer> {
     const answer = await this.#query(name, 'TXT');
@@ -31,6 +46,13 @@ export class BoundedQuestions {
     this.#left--;
     return this.#resolver.query(name, type);
   }
+}
+
+function recordsOrFault(answer: DnsAnswer, name: string): string[] {
+  // TXT and MX records are lists and objects; the library's type knows text alone.
+  if (answer.kind === 'found') return answer.records.map(copyOf) as string[];
+  if (answer.kind === 'unknown') throw dnsError('ETIMEOUT', name);
+  throw dnsError(answer.nameExists ? 'ENODATA' : 'ENOTFOUND', name);
 }
 
 /** The library may change what it gets; the cache keeps its own. */

@@ -71,3 +71,59 @@ describe('the DNS, asked for one message', () => {
     expect(await questions.text('evil.example')).toMatchObject({ kind: 'unknown' });
   });
 });
+
+describe('what was concluded from the DNS', () => {
+  const content = Buffer.from('From: a@evil.example\r\nSubject: x\r\n\r\nText\r\n');
+  const changing = (goodUntil: () => number) => {
+    const records: Record<string, readonly string[][]> = { ...RECORDS };
+    let questions = 0;
+    const changingResolver: Resolver = {
+      async query(name) {
+        questions++;
+        const found = records[name];
+        const word =
+          found === undefined
+            ? ({ kind: 'none', nameExists: false } as const)
+            : ({ kind: 'found', records: found } as const);
+        return { ...word, goodUntil: goodUntil() };
+      },
+      close() {},
+    };
+    const authenticator = new SenderAuthenticator('mx', changingResolver);
+    return {
+      records,
+      judge: () => authenticator.authenticate({ client, ...sender, content }, 5_000),
+      asked: () => questions,
+    };
+  };
+
+  it('is kept as long as the answers are', async () => {
+    const { judge, asked } = changing(() => performance.now() + 3_600_000);
+    const first = await judge();
+    expect(first).toMatchObject({ spf: 'pass', dmarc: { result: 'pass', policy: 'none' } });
+    const before = asked();
+    expect(await judge()).toEqual(first);
+    expect(asked()).toBe(before);
+  });
+
+  it('is concluded anew from the first answer that is kept no longer', async () => {
+    const { judge, records } = changing(() => performance.now() - 1);
+    expect((await judge()).spf).toBe('pass');
+    records['evil.example'] = [['v=spf1 -all']];
+    records['_dmarc.evil.example'] = [['v=DMARC1; p=reject']];
+    expect(await judge()).toMatchObject({ spf: 'fail', dmarc: { result: 'fail', policy: 'reject' } });
+  });
+
+  it('is another one for another client, name or sender', async () => {
+    const authenticator = new SenderAuthenticator('mx', {
+      ...resolver,
+      query: async (name) => ({ ...(await resolver.query(name, 'TXT')), goodUntil: Number.MAX_VALUE }),
+    });
+    const judge = async (facts: object) =>
+      (await authenticator.authenticate({ client, ...sender, content, ...facts }, 5_000)).spf;
+    expect(await judge({})).toBe('pass');
+    expect(await judge({ client: '192.0.2.2' })).toBe('fail');
+    expect(await judge({ reversePath: 'a@bank.example' })).toBe('none');
+    expect(await judge({})).toBe('pass');
+  });
+});

@@ -1,11 +1,12 @@
 import { isIP } from 'node:net';
 import { mailboxesOf, parseAddressList } from '@postern/shared/message/address.ts';
 import { fieldValue, hasName, readHeader } from '@postern/shared/message/header.ts';
-import { type AuthenticateResult, authenticate, type SPFResult, spf } from 'mailauth';
+import { type AuthenticateResult, authenticate, spf } from 'mailauth';
 import { evaluateDmarc } from 'mailauth/lib/dmarc/index.js';
 import { type DkimResult, DkimVerifier, type SignedMessage } from '../../dkim/verify.ts';
 import type { Resolver } from '../../dns/resolver.ts';
 import { BoundedQuestions } from './bounded-questions.ts';
+import { Conclusions } from './conclusions.ts';
 import { dkimClause } from './dkim-clause.ts';
 
 /** DNS questions that one message may cause: signatures and SPF records are written by strangers. */
@@ -41,6 +42,15 @@ export interface AuthenticationFacts {
   readonly content: Buffer;
 }
 
+/** What SPF found; `clause` is as RFC 8601 §2.2 writes it. */
+interface SpfFinding {
+  readonly result: string;
+  readonly domains: readonly string[];
+  readonly clause: string | undefined;
+}
+
+type DmarcFinding = SenderAuthentication['dmarc'] & { readonly clause: string | undefined };
+
 const NOT_KNOWN: SenderAuthentication = {
   spf: 'temperror',
   dmarc: { result: 'temperror', policy: 'none', domain: '' },
@@ -56,6 +66,8 @@ const NOT_KNOWN: SenderAuthentication = {
  */
 export class SenderAuthenticator {
   readonly #dkim = new DkimVerifier();
+  readonly #spfKnown = new Conclusions<SpfFinding>();
+  readonly #dmarcKnown = new Conclusions<DmarcFinding>();
   readonly #hostname: string;
   readonly #resolver: Resolver;
 
@@ -82,7 +94,7 @@ export class SenderAuthenticator {
     const questions = new BoundedQuestions(this.#resolver, MAX_QUESTIONS);
     const { content } = facts;
     const message: SignedMessage = { content, ...readHeader(content, 0, content.length) };
-    const [dkim, spfResult, arc] = await Promise.all([
+    const [dkim, spfFinding, arc] = await Promise.all([
       this.#dkim.verify(message, {
         maxSignatures: MAX_SIGNATURES,
         now: new Date(),
@@ -92,22 +104,29 @@ export class SenderAuthenticator {
       this.#arc(facts, message, questions),
     ]);
     const from = message.fields.filter((field) => hasName(content, field, 'from'));
-    const dmarc = await evaluateDmarc({
+    const evidence = {
       headerFrom: from.flatMap((field) => authorsOf(fieldValue(content, field))),
       fromFields: from.length,
-      spfDomains: spfResult !== false && spfResult.status.result === 'pass' ? [spfResult.domain].flat() : [],
+      spfDomains: spfFinding.result === 'pass' ? [...spfFinding.domains] : [],
       dkimDomains: dkim
         .filter(({ result }) => result === 'pass')
         .map(({ domain = '', unsignedOctets }) => ({ domain, underSized: unsignedOctets })),
-      ...(arc === false ? {} : { arcResult: arc }),
-      resolver: questions.ask,
-    });
-    return summary(facts.reversePath, dkim, spfResult, arc, dmarc);
+    };
+    const dmarc =
+      arc === false
+        ? await this.#dmarcKnown.of(JSON.stringify(evidence), questions, async ({ ask }) =>
+            dmarcFinding(await evaluateDmarc({ ...evidence, resolver: ask })),
+          )
+        : dmarcFinding(await evaluateDmarc({ ...evidence, arcResult: arc, resolver: questions.ask }));
+    return summary(facts.reversePath, dkim, spfFinding, arc, dmarc);
   }
 
-  #spf({ client, helo, reversePath }: AuthenticationFacts, questions: BoundedQuestions): Promise<SPFResult | false> {
+  #spf({ client, helo, reversePath }: AuthenticationFacts, questions: BoundedQuestions): Promise<SpfFinding> {
     const name = isIP(helo) === 0 ? helo : `[${helo}]`;
-    return spf({ ip: client, helo: name, sender: reversePath, mta: this.#hostname, resolver: questions.ask });
+    return this.#spfKnown.of(`${client}\n${name}\n${reversePath}`, questions, async ({ ask }) => {
+      const found = await spf({ ip: client, helo: name, sender: reversePath, mta: this.#hostname, resolver: ask });
+      return { result: found.status.result, domains: [found.domain].flat(), clause: found.info };
+    });
   }
 
   /** RFC 8617: few messages carry a chain, so the library may read those once more from the start. */
@@ -136,30 +155,30 @@ function authorsOf(value: string): string[] {
   });
 }
 
+function dmarcFinding({ response, reason }: Awaited<ReturnType<typeof evaluateDmarc>>): DmarcFinding {
+  if (response === false) return { result: 'none', policy: 'none', domain: '', skipped: reason, clause: undefined };
+  const { status, policy = 'none', info } = response;
+  return { result: status.result, policy, domain: String(status.header?.from ?? ''), skipped: undefined, clause: info };
+}
+
 function summary(
   reversePath: string,
   dkim: readonly DkimResult[],
-  spfResult: SPFResult | false,
+  spfFinding: SpfFinding,
   arc: AuthenticateResult['arc'],
-  { response: dmarc, reason }: Awaited<ReturnType<typeof evaluateDmarc>>,
+  { clause: dmarcClause, ...dmarc }: DmarcFinding,
 ): SenderAuthentication {
-  const spfStatus = spfResult === false ? 'none' : spfResult.status.result;
   const domain = reversePath.slice(reversePath.lastIndexOf('@') + 1).toLowerCase();
   const signedByReversePath = dkim.some(
     ({ result, domain: signer }) => result === 'pass' && signer !== undefined && isWithin(domain, signer),
   );
-  const clauses = [spfResult, arc, dmarc].map((found) => (found === false ? undefined : found.info));
+  const clauses = [spfFinding.clause, arc === false ? undefined : arc.info, dmarcClause];
   return {
-    spf: spfStatus,
-    dmarc: {
-      result: dmarc === false ? 'none' : dmarc.status.result,
-      policy: dmarc === false ? 'none' : (dmarc.policy ?? 'none'),
-      domain: dmarc === false ? '' : String(dmarc.status.header?.from ?? ''),
-      skipped: dmarc === false ? reason : undefined,
-    },
+    spf: spfFinding.result,
+    dmarc,
     arcSealer: arcSealer(arc),
     arcChain: arcChain(arc),
-    reversePathAuthenticated: reversePath !== '' && (spfStatus === 'pass' || signedByReversePath),
+    reversePathAuthenticated: reversePath !== '' && (spfFinding.result === 'pass' || signedByReversePath),
     results: [
       ...(dkim.length === 0 ? ['dkim=none'] : dkim.map(dkimClause)),
       ...clauses.filter((clause): clause is string => typeof clause === 'string' && clause !== ''),
