@@ -313,8 +313,13 @@ export class HardenedConnection extends SMTPConnection implements StreamSink {
     this.upgrade(resume);
   }
 
+  /**
+   * RFC 5321 §4.1.1.10: the client has said its last word. Inside TLS its close_notify is still to come; else nothing is waited for, since many
+   * clients are gone before they read the reply.
+   */
   quit(): void {
     this.#end(reply(221, '2.0.0', 'Bye'));
+    if (!(this._socket instanceof TLSSocket)) this._socket.destroySoon();
   }
 
   resetTransaction(): void {

@@ -77,7 +77,10 @@ export class HardenedServer extends SMTPServer {
 
   /** In the place of the library's reader, which knows version 1 alone and repairs what is not right. */
   override _handleProxy(socket: Socket, callback: (error: Error | null, ends?: ProxiedEnds) => void): void {
-    if (!this._expectsProxyHeader(socket)) return void setImmediate(() => callback(null, { id: '' }));
+    if (!this._expectsProxyHeader(socket)) {
+      callback(null, { id: '' });
+      return;
+    }
     readProxyHeader(socket).then(
       ({ client, server }) =>
         callback(null, {
