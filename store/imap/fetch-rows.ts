@@ -1,31 +1,30 @@
 import { PIECE_BYTES } from '../connection/piece-writer.ts';
 import type { FetchedMessage } from '../mailstore/mailstore.ts';
-import { CACHED_HEADER_FIELDS } from '../mailstore/prepared-texts.ts';
-import { type BodySource, decodedPart, MAX_WHOLE_BYTES, sectionRange, storedBody, wholeBody } from './body-source.ts';
+import { type BodySource, MAX_WHOLE_BYTES, storedBody, wholeBody } from './body-source.ts';
 import { bodyFromBodyStructure } from './codec/body-from-bodystructure.ts';
 import { formatDateTime } from './codec/date-time.ts';
 import type { FetchAttribute } from './codec/fetch-attribute.ts';
-import { selectHeaderFields } from './codec/header-fields.ts';
-import { ConnectionGone } from './connection.ts';
+import type { FieldSelection } from './codec/header-fields.ts';
 import { beginMessage, writeFlags, writeModSeq } from './message-data.ts';
+import {
+  headerValueOf,
+  isCached,
+  isWhole,
+  NO_OCTETS,
+  readsBody,
+  type SectionAttribute,
+  sectionValue,
+  selectionOf,
+  type Value,
+  writeBinary,
+  writeFields,
+  writeStream,
+  writeValue,
+} from './section-values.ts';
 import type { Session } from './session.ts';
 
 /** Bodies read together: few round trips, bounded memory. */
 const BODIES_BYTES = 4_194_304;
-/** What is read at once of a section too large to be held whole. */
-const STREAM_BYTES = 262_144;
-
-type SectionAttribute = FetchAttribute & { readonly kind: 'section' | 'binary' | 'binary-size' };
-
-const readsBody = (a: FetchAttribute): a is SectionAttribute =>
-  a.kind === 'section' || a.kind === 'binary' || a.kind === 'binary-size';
-
-/** Header fields of the message itself that lie ready beside it. */
-const isCached = ({ kind, section }: SectionAttribute): boolean =>
-  kind === 'section' &&
-  section.part.length === 0 &&
-  section.text === 'HEADER.FIELDS' &&
-  section.fields.every((name) => CACHED_HEADER_FIELDS.has(name.toLowerCase()));
 
 /** What is read of the texts that lie ready, without the message's own row. */
 const TEXTS: ReadonlySet<FetchAttribute['kind']> = new Set([
@@ -36,12 +35,6 @@ const TEXTS: ReadonlySet<FetchAttribute['kind']> = new Set([
   'bodystructure',
   'body',
 ]);
-
-/** A section ready to be written: its octets, or where they are read while they are written. */
-type Value =
-  | { readonly kind: 'nil' }
-  | { readonly kind: 'bytes'; readonly bytes: Buffer }
-  | { readonly kind: 'stream'; readonly source: BodySource; readonly start: number; readonly end: number };
 
 /**
  * Writes the FETCH responses of these messages, in order of UID, page by page, waiting for the client in between.
@@ -59,6 +52,7 @@ export async function writeFetchRows(
   const { view } = session.selected;
   const sections = attributes.filter(readsBody);
   const cached = new Set(sections.filter(isCached));
+  const ready = new Map(sections.filter((each) => isWhole(cached, each)).map((each) => [each, selectionOf(each)]));
   const bodies = sections.length > cached.size;
   const structure = attributes.some((a) => a.kind === 'bodystructure' || a.kind === 'body');
   const pages = session.mailstore.messages.fetch(view.mailboxId, uids, {
@@ -70,7 +64,7 @@ export async function writeFetchRows(
     textsAlone: attributes.every((a) => TEXTS.has(a.kind) || cached.has(a as SectionAttribute)),
     ...(bodies ? { body: 'small' as const } : {}),
   });
-  const asked = { attributes, sections, cached, flagsAlso };
+  const asked = { attributes, sections: sections.filter((each) => !isWhole(cached, each)), ready, flagsAlso };
   let written = 0;
   for await (const page of pages) {
     if (bodies) {
@@ -91,17 +85,18 @@ export async function writeFetchRows(
 /** What a FETCH asks of each message. */
 interface Asked {
   readonly attributes: readonly FetchAttribute[];
+  /** Sections that are made before the row is begun. */
   readonly sections: readonly SectionAttribute[];
-  readonly cached: ReadonlySet<SectionAttribute>;
+  /** Header fields that lie ready: their places are found while they are written. */
+  readonly ready: ReadonlyMap<FetchAttribute, FieldSelection>;
   readonly flagsAlso: ReadonlySet<number>;
 }
 
 const NO_VALUES: ReadonlyMap<SectionAttribute, Value> = new Map();
-const NO_OCTETS = Buffer.alloc(0);
 
 /** The row of a message of which everything has been read. Returns how many were written: none, if it is gone. */
 function writeReady(session: Session, message: FetchedMessage, asked: Asked): 0 | 1 {
-  const { sections, attributes, flagsAlso } = asked;
+  const { sections, attributes, ready, flagsAlso } = asked;
   const sequence = session.selected.view.sequenceOf(message.uid);
   if (sequence === 0) return 0;
   let values = NO_VALUES;
@@ -111,7 +106,9 @@ function writeReady(session: Session, message: FetchedMessage, asked: Asked): 0 
   beginMessage(session, sequence);
   for (const [index, attribute] of attributes.entries()) {
     if (index > 0) session.out.text(' ');
-    writeItem(session, message, sequence, attribute, values);
+    const selection = ready.get(attribute);
+    if (selection === undefined) writeItem(session, message, sequence, attribute, values);
+    else writeFields(session, attribute as SectionAttribute, selection, message);
   }
   endMessage(session, sequence, attributes, flagsAlso.has(message.uid));
   return 1;
@@ -124,10 +121,10 @@ async function writeWithSource(
   source: BodySource,
   asked: Asked,
 ): Promise<0 | 1> {
-  const { sections, cached, attributes, flagsAlso } = asked;
+  const { sections, ready, attributes, flagsAlso } = asked;
   const values = new Map<SectionAttribute, Value>();
   for (const section of sections) {
-    const value = cached.has(section)
+    const value = isCached(section)
       ? headerValueOf(section, message.headerFields ?? NO_OCTETS)
       : await sectionValue(section, source);
     values.set(section, value);
@@ -139,7 +136,9 @@ async function writeWithSource(
   for (const [index, attribute] of attributes.entries()) {
     if (index > 0) session.out.text(' ');
     const value = attribute.kind === 'section' ? values.get(attribute) : undefined;
-    if (attribute.kind === 'section' && value?.kind === 'stream') {
+    const selection = ready.get(attribute);
+    if (selection !== undefined) writeFields(session, attribute as SectionAttribute, selection, message);
+    else if (attribute.kind === 'section' && value?.kind === 'stream') {
       session.out.text(attribute.label).text(' ');
       await writeStream(session, value);
     } else writeItem(session, message, sequence, attribute, values);
@@ -176,33 +175,6 @@ async function* withBodies(
     const body = message.body ?? bodies.get(message.uid);
     yield [message, body === undefined ? storedBody(session.mailstore, message) : wholeBody(body)];
   }
-}
-
-async function sectionValue(attribute: SectionAttribute, source: BodySource): Promise<Value> {
-  const { section, partial } = attribute;
-  if (attribute.kind !== 'section') {
-    const decoded = await decodedPart(source, section);
-    if (decoded === undefined) return { kind: 'nil' };
-    return {
-      kind: 'bytes',
-      bytes: partial ? decoded.subarray(partial.offset, partial.offset + partial.count) : decoded,
-    };
-  }
-  const range = await sectionRange(source, section);
-  if (range === undefined) return { kind: 'nil' };
-  if (section.fields.length > 0) {
-    return headerValueOf(attribute, await source.read(range.start, range.end));
-  }
-  // RFC 9051 §6.4.5: what lies beyond the end is cut; a start beyond it gives the empty string.
-  const start = partial ? Math.min(range.start + partial.offset, range.end) : range.start;
-  const end = partial ? Math.min(start + partial.count, range.end) : range.end;
-  if (end - start > STREAM_BYTES) return { kind: 'stream', source, start, end };
-  return { kind: 'bytes', bytes: await source.read(start, end) };
-}
-
-function headerValueOf({ section, partial }: SectionAttribute, header: Buffer): Value {
-  const fields = selectHeaderFields(header, section.fields, section.text === 'HEADER.FIELDS.NOT');
-  return { kind: 'bytes', bytes: partial ? fields.subarray(partial.offset, partial.offset + partial.count) : fields };
 }
 
 function writeItem(
@@ -295,36 +267,4 @@ function writePreview(session: Session, preview: string): void {
   if (/^[\x20-\x7e]*$/.test(preview)) session.out.string(preview);
   else if (session.utf8) session.out.utf8String(preview);
   else session.out.literal(Buffer.from(preview));
-}
-
-/** RFC 3516 §4.3: literal8 where there is a NUL, so that a client need not look for one. */
-function writeBinary({ out }: Session, value: Value | undefined): void {
-  if (value?.kind !== 'bytes') out.text('NIL');
-  else if (value.bytes.includes(0)) out.literal8(value.bytes);
-  else out.literal(value.bytes);
-}
-
-function writeValue({ out }: Session, value: Value | undefined): void {
-  if (value?.kind === 'bytes') out.literal(value.bytes);
-  else out.text('NIL');
-}
-
-async function writeStream(session: Session, value: Value & { readonly kind: 'stream' }): Promise<void> {
-  const { out } = session;
-  out.text(`{${value.end - value.start}}\r\n`);
-  try {
-    for (let at = value.start; at < value.end; ) {
-      const bytes = await value.source.read(at, Math.min(at + STREAM_BYTES, value.end));
-      if (bytes.length === 0) throw new Error('content ends before its size');
-      out.bytes(bytes);
-      at += bytes.length;
-      await session.flow();
-    }
-  } catch (error) {
-    // A literal was begun whose octets cannot be had: no later byte would be understood.
-    if (!(error instanceof ConnectionGone))
-      session.log.error({ event: 'body-unreadable', session: session.id, err: error });
-    session.connection.destroy();
-    throw new ConnectionGone();
-  }
 }

@@ -1,5 +1,5 @@
 import { sectionRange, storedBody } from './body-source.ts';
-import { selectHeaderFields } from './codec/header-fields.ts';
+import { FieldSelection } from './codec/header-fields.ts';
 import type { MessageUrl } from './codec/imap-url.ts';
 import type { Session } from './session.ts';
 
@@ -17,7 +17,7 @@ export async function octetsNamed(
     if (range === undefined) return undefined;
     if (section.fields.length > 0) {
       const header = await source.read(range.start, range.end);
-      const fields = selectHeaderFields(header, section.fields, section.text === 'HEADER.FIELDS.NOT');
+      const fields = new FieldSelection(section.fields, section.text === 'HEADER.FIELDS.NOT').of(header);
       return partial ? fields.subarray(partial.offset, partial.offset + partial.count) : fields;
     }
     const start = Math.min(range.start + (partial?.offset ?? 0), range.end);

@@ -2,7 +2,7 @@ import { scanMessage } from '@postern/shared/message/mime-structure.ts';
 import { describe, expect, test } from 'vitest';
 import { bodyFromBodyStructure } from './body-from-bodystructure.ts';
 import { renderBody, renderBodyStructure } from './bodystructure.ts';
-import { selectHeaderFields } from './header-fields.ts';
+import { FieldSelection } from './header-fields.ts';
 import { ancestors, matchesPattern } from './mailbox-pattern.ts';
 
 describe('mailbox patterns', () => {
@@ -38,12 +38,14 @@ describe('header fields', () => {
   const header = Buffer.from('A: 1\r\nb : 2\r\n folded\r\nbroken\r\nC: 3\r\na: 4\r\n\r\n');
 
   test('by name in any case, folding kept, in the order of the message', () => {
-    expect(selectHeaderFields(header, ['a', 'B'], false).toString()).toBe('A: 1\r\nb : 2\r\n folded\r\na: 4\r\n\r\n');
+    expect(new FieldSelection(['a', 'B'], false).of(header).toString()).toBe(
+      'A: 1\r\nb : 2\r\n folded\r\na: 4\r\n\r\n',
+    );
   });
 
   test('all others; what has no name belongs to none', () => {
-    expect(selectHeaderFields(header, ['A', 'X'], true).toString()).toBe('b : 2\r\n folded\r\nC: 3\r\n\r\n');
-    expect(selectHeaderFields(Buffer.alloc(0), ['A'], false).toString()).toBe('\r\n');
+    expect(new FieldSelection(['A', 'X'], true).of(header).toString()).toBe('b : 2\r\n folded\r\nC: 3\r\n\r\n');
+    expect(new FieldSelection(['A'], false).of(Buffer.alloc(0)).toString()).toBe('\r\n');
   });
 });
 
