@@ -15,7 +15,9 @@ import type {
   QuotaLimits,
   StoreFlagsResult,
   TextCriterion,
+  ThreadKeys,
 } from './mailstore.ts';
+import { threadKeysOf } from './message-keys.ts';
 import type { SqlMessages } from './messages.ts';
 
 /** Emails read together; with their bodies fewer. */
@@ -201,6 +203,11 @@ export class MessagesWithAllMail implements Messages {
     return this.#ofCopies(accountId, uids, ({ mailboxId: there, uids: copies }) =>
       this.#messages.keys(there, copies, want),
     );
+  }
+
+  async threadKeys(mailboxId: number, uids: ArrayLike<number>): Promise<ThreadKeys> {
+    if (accountOfAllMail(mailboxId) === undefined) return this.#messages.threadKeys(mailboxId, uids);
+    return threadKeysOf(await this.keys(mailboxId, uids, { texts: true, ids: true }));
   }
 }
 

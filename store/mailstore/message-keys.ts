@@ -2,8 +2,9 @@ import type { SqlContents } from './content.ts';
 import { type Database, insertRows, integerList, type SqlValue } from './database.ts';
 import { readPages } from './fetch-pages.ts';
 import { KEY_COLUMNS, KEYS_VERSION, keyRow, unpackIds, unpackSortKeys } from './key-texts.ts';
-import type { KeyTexts, KeyWants, MessageKeys } from './mailstore.ts';
+import type { KeyTexts, KeyWants, MessageKeys, ThreadKeys } from './mailstore.ts';
 import type { SentDates } from './sent-dates.ts';
+import type { ThreadRows } from './thread-rows.ts';
 import { uidPages } from './uid-ranges.ts';
 
 /** Messages whose keys are made together. */
@@ -114,6 +115,49 @@ async function readDates(
     out.push({ uid, sentAtMs, internalDateMs: 0, sizeBytes: 0, texts: NO_TEXTS, id: undefined, references: NO_IDS });
   }
   return out;
+}
+
+/** What THREAD compares, from memory; the database is asked for newer messages. */
+export async function readThreadKeys(
+  database: Database,
+  contents: SqlContents,
+  mailboxId: number,
+  uids: ArrayLike<number>,
+  threads: ThreadRows,
+): Promise<ThreadKeys> {
+  const newer = uids.length > 0 && (uids[uids.length - 1] as number) > threads.upTo(mailboxId);
+  if (newer) await ensureKeys(database, contents, mailboxId);
+  return threads.of(mailboxId, uids, newer);
+}
+
+/** The same of messages that were read one by one: of several mailboxes. */
+export function threadKeysOf(messages: readonly MessageKeys[]): ThreadKeys {
+  const ids = new Map<string, number>();
+  const subjects = new Map([['', 0]]);
+  const numberIn = (numbers: Map<string, number>, text: string): number => {
+    const number = numbers.get(text) ?? numbers.size;
+    numbers.set(text, number);
+    return number;
+  };
+  const starts = [0];
+  const references: number[] = [];
+  const columns = messages.map(({ id, references: named, texts }) => {
+    for (const each of named) references.push(numberIn(ids, each));
+    starts.push(references.length);
+    return { id: id === undefined ? -1 : numberIn(ids, id), subject: numberIn(subjects, texts.baseSubject) };
+  });
+  return {
+    count: messages.length,
+    uids: Uint32Array.from(messages, ({ uid }) => uid),
+    sentAtMs: Float64Array.from(messages, ({ sentAtMs }) => sentAtMs),
+    subjects: Uint32Array.from(columns, ({ subject }) => subject),
+    subjectCount: subjects.size,
+    replies: Uint8Array.from(messages, ({ texts }) => Number(texts.isReplyOrForward)),
+    ids: Int32Array.from(columns, ({ id }) => id),
+    idCount: ids.size,
+    starts: Uint32Array.from(starts),
+    references: Int32Array.from(references),
+  };
 }
 
 /** UIDs among these whose field (one of KEY_COLUMNS) holds the pattern of LIKE; null asks whether it is there at all. */

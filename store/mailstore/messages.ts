@@ -26,14 +26,16 @@ import type {
   StoredStructure,
   StoreFlagsResult,
   TextCriterion,
+  ThreadKeys,
 } from './mailstore.ts';
-import { readKeys } from './message-keys.ts';
+import { readKeys, readThreadKeys } from './message-keys.ts';
 import { MessageInserts } from './message-rows.ts';
 import { copyToOtherAccount } from './other-account.ts';
 import { carrySeen, flagsCarried } from './own-seen.ts';
 import { searchTexts } from './search.ts';
 import { SentDates } from './sent-dates.ts';
 import { storeFlags } from './store-flags.ts';
+import { ThreadRows } from './thread-rows.ts';
 import { Abandon, inTransaction, type SqlQuery } from './transaction.ts';
 import { copyMessages, readCounted, removeMessages } from './transfer.ts';
 import { slicesOf, uidRuns } from './uid-ranges.ts';
@@ -57,6 +59,7 @@ export class SqlMessages implements Messages {
   readonly #appends: Appends;
   readonly #dates: SentDates;
   readonly #views: Pick<MailboxViews, 'at'>;
+  readonly #threads: ThreadRows;
 
   constructor(
     database: Database,
@@ -71,6 +74,7 @@ export class SqlMessages implements Messages {
     this.#contents = contents;
     this.#views = views;
     this.#dates = new SentDates(database);
+    this.#threads = new ThreadRows(database);
     this.#appends = new Appends(keywords, contents, (mailboxId, bodies, ask, work) =>
       this.#lockedWithBodies(mailboxId, bodies, ask, work),
     );
@@ -321,6 +325,10 @@ export class SqlMessages implements Messages {
 
   keys(mailboxId: number, uids: ArrayLike<number>, want: KeyWants): Promise<MessageKeys[]> {
     return readKeys(this.#database, this.#contents, mailboxId, uids, want, this.#dates);
+  }
+
+  threadKeys(mailboxId: number, uids: ArrayLike<number>): Promise<ThreadKeys> {
+    return readThreadKeys(this.#database, this.#contents, mailboxId, uids, this.#threads);
   }
 
   async #ownerOf(mailboxId: number): Promise<number | undefined> {

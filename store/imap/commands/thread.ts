@@ -1,16 +1,15 @@
-import type { MessageKeys } from '../../mailstore/mailstore.ts';
+import type { ThreadKeys } from '../../mailstore/mailstore.ts';
 import type { ArgumentReader } from '../codec/lexer.ts';
 import { readSearchKeys, type SearchProgram, someKey } from '../codec/search-key.ts';
 import { ok } from '../completion.ts';
 import { charsetFault, find } from '../searching.ts';
+import type { Forest } from '../threading/forest.ts';
 import { threadsBySubject } from '../threading/ordered-subject.ts';
 import { threadsByReferences, threadsByRefs } from '../threading/references.ts';
-import { formatThread, type Thread } from '../threading/thread.ts';
+import { writeThreads } from '../threading/thread.ts';
 import { type Command, SELECTED } from './command.ts';
 
-const ROWS_A_TURN = 1000;
-
-const ALGORITHMS: Readonly<Record<string, (messages: readonly MessageKeys[]) => Thread[]>> = {
+const ALGORITHMS: Readonly<Record<string, (keys: ThreadKeys) => Forest>> = {
   ORDEREDSUBJECT: threadsBySubject,
   REFERENCES: threadsByReferences,
   REFS: threadsByRefs,
@@ -42,15 +41,13 @@ function threading(uid: boolean): Command<Arguments> {
       const { view } = session.selected;
       const found = await find(session, session.selected, program.key);
       const uids = found.map((sequence) => view.uidAt(sequence) ?? 0);
-      const want = { texts: program.algorithm !== 'REFS', ids: program.algorithm !== 'ORDEREDSUBJECT' };
-      const keys = await session.whileWorking(session.mailstore.messages.keys(view.mailboxId, uids, want));
-      const threads = ALGORITHMS[program.algorithm]?.(keys) ?? [];
+      const keys = await session.whileWorking(session.mailstore.messages.threadKeys(view.mailboxId, uids));
+      const threads = ALGORITHMS[program.algorithm]?.(keys);
       const { out } = session;
       out.text('* THREAD');
-      if (threads.length > 0) out.text(' ');
-      for (const [row, thread] of threads.entries()) {
-        out.text(formatThread(thread, (message) => (uid ? message.uid : view.sequenceOf(message.uid))));
-        if (row % ROWS_A_TURN === ROWS_A_TURN - 1) await session.flow();
+      if (threads !== undefined && threads.roots.length > 0) {
+        out.text(' ');
+        await writeThreads(session, threads, uid ? keys.uids : keys.uids.map((each) => view.sequenceOf(each)));
       }
       out.text('\r\n');
       return ok('THREAD completed');

@@ -1,18 +1,19 @@
-import type { MessageKeys } from '../../mailstore/mailstore.ts';
-import { bySentDate, type Thread } from './thread.ts';
+import type { ThreadKeys } from '../../mailstore/mailstore.ts';
+import { bySentDate, type Forest, NONE, tied } from './forest.ts';
 
 /** RFC 5256 §3 ORDEREDSUBJECT: one thread a base subject; the first message, and the others as its children. */
-export function threadsBySubject(messages: readonly MessageKeys[]): Thread[] {
-  const bySubject = new Map<string, MessageKeys[]>();
-  for (const message of messages) {
-    const same = bySubject.get(message.texts.baseSubject);
-    if (same === undefined) bySubject.set(message.texts.baseSubject, [message]);
-    else same.push(message);
+export function threadsBySubject(keys: ThreadKeys): Forest {
+  const order = bySentDate(keys);
+  const heads = new Int32Array(keys.subjectCount).fill(NONE);
+  const parents = new Int32Array(keys.count).fill(NONE);
+  const roots: number[] = [];
+  for (const message of order) {
+    const subject = keys.subjects[message] as number;
+    const head = heads[subject] as number;
+    if (head === NONE) {
+      heads[subject] = message;
+      roots.push(message);
+    } else parents[message] = head;
   }
-  const groups = [...bySubject.values()].map((group) => group.sort(bySentDate));
-  groups.sort(([a], [b]) => (a === undefined || b === undefined ? 0 : bySentDate(a, b)));
-  return groups.map(([first, ...others]) => ({
-    message: first,
-    children: others.map((message) => ({ message, children: [] })),
-  }));
+  return { messages: keys.count, roots, ...tied(parents, order) };
 }

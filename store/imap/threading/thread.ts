@@ -1,41 +1,51 @@
-import type { MessageKeys } from '../../mailstore/mailstore.ts';
+import { PIECE_BYTES } from '../../connection/piece-writer.ts';
+import type { Session } from '../session.ts';
+import { type Forest, NONE } from './forest.ts';
 
-/** A message of a thread with what answers it; `message` is undefined for one that is named and not there. */
-export interface Thread {
-  readonly message: MessageKeys | undefined;
-  readonly children: readonly Thread[];
-}
+/** What is to be written, beside nodes. */
+const OPEN = -2;
+const CLOSE = -3;
 
-/** Earlier ones first; of the same instant, the lower UID (RFC 5256 §2.2). */
-export function bySentDate(a: MessageKeys, b: MessageKeys): number {
-  return a.sentAtMs - b.sentAtMs || a.uid - b.uid;
-}
-
-/** `(3 6 (4 23)(44 7 96))`: one thread in the form of RFC 5256 §4, without recursion, as deep as it may be. */
-export function formatThread(thread: Thread, numberOf: (message: MessageKeys) => number): string {
-  const pieces: string[] = ['('];
-  const work: (Thread | string)[] = [thread];
-  let beforeNumber = '';
-  while (work.length > 0) {
-    const next = work.pop();
-    if (next === undefined) break;
-    if (typeof next === 'string') {
-      pieces.push(next);
-      beforeNumber = '';
-      continue;
+/**
+ * Writes threads in the form of RFC 5256 §4, `(3 6 (4 23)(44 7 96))`, without recursion, as deep as they may be.
+ *
+ * @param numbers of the messages: sequence numbers or UIDs
+ */
+export async function writeThreads(
+  session: Session,
+  { messages, roots, firstChild, nextSibling }: Forest,
+  numbers: ArrayLike<number>,
+): Promise<void> {
+  const { out } = session;
+  const work: number[] = [];
+  const siblings: number[] = [];
+  for (const root of roots) {
+    out.text('(');
+    work.push(CLOSE, root);
+    let isFirst = true;
+    for (let next = work.pop(); next !== undefined; next = work.pop()) {
+      if (next === OPEN || next === CLOSE) {
+        out.text(next === OPEN ? '(' : ')');
+        isFirst = true;
+        continue;
+      }
+      const isMessage = next < messages;
+      if (isMessage) {
+        if (!isFirst) out.text(' ');
+        out.number(numbers[next] as number);
+        isFirst = false;
+      }
+      const child = firstChild[next] as number;
+      if (child === NONE) continue;
+      if (nextSibling[child] === NONE) {
+        work.push(child);
+        continue;
+      }
+      if (isMessage) out.text(' ');
+      for (let each = child; each !== NONE; each = nextSibling[each] as number) siblings.push(each);
+      for (let each = siblings.pop(); each !== undefined; each = siblings.pop()) work.push(CLOSE, each, OPEN);
+      if (out.pendingBytes >= PIECE_BYTES) await session.flow();
     }
-    if (next.message !== undefined) {
-      pieces.push(beforeNumber, String(numberOf(next.message)));
-      beforeNumber = ' ';
-    }
-    const [only] = next.children;
-    if (next.children.length === 1 && only !== undefined) {
-      work.push(only);
-    } else if (next.children.length > 1) {
-      if (next.message !== undefined) pieces.push(' ');
-      for (const child of [...next.children].reverse()) work.push(')', child, '(');
-    }
+    if (out.pendingBytes >= PIECE_BYTES) await session.flow();
   }
-  pieces.push(')');
-  return pieces.join('');
 }

@@ -32,3 +32,26 @@ export interface KeyTexts {
   readonly displayFrom: string;
   readonly displayTo: string;
 }
+
+/**
+ * What THREAD compares, as columns: entry `i` of each belongs to the i-th message, in order of UID. Ids and subjects are numbers, equal
+ * ones of equal value.
+ */
+export interface ThreadKeys {
+  readonly count: number;
+  readonly uids: Uint32Array;
+  /** RFC 5256 §2.2: of the Date field, else the internal date. */
+  readonly sentAtMs: Float64Array;
+  /** Base subjects, below `subjectCount`; 0 is the empty one. */
+  readonly subjects: Uint32Array;
+  readonly subjectCount: number;
+  /** 1 where the subject is that of a reply or a forward. */
+  readonly replies: Uint8Array;
+  /** The message's own id; -1 when it has none. */
+  readonly ids: Int32Array;
+  /** Ids lie below this. */
+  readonly idCount: number;
+  /** Message `i` refers to `references[starts[i]]` up to (not including) `references[starts[i + 1]]`, the oldest first. */
+  readonly starts: Uint32Array;
+  readonly references: Int32Array;
+}

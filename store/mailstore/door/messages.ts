@@ -3,7 +3,7 @@ import type { FlagActor } from './access.ts';
 import type { QuotaLimits } from './accounts.ts';
 import type { ArrivedContent } from './contents.ts';
 import type { FetchedMessage, FetchWants, StoredStructure } from './fetched-messages.ts';
-import type { KeyWants, MessageKeys } from './message-keys.ts';
+import type { KeyWants, MessageKeys, ThreadKeys } from './message-keys.ts';
 
 /**
  * UIDs are given in ascending order, without repetition. UIDs that do not exist (any more) are left out of answers.
@@ -72,8 +72,10 @@ export interface Messages {
    * right at once for a message that has just come in.
    */
   search(mailboxId: number, uids: ArrayLike<number>, texts: readonly TextCriterion[]): Promise<number[]>;
-  /** What SORT and THREAD compare, of those of `uids` that are there, in order of UID. Only what `want` names is read. */
+  /** What SORT compares, of those of `uids` that are there, in order of UID. Only what `want` names is read. */
   keys(mailboxId: number, uids: ArrayLike<number>, want: KeyWants): Promise<MessageKeys[]>;
+  /** What THREAD compares, of those of `uids` that are there. */
+  threadKeys(mailboxId: number, uids: ArrayLike<number>): Promise<ThreadKeys>;
 }
 
 export interface AppendMessage {
