@@ -44,10 +44,11 @@ export async function assembleMessages(
     if (bytes === 0) return refused(no('CANNOT', 'An empty message is not stored'));
     bodies.push(pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : Buffer.concat(pieces));
   }
-  // Asked before bodies are written, so that an account over its quota fills no table; decided under the lock.
+  // Asked before bodies are written in transactions of their own, so that an account over its quota fills no table; decided under the lock.
   const more = bodies.reduce((sum, body) => sum + body.length, 0) - (holder.freedBytes ?? 0);
-  const grows = holder.freedBytes === undefined || more > 0;
-  if (grows && !(await accounts.fits(holder.accountId, Math.max(1, more), holder.quota))) return refused(overQuota());
+  const writesBefore = holder.freedBytes === undefined ? bodies.some((body) => !contents.travels(body)) : more > 0;
+  if (writesBefore && !(await accounts.fits(holder.accountId, Math.max(1, more), holder.quota)))
+    return refused(overQuota());
   const messages: AppendMessage[] = [];
   for (const [index, { flags, internalDateMs }] of items.entries()) {
     const content = await contents.arrived(bodies[index] ?? Buffer.alloc(0));

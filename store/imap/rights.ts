@@ -52,16 +52,21 @@ export function flagsAllowed(flags: FlagSet, actor: FlagActor | undefined): Flag
   return { system: flags.system & actor.system & ~SEEN, keywords: actor.keywords ? flags.keywords : [] };
 }
 
-/** Appends as this user: RFC 4314 §4, flags without a right are dropped, and \Seen is the user's own. */
+/**
+ * Appends as this user: RFC 4314 §4, flags without a right are dropped, and \Seen is the user's own.
+ *
+ * @param name that the mailbox must have in its account
+ */
 export async function appendAs(
   session: Session,
   mailbox: ReachedMailbox,
   messages: readonly AppendMessage[],
   quota: QuotaLimits,
+  name?: string,
 ): Promise<AppendResult> {
   const actor = flagActor(session, mailbox);
   const allowed = messages.map((message) => ({ ...message, flags: flagsAllowed(message.flags, actor) }));
-  const result = await session.mailstore.messages.append(mailbox.id, allowed, quota);
+  const result = await session.mailstore.messages.append(mailbox.id, allowed, quota, name);
   if (result.kind === 'appended') await markSeen(session, mailbox, messages, result.uids);
   return result;
 }

@@ -42,6 +42,8 @@ export type StoredMessage = Omit<AppendMessage, 'content'> & { readonly content:
 interface Waiting {
   readonly messages: readonly AppendMessage[];
   readonly quota: QuotaLimits;
+  /** That the mailbox must have. */
+  readonly name: string | undefined;
   readonly settle: (result: AppendResult) => void;
   readonly fail: (fault: unknown) => void;
 }
@@ -66,9 +68,14 @@ export class Appends {
     this.#locked = locked;
   }
 
-  append(mailboxId: number, messages: readonly AppendMessage[], quota: QuotaLimits): Promise<AppendResult> {
+  append(
+    mailboxId: number,
+    messages: readonly AppendMessage[],
+    quota: QuotaLimits,
+    name?: string,
+  ): Promise<AppendResult> {
     return new Promise((settle, fail) => {
-      const waiting: Waiting = { messages, quota, settle, fail };
+      const waiting: Waiting = { messages, quota, name, settle, fail };
       const lane = this.#lanes.get(mailboxId);
       if (lane !== undefined) {
         lane.push(waiting);
@@ -139,7 +146,11 @@ export class Appends {
     const inserts = new MessageInserts(scope, threads);
     const ids = idsByHash(contents);
     const results: AppendResult[] = [];
-    for (const { messages, quota } of batch) {
+    for (const { messages, quota, name } of batch) {
+      if (name !== undefined && name !== mailbox.name) {
+        results.push({ kind: 'no-such-mailbox' });
+        continue;
+      }
       const bytes = messages.reduce((sum, m) => sum + m.content.sizeBytes, 0);
       const more = { bytes, messages: messages.length };
       const stored = messages.map((m) => ({ ...m, content: storedContent(m.content, ids) }));

@@ -42,9 +42,13 @@ export class SqlContents implements Contents {
     return this.keep(look(message));
   }
 
+  travels(message: Buffer): boolean {
+    return message.length <= MAX_TRAVELLING_OCTETS;
+  }
+
   arrived(message: Buffer): ArrivedContent | Promise<StoredContent> {
     const content = look(message);
-    if (message.length > MAX_TRAVELLING_OCTETS) return this.keep(content);
+    if (!this.travels(message)) return this.keep(content);
     if (message.length <= this.#compressOverBytes) return content;
     return { ...content, body: { ...content.body, packed: packOne(message) } };
   }

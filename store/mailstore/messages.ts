@@ -92,8 +92,13 @@ export class SqlMessages implements Messages {
     return this.#contents.structure(contentId);
   }
 
-  append(mailboxId: number, messages: readonly AppendMessage[], quota: QuotaLimits): Promise<AppendResult> {
-    return this.#appends.append(mailboxId, messages, quota);
+  append(
+    mailboxId: number,
+    messages: readonly AppendMessage[],
+    quota: QuotaLimits,
+    name?: string,
+  ): Promise<AppendResult> {
+    return this.#appends.append(mailboxId, messages, quota, name);
   }
 
   async replace(

@@ -11,6 +11,8 @@ export interface Contents {
    * delivery; a large one is made durable at once, as by `put`. The bytes must not be changed afterwards.
    */
   arrived(message: Buffer): ArrivedContent | Promise<ArrivedContent>;
+  /** Whether `arrived` only looks over a body of this size. */
+  travels(message: Buffer): boolean;
 }
 
 /** A body that lies in the database, and what was learnt from it for the mailboxes that will hold it. */

@@ -19,8 +19,17 @@ export interface Messages {
   readBody(contentId: Buffer, start?: number, end?: number): Promise<Buffer>;
   /** Structure of the message: the offsets of each part in its bytes. Undefined when the content is gone. */
   structure(contentId: Buffer): Promise<StoredStructure | undefined>;
-  /** Appends all in one transaction (MULTIAPPEND, RFC 3502): all or none. */
-  append(mailboxId: number, messages: readonly AppendMessage[], quota: QuotaLimits): Promise<AppendResult>;
+  /**
+   * Appends all in one transaction (MULTIAPPEND, RFC 3502): all or none.
+   *
+   * @param name that the mailbox must have, for who looked it up some time ago; with another one it is no such mailbox
+   */
+  append(
+    mailboxId: number,
+    messages: readonly AppendMessage[],
+    quota: QuotaLimits,
+    name?: string,
+  ): Promise<AppendResult>;
   /**
    * REPLACE (RFC 8508): appends to one mailbox and removes from another (or the same), both or nothing. The quota is asked for
    * what the account grows by.
