@@ -1,4 +1,5 @@
-import cluster, { type Worker } from 'node:cluster';
+import type { Worker } from 'node:cluster';
+import { forkWorker } from '@postern/shared/runtime/forked-worker.ts';
 import type { Lifecycle } from '@postern/shared/runtime/lifecycle.ts';
 import type { Log } from '@postern/shared/runtime/log.ts';
 import { AskedLimits, type FromLimitedWorker, type LimitsAnswer } from './sign-in/asked-limits.ts';
@@ -31,9 +32,9 @@ export function limitsOf(log: Log): SignInLimits {
 type FromWorker = FromLimitedWorker | { readonly kind?: undefined; readonly ready?: boolean };
 
 /**
- * Starts the workers of one host and keeps them alive. They share the listening sockets (this process hands connections to them
- * in turn) and the limits of sign-in, which this process keeps; what one commits, the others learn from the change feed, as processes of other hosts do.
- * Says ready when all are. SIGHUP is passed on; an end waits for theirs.
+ * Starts the workers of one host and keeps them alive. They share the listening sockets and the limits of sign-in, which this process
+ * keeps; what one commits, the others learn from the change feed, as processes of other hosts do. Says ready when all are. SIGHUP is
+ * passed on; an end waits for theirs.
  */
 export function superviseWorkers(count: number, lifecycle: Lifecycle, log: Log): void {
   let ending = false;
@@ -44,7 +45,7 @@ export function superviseWorkers(count: number, lifecycle: Lifecycle, log: Log):
   const keeper = new LimitsKeeper();
 
   const fork = (n: number): void => {
-    const worker = cluster.fork({ [NUMBER]: String(n) });
+    const worker = forkWorker({ [NUMBER]: String(n) });
     running.set(n, worker);
     const startedAt = Date.now();
     worker.on('message', (message: FromWorker) => {

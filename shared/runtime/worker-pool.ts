@@ -1,4 +1,5 @@
 import cluster, { type Worker } from 'node:cluster';
+import { forkWorker } from './forked-worker.ts';
 import type { Log } from './log.ts';
 import type { MetricValues } from './metrics.ts';
 
@@ -32,9 +33,8 @@ const STEADY_MS = 60_000;
 const TELL_MS = 1_000;
 
 /**
- * Processes that share listening sockets (node's cluster hands connections out in turn), for as many processor cores. They get their
- * settings from here and not from the file, so that one that dies comes back with the settings that were accepted, and are started
- * again when they die.
+ * Processes that share listening sockets, for as many processor cores. They get their settings from here and not from the file, so
+ * that one that dies comes back with the settings that were accepted, and are started again when they die.
  */
 export class WorkerPool<To extends { readonly kind: string }, From extends { readonly kind: string }> {
   readonly #options: WorkerPoolOptions<To, From>;
@@ -79,7 +79,7 @@ export class WorkerPool<To extends { readonly kind: string }, From extends { rea
   #fork(pauseMs: number): Promise<readonly number[]> {
     const { start, onMessage, onExit, log } = this.#options;
     return new Promise((resolve, reject) => {
-      const worker = cluster.fork();
+      const worker = forkWorker();
       const startedAt = performance.now();
       const pid = worker.process.pid ?? 0;
       let answers = false;

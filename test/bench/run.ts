@@ -7,6 +7,7 @@ import { benchImap } from './imap/imap.ts';
 import { benchInbound } from './inbound/inbound.ts';
 import { benchOutbound } from './outbound/outbound.ts';
 import { benchPieces } from './pieces/pieces.ts';
+import { benchStall } from './stall/stall.ts';
 import { benchWebmail } from './webmail/webmail.ts';
 
 const USAGE = `usage: npm run bench -- PART [--quick] [--repeats N] [--only TEXT] [--trusted] [--million]
@@ -18,6 +19,7 @@ const USAGE = `usage: npm run bench -- PART [--quick] [--repeats N] [--only TEXT
   imap      IMAP command for command in a mailbox of 20,000 messages, beside Dovecot
   webmail   list and open messages of a large inbox, first paint, script, push, idle sessions, beside Roundcube
   idle      memory of idle IMAP sessions, plain and with TLS, beside Dovecot
+  stall     how long NOOP takes while one session fetches everything and four others work, beside Dovecot
   pieces    judging a DKIM signature, ours beside mailauth; a question to the process that remembers
   growth    curves with their exponents: 1,000 to 100,000 messages in a mailbox (--million: a million), 10 to 100,000
             accounts, 1 to 10,000 idle sessions; --only messages, accounts or idle
@@ -57,6 +59,8 @@ async function main(args: readonly string[]): Promise<number> {
     await benchWebmail({ ...size, repeats: repeats ?? (quick ? 5 : 15), only });
   } else if (part === 'idle' && !wrong) {
     await benchIdle(quick ? { plain: 1_000, tls: 500, theirs: 100 } : { plain: 10_000, tls: 2_000, theirs: 200 });
+  } else if (part === 'stall' && !wrong) {
+    await benchStall({ messages: quick ? 5_000 : 20_000, repeats: repeats ?? (quick ? 2 : 3) });
   } else if (part === 'pieces' && !wrong) {
     await benchPieces({ quick, repeats: repeats ?? 5 });
   } else if (part === 'growth' && !wrong) {

@@ -1,34 +1,13 @@
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, statfsSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { statfsSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startStack, type TestStack } from '../support/stack.ts';
 import { expectAllIsWell, impatient } from './after-a-fault.ts';
 import { openChance } from './seed.ts';
 import { makeMessage } from './sent-message.ts';
+import { mountSmallFolder } from './small-folder.ts';
 import { type Attempt, SmtpSender } from './smtp-sender.ts';
 
-/** A file system of one mebibyte, or why there is none. */
-function mountSmallFolder(): { readonly folder: string; unmount(): void } | { readonly why: string } {
-  const folder = mkdtempSync(join(tmpdir(), 'postern-full-'));
-  const { status, error, stderr } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', folder], {
-    encoding: 'utf8',
-  });
-  if (status !== 0) {
-    rmSync(folder, { recursive: true });
-    return { why: error?.message ?? stderr.trim() };
-  }
-  const unmount = (): void => {
-    process.off('exit', unmount);
-    spawnSync('umount', ['-l', folder]);
-    rmSync(folder, { recursive: true, force: true });
-  };
-  process.once('exit', unmount);
-  return { folder, unmount };
-}
-
-const small = mountSmallFolder();
+const small = mountSmallFolder('1m');
 if ('why' in small) console.log(`skipped: no small file system can be mounted (it takes root): ${small.why}`);
 
 let stack: TestStack;

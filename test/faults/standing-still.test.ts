@@ -1,7 +1,7 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type PartName, startStack, type TestStack } from '../support/stack.ts';
+import { workersOf } from '../support/workers-of.ts';
 import { expectAllIsWell, impatient } from './after-a-fault.ts';
 import { countAttempts } from './ledger.ts';
 import { openChance } from './seed.ts';
@@ -25,14 +25,6 @@ beforeAll(async () => {
 }, 120_000);
 
 afterAll(() => stack?.stop());
-
-/** Children of a process that run its own program: its workers. */
-function workersOf(pid: number): number[] {
-  const children = readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
-    readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
-  );
-  return children.filter((child) => readFileSync(`/proc/${child}/cmdline`, 'utf8').includes('main.ts'));
-}
 
 test('each process in turn stands still (SIGSTOP) under load, and goes on: nothing is lost, nothing comes twice', {
   timeout: 900_000,

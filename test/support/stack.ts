@@ -35,6 +35,8 @@ export interface StackOptions extends SettingsChanges {
   readonly directoryEntries?: string | undefined;
   /** Further options of mariadbd. */
   readonly databaseOptions?: readonly string[] | undefined;
+  /** Folder below which the database keeps its data; the temporary folder when undefined. */
+  readonly databaseFolder?: string | undefined;
 }
 
 /** A whole stack of real processes with ports, data and logs of its own. */
@@ -120,7 +122,7 @@ export async function startStack(options: StackOptions = {}): Promise<TestStack>
     prepareStateFolder(layout);
     await keepDemoCertificates(layout);
     const [startedDatabase, startedSlapd] = await Promise.allSettled([
-      startTestDatabase(options.databaseOptions ?? []),
+      startTestDatabase(options.databaseOptions ?? [], options.databaseFolder),
       options.directory === 'embedded'
         ? undefined
         : startSlapd(options.directoryEntries === undefined ? {} : { moreEntries: options.directoryEntries }),
