@@ -271,7 +271,19 @@ export function placeholders(count: number): string {
 
 /** The statement as text, each value escaped as a literal. */
 export function inlined(sql: string, values: readonly SqlValue[]): string {
-  return values.length === 0 ? sql : mysql.format(sql, [...values]);
+  if (values.length === 0) return sql;
+  const pieces = sql.split('?');
+  // A question mark in a literal or a comment: the driver knows which are places of values, but looks at each sign.
+  if (pieces.length !== values.length + 1) return mysql.format(sql, [...values]);
+  let text = pieces[0] as string;
+  for (const [i, value] of values.entries()) text += literal(value) + (pieces[i + 1] as string);
+  return text;
+}
+
+function literal(value: SqlValue): string {
+  if (typeof value === 'number') return String(value);
+  if (value === null) return 'NULL';
+  return typeof value === 'string' ? mysql.escape(value) : `X'${value.toString('hex')}'`;
 }
 
 /** Octets of the values, roughly. */
