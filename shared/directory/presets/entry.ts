@@ -26,9 +26,18 @@ export function truth(entry: LdapEntry, attribute: string): boolean | undefined 
   return value === undefined ? undefined : value.toUpperCase() === 'TRUE';
 }
 
+/** Forms of DNs that were met lately: the same few stand in every answer, and parsing one costs more than the rest of reading an entry. */
+const comparable = new Map<string, string>();
+const MAX_COMPARABLE = 4_096;
+
 /** A DN in a form that can be compared: escapes and spaces alike, lower case. */
 export function comparableDn(dn: string): string {
-  return ldap.parseDN(dn).toString().toLowerCase();
+  const known = comparable.get(dn);
+  if (known !== undefined) return known;
+  const form = ldap.parseDN(dn).toString().toLowerCase();
+  if (comparable.size >= MAX_COMPARABLE) comparable.clear();
+  comparable.set(dn, form);
+  return form;
 }
 
 export function isBelow(dn: string, ancestor: string): boolean {
