@@ -44,6 +44,9 @@ const DEBIAN = {
     ['/usr/sbin/freeradius', 'freeradius'],
     ['/usr/lib/freeradius/rlm_ldap.so', 'freeradius-ldap'],
     ['/usr/bin/radtest', 'freeradius-utils'],
+    // sshd (below) is linked with it, and somebody signs in there
+    ['/usr/bin/ssh', 'openssh-client'],
+    ['/var/lib/dpkg/info/libwrap0:amd64.list', 'libwrap0'],
     // passwords of people with a Unix account
     ['/usr/sbin/saslauthd', 'sasl2-bin'],
     // reads the QR code of the second factor from a picture of the page
@@ -102,13 +105,21 @@ const DEBIAN = {
   ],
 };
 
-/** Debian packages that cannot be installed beside the others (one IMAP server a machine): unpacked into a folder of their own. */
+/**
+ * Debian packages that cannot be installed beside the others (one IMAP server a machine), or would change who signs in to it: unpacked into a folder of
+ * their own.
+ */
 const UNPACKED = {
   test: [
     {
       folder: '/var/cache/postern/cyrus',
       program: 'usr/lib/cyrus/bin/imapd',
       packages: ['cyrus-common', 'cyrus-imapd'],
+    },
+    {
+      folder: '/var/cache/postern/pam',
+      program: 'usr/bin/pamtester',
+      packages: ['nslcd', 'libpam-ldapd', 'libnss-ldapd', 'openssh-server', 'pamtester'],
     },
   ],
 };
