@@ -4,6 +4,11 @@ export interface RetrySchedule {
   readonly maxMs: number;
 }
 
+/** No pause of the schedule is longer. */
+export function longestRetryPauseMs({ maxMs }: RetrySchedule): number {
+  return Math.ceil(maxMs * 1.25);
+}
+
 /**
  * Pause before the next try: doubles with each one up to the maximum, and is spread over 75 to 125 % of that, so that
  * messages that were deferred together do not all come back together.

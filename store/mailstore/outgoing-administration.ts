@@ -1,4 +1,5 @@
 import type { AdministerResult, OutgoingAction, OutgoingState } from './mailstore.ts';
+import { DATABASE_MS } from './outgoing-clock.ts';
 import { Abandon, type Transaction } from './transaction.ts';
 
 /** What an administrator does with a message that waits, under the lock of its row. */
@@ -8,11 +9,14 @@ export async function administerOutgoing(
   action: OutgoingAction,
 ): Promise<AdministerResult | Abandon<AdministerResult>> {
   const now = Date.now();
-  const [row] = await transaction.rows('SELECT state, claimed_until FROM outgoing WHERE id = ? FOR UPDATE', [id]);
+  const [row] = await transaction.rows(
+    `SELECT state, claimed_until > ${DATABASE_MS} FROM outgoing WHERE id = ? FOR UPDATE`,
+    [id],
+  );
   if (row === undefined) return new Abandon('no-such-message');
   const state = row[0] as OutgoingState;
   if (state === 'done' || state === 'cancelled') return new Abandon('finished');
-  if (state === 'claimed' && (row[1] as number) > now) return new Abandon('busy');
+  if (state === 'claimed' && row[1] === 1) return new Abandon('busy');
   switch (action) {
     case 'hold':
       await transaction.later(`UPDATE outgoing SET state = 'held', claimed_by = NULL WHERE id = ?`, [id]);
@@ -21,9 +25,9 @@ export async function administerOutgoing(
     case 'retry':
       // A release time that has not come stays: what is released is only held no longer.
       await transaction.later(
-        `UPDATE outgoing SET state = 'pending', claimed_by = NULL, next_at = ${action === 'retry' ? '?' : 'GREATEST(release_at, ?)'}
+        `UPDATE outgoing SET state = 'pending', claimed_by = NULL, next_at = ${action === 'retry' ? DATABASE_MS : `GREATEST(release_at, ${DATABASE_MS})`}
          WHERE id = ?`,
-        [now, id],
+        [id],
       );
       break;
     case 'cancel':

@@ -12,6 +12,7 @@ import type {
   StoredAccount,
   SubmissionSource,
 } from './mailstore.ts';
+import { DATABASE_MS } from './outgoing-clock.ts';
 import { insertRowsLater, type Transaction } from './queued-transaction.ts';
 import { replyOfColumn } from './reply-column.ts';
 
@@ -36,38 +37,37 @@ export interface NewOutgoing {
   readonly contentId: Buffer;
 }
 
+/** What is to go at once is due by the database's clock, whatever this host's says. */
+const INSERT_OUTGOING = `INSERT INTO outgoing (id, delivery_id, account_id, envelope, content_id, release_at, state, next_at, created_at,
+    cause, client_id, source_mailbox_id, source_uidvalidity, source_uid)
+  VALUES (?, ?, ?, ?, ?, ?, ?, COALESCE(?, ${DATABASE_MS}), ?, ?, ?, ?, ?, ?)`;
+
 /** Queues the INSERTs of messages to be sent; they travel with what the transaction does next. */
 export async function insertOutgoing(
   transaction: Transaction,
   messages: readonly NewOutgoing[],
   now: number,
 ): Promise<void> {
-  const rows = messages.map(({ origin, message, contentId }): SqlValue[] => {
+  for (const { origin, message, contentId } of messages) {
     const { cause, content: _c, recipients: _r, once: _o, releaseAt: given, ...envelope } = message;
-    const releaseAt = given?.getTime() ?? now;
-    return [
+    const releaseAt = given?.getTime();
+    await transaction.later(INSERT_OUTGOING, [
       origin.id,
       Buffer.from(origin.deliveryId, 'hex'),
       origin.accountId,
       Buffer.from(JSON.stringify(envelope satisfies EnvelopeColumn)),
       contentId,
-      releaseAt,
+      releaseAt ?? now,
       'pending',
-      releaseAt,
+      releaseAt ?? null,
       now,
       cause,
       origin.clientId ?? null,
       origin.source?.mailboxId ?? null,
       origin.source?.uidValidity ?? null,
       origin.source?.uid ?? null,
-    ];
-  });
-  await insertRowsLater(
-    transaction,
-    `INSERT INTO outgoing (id, delivery_id, account_id, envelope, content_id, release_at, state, next_at, created_at,
-       cause, client_id, source_mailbox_id, source_uidvalidity, source_uid)`,
-    rows,
-  );
+    ]);
+  }
   const recipients = messages.flatMap(({ origin, message }) =>
     message.recipients.map((recipient, i) => recipientRow(origin.id, i + 1, recipient, now)),
   );

@@ -19,6 +19,7 @@ import type {
   SubmitResult,
 } from './mailstore.ts';
 import { administerOutgoing } from './outgoing-administration.ts';
+import { bringForward, DATABASE_MS, OutgoingClock } from './outgoing-clock.ts';
 import {
   insertOutgoing,
   insertRecipients,
@@ -38,9 +39,11 @@ const DEFAULT_LIST = 1_000;
 
 export class SqlOutgoing implements Outgoing {
   readonly #database: Database;
+  readonly #clock: OutgoingClock;
 
   constructor(database: Database) {
     this.#database = database;
+    this.#clock = new OutgoingClock(database);
   }
 
   submit(submission: NewSubmission): Promise<SubmitResult> {
@@ -60,8 +63,13 @@ export class SqlOutgoing implements Outgoing {
     });
   }
 
-  async claimDue(most: number, claimant: string, leaseMs: number): Promise<ClaimedOutgoing[]> {
-    const now = Date.now();
+  async claimDue(
+    most: number,
+    claimant: string,
+    leaseMs: number,
+    longestPauseMs = Number.MAX_SAFE_INTEGER / 2,
+  ): Promise<ClaimedOutgoing[]> {
+    const now = await this.#timeOfQueue(leaseMs, longestPauseMs);
     const ids: string[] = [];
     // A claim is due again when its lease ends; each state is a range of the index of its own.
     for (const state of ['claimed', 'pending']) {
@@ -99,11 +107,11 @@ export class SqlOutgoing implements Outgoing {
 
   async renew(ids: readonly string[], claimant: string, leaseMs: number): Promise<string[]> {
     if (ids.length === 0) return [];
-    const until = Date.now() + leaseMs;
     const among = ids.map(() => '?').join(',');
     await this.#database.changeOnce(
-      `UPDATE outgoing SET claimed_until = ?, next_at = ? WHERE id IN (${among}) AND state = 'claimed' AND claimed_by = ?`,
-      [until, until, ...ids, claimant],
+      `UPDATE outgoing SET claimed_until = ${DATABASE_MS} + ?, next_at = ${DATABASE_MS} + ?
+       WHERE id IN (${among}) AND state = 'claimed' AND claimed_by = ?`,
+      [leaseMs, leaseMs, ...ids, claimant],
     );
     const rows = await this.#database.rowsOnce(
       `SELECT id FROM outgoing WHERE id IN (${among}) AND state = 'claimed' AND claimed_by = ?`,
@@ -184,11 +192,11 @@ export class SqlOutgoing implements Outgoing {
     });
   }
 
-  defer(id: string, claimant: string, nextTryAt: Date): Promise<ClaimOutcome> {
+  defer(id: string, claimant: string, pauseMs: number): Promise<ClaimOutcome> {
     return this.#asClaimant(id, claimant, async (transaction) => {
       await transaction.later(
-        `UPDATE outgoing SET state = 'pending', next_at = ?, claimed_by = NULL, claimed_until = NULL WHERE id = ?`,
-        [nextTryAt.getTime(), id],
+        `UPDATE outgoing SET state = 'pending', next_at = ${DATABASE_MS} + ?, claimed_by = NULL, claimed_until = NULL WHERE id = ?`,
+        [pauseMs, id],
       );
     });
   }
@@ -239,17 +247,28 @@ export class SqlOutgoing implements Outgoing {
 
   async counts(): Promise<OutgoingCounts> {
     const rows = await this.#database.rows(
-      `SELECT state, COUNT(*), MIN(next_at) FROM outgoing WHERE state IN ('pending', 'claimed', 'held') GROUP BY state`,
+      `SELECT state, COUNT(*), ${DATABASE_MS} - MIN(next_at) FROM outgoing WHERE state IN ('pending', 'claimed', 'held') GROUP BY state`,
     );
     const of = (state: string): Row | undefined => rows.find((row) => row[0] === state);
     const count = (state: string): number => Number(of(state)?.[1] ?? 0);
-    const oldest = of('pending')?.[2];
     return {
       pending: count('pending'),
       claimed: count('claimed'),
       held: count('held'),
-      oldestDueMs: typeof oldest === 'number' ? Math.max(0, Date.now() - oldest) : 0,
+      oldestDueMs: Math.max(0, Number(of('pending')?.[2] ?? 0)),
     };
+  }
+
+  async #timeOfQueue(leaseMs: number, longestPauseMs: number): Promise<number> {
+    const { now, aheadMs } = await this.#clock.look(longestPauseMs);
+    if (aheadMs === undefined) return now;
+    try {
+      await this.#certainly((transaction) => bringForward(transaction, now, { aheadMs, leaseMs }));
+    } catch (fault) {
+      this.#clock.again(aheadMs);
+      throw fault;
+    }
+    return now;
   }
 
   async #details(where: string, values: readonly SqlValue[]): Promise<OutgoingDetails[]> {

@@ -26,7 +26,9 @@ afterAll(async () => {
   await stack?.stop();
 });
 
-it('loses nothing and doubles nothing when the store is killed in the middle of submissions and of sending', async () => {
+it('loses nothing and doubles nothing when the store is killed in the middle of submissions and of sending', {
+  timeout: FULL ? 1_200_000 : 120_000,
+}, async () => {
   const script = 'require ["copy", "vacation"]; redirect :copy "mirror@far.example"; vacation "I am away";';
   const imap = await stack.dialogue(INSIDE);
   const entries = '/private/vendor/postern/sieve';

@@ -161,7 +161,7 @@ describe('the queue of what is to be sent', () => {
     await claim(one, late.id, 'w');
     expect(await one.outgoing.undo(account.id, late.id)).toBe('too-late');
     await one.outgoing.settle(late.id, 'w', { recipients: [{ n: 1, state: 'pending', reply: LATER }], causes: [] });
-    await one.outgoing.defer(late.id, 'w', new Date(0));
+    await one.outgoing.defer(late.id, 'w', 0);
     expect(await one.outgoing.undo(account.id, late.id)).toBe('too-late');
     expect(await one.outgoing.show(early.id)).toMatchObject({
       state: 'cancelled',
@@ -178,10 +178,10 @@ describe('the queue of what is to be sent', () => {
     expect(await one.outgoing.administer(given.id, 'release')).toBe('done');
     await claim(one, given.id, 'w');
     expect(await one.outgoing.administer(given.id, 'cancel')).toBe('busy');
-    await one.outgoing.defer(given.id, 'w', new Date(Date.now() + 3_600_000));
+    await one.outgoing.defer(given.id, 'w', 3_600_000);
     expect(await one.outgoing.administer(given.id, 'retry')).toBe('done');
     await claim(one, given.id, 'w');
-    await one.outgoing.defer(given.id, 'w', new Date());
+    await one.outgoing.defer(given.id, 'w', 0);
     expect(await one.outgoing.administer(given.id, 'cancel')).toBe('done');
     expect(await one.outgoing.administer(given.id, 'retry')).toBe('finished');
     expect(await one.outgoing.administer('nothing', 'retry')).toBe('no-such-message');

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type RetrySchedule, retryPauseMs } from '@postern/shared/delivery/retry-schedule.ts';
+import { longestRetryPauseMs, type RetrySchedule, retryPauseMs } from '@postern/shared/delivery/retry-schedule.ts';
 import type { Log } from '@postern/shared/runtime/log.ts';
 import { MemoryBudget } from '@postern/shared/runtime/memory-budget.ts';
 import type { ClaimedOutgoing, Mailstore } from '../../mailstore/mailstore.ts';
@@ -71,7 +71,8 @@ export class QueueRunner {
   }
 
   async #run(): Promise<void> {
-    const { mailstore, concurrency, leaseMs, pollMs, log } = this.#options;
+    const { mailstore, concurrency, leaseMs, pollMs, retry, log } = this.#options;
+    const longestPauseMs = longestRetryPauseMs(retry);
     while (!this.#closed) {
       const woken = new Promise<void>((done) => {
         this.#wake = done;
@@ -79,7 +80,8 @@ export class QueueRunner {
       const free = concurrency - this.#running.size;
       let pauseMs = pollMs;
       try {
-        const claimed = free > 0 ? await mailstore.outgoing.claimDue(free, this.#claimant, leaseMs) : [];
+        const claimed =
+          free > 0 ? await mailstore.outgoing.claimDue(free, this.#claimant, leaseMs, longestPauseMs) : [];
         for (const each of claimed) this.#start(each);
       } catch (error) {
         log.warn({ event: 'queue-not-read', cause: String(error) });
@@ -115,9 +117,8 @@ export class QueueRunner {
   /** What fails for a reason of ours may fail again at once: it waits like what others put off, and holds nobody up. */
   async #putOff({ id, attempts }: ClaimedOutgoing): Promise<void> {
     const { mailstore, retry, log } = this.#options;
-    const nextTryAt = new Date(Date.now() + retryPauseMs(retry, attempts, Math.random()));
     try {
-      await mailstore.outgoing.defer(id, this.#claimant, nextTryAt);
+      await mailstore.outgoing.defer(id, this.#claimant, retryPauseMs(retry, attempts, Math.random()));
     } catch (error) {
       // The lease ends by itself.
       log.warn({ event: 'not-put-off', outgoing: id, cause: String(error) });

@@ -77,12 +77,10 @@ export async function send(parts: SendingParts, claimed: ClaimedOutgoing, claima
   });
   if (outcome === 'claim-lost') return;
   const pending = results.some(({ state }) => state === 'pending');
-  const nextTryAt = new Date(
-    nowMs +
-      retryPauseMs({ firstMs: config.queue.retryMs, maxMs: config.queue.maxRetryMs }, claimed.attempts, Math.random()),
-  );
-  sending.logAll(results, nextTryAt);
-  if (pending) await mailstore.outgoing.defer(claimed.id, claimant, nextTryAt);
+  const { retryMs: firstMs, maxRetryMs: maxMs } = config.queue;
+  const pauseMs = retryPauseMs({ firstMs, maxMs }, claimed.attempts, Math.random());
+  sending.logAll(results, new Date(nowMs + pauseMs));
+  if (pending) await mailstore.outgoing.defer(claimed.id, claimant, pauseMs);
 }
 
 class Sending {

@@ -16,11 +16,13 @@ export interface Outgoing {
   submit(submission: NewSubmission): Promise<SubmitResult>;
   /**
    * Claims messages that are due, the longest waiting first; each is the claimant's own for `leaseMs`, unless renewed. Claims whose
-   * lease has run out are due again: their worker has died.
+   * lease has run out are due again: their worker has died. Due times and leases run by the database's clock, the one that all
+   * processes share; when it was put back, whatever waited for the time before is due at once, but for what has a release time to come.
    *
    * @param claimant unique to this call's process; at most 64 characters of ASCII
+   * @param longestPauseMs what is put off for longer than any pause was put off by a clock that was wrong
    */
-  claimDue(most: number, claimant: string, leaseMs: number): Promise<ClaimedOutgoing[]>;
+  claimDue(most: number, claimant: string, leaseMs: number, longestPauseMs?: number): Promise<ClaimedOutgoing[]>;
   /** Keeps claims for `leaseMs` from now. Answers the ids of those that are still the claimant's. */
   renew(ids: readonly string[], claimant: string, leaseMs: number): Promise<string[]>;
   /**
@@ -38,8 +40,8 @@ export interface Outgoing {
    * left alone, and `causes` with them when none is left. The message is done when no recipient is pending.
    */
   settle(id: string, claimant: string, settlement: Settlement): Promise<ClaimOutcome>;
-  /** Ends the claim; what is pending is due again at `nextTryAt`. */
-  defer(id: string, claimant: string, nextTryAt: Date): Promise<ClaimOutcome>;
+  /** Ends the claim; what is pending is due again after a pause. */
+  defer(id: string, claimant: string, pauseMs: number): Promise<ClaimOutcome>;
 
   /** Undo by the sender (Outbox, FUTURERELEASE): only what no worker has touched yet. */
   undo(accountId: number, id: string): Promise<'cancelled' | 'too-late' | 'no-such-message'>;
