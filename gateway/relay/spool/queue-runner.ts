@@ -1,7 +1,7 @@
 import { retryPauseMs } from '@postern/shared/delivery/retry-schedule.ts';
+import { DayClock } from '@postern/shared/runtime/day-clock.ts';
 import type { Log } from '@postern/shared/runtime/log.ts';
 import type { Carrier, Job } from './carrier.ts';
-import { DayClock } from '@postern/shared/runtime/day-clock.ts';
 import { Destination } from './destination.ts';
 import { FreshMessages } from './fresh-messages.ts';
 import { isOpen, type Settlement } from './settlement.ts';
