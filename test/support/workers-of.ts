@@ -5,7 +5,9 @@ export function workersOf(pid: number): number[] {
   const children = readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
     readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
   );
-  return children.filter((child) => readFileSync(`/proc/${child}/cmdline`, 'utf8').includes('main.ts'));
+  return children.filter((child) =>
+    orGone(() => readFileSync(`/proc/${child}/cmdline`, 'utf8'), '').includes('main.ts'),
+  );
 }
 
 /** Those of its workers that listen on a port already: one that was just started does not. */
@@ -18,8 +20,20 @@ export function listeningWorkersOf(pid: number, port: number): number[] {
   const sockets = new Set(
     [...readFileSync('/proc/net/tcp', 'utf8').matchAll(wanted)].map((line) => `socket:[${line[1]}]`),
   );
-  return workersOf(pid).filter((worker) => {
-    const folder = `/proc/${worker}/fd`;
-    return readdirSync(folder).some((name) => sockets.has(readlinkSync(`${folder}/${name}`)));
-  });
+  return workersOf(pid).filter((worker) => openFilesOf(worker).some((name) => sockets.has(name)));
+}
+
+/** What its descriptors stand for; what is closed while we look, the whole process maybe, is not there. */
+function openFilesOf(pid: number): string[] {
+  const folder = `/proc/${pid}/fd`;
+  return orGone(() => readdirSync(folder), []).map((name) => orGone(() => readlinkSync(`${folder}/${name}`), ''));
+}
+
+function orGone<T>(look: () => T, gone: T): T {
+  try {
+    return look();
+  } catch (error) {
+    if (['ENOENT', 'ESRCH', 'EACCES'].includes((error as NodeJS.ErrnoException).code ?? '')) return gone;
+    throw error;
+  }
 }
