@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually, type HubStack, startHubStack } from '../support/hub.ts';
 import type { ImapDialogue } from '../support/imap-dialogue.ts';
 import { mustRun } from '../support/program.ts';
+import { expectArrival, LETTERS, letterText, recipientsOf } from './submitted-letter.ts';
 
 const ME = 'user1@domain1.example';
 const ENTRIES = '/private/vendor/postern/submission';
@@ -120,6 +121,18 @@ describe('the Outbox', () => {
     const sent = (await stack.read(ME, 'Sent')).filter((source) => source.includes('by outbox'));
     expect(sent).toEqual([letter('by outbox')]);
     expect(stack.relay.messages.filter(({ content }) => content.includes('by outbox'))).toHaveLength(1);
+  });
+
+  it.each(LETTERS)('sends to %s, with Bcc', async (form, addressed) => {
+    const client = await Client.of(ME);
+    const subject = `by the Outbox to ${form}`;
+    const { uidValidity, uid } = await client.append(letterText(addressed, subject));
+    const envelope = { mailFrom: ME, rcptTo: to(...recipientsOf(addressed)) };
+    const id = `to-${form.replaceAll(' ', '-')}`;
+    expect(await client.submit(id, { uidValidity, uid, envelope })).toMatch(/TAG OK/);
+    await expectArrival(stack, addressed, subject);
+    const sent = await stack.arrived(ME, `Subject: ${subject}\r\n`, 'Sent');
+    expect(sent).toBe(letterText(addressed, subject));
   });
 
   it('judges as a submission does: sender, author, recipients, message', async () => {

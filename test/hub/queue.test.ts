@@ -196,6 +196,15 @@ describe('the queue of what is to be sent', () => {
     expect(results.find(({ kind }) => kind === 'over-limit')).toEqual({ kind: 'over-limit', limit: 'messagesPerDay' });
   });
 
+  it.each(['recipientsPerDay', 'messagesPerMinute'] as const)('keeps a sender to %s', async (limit) => {
+    const account = await somebody(one);
+    const limits = { ...NO_LIMITS, [limit]: 3 };
+    const results = [];
+    for (let n = 0; n < 4; n++) results.push(await one.outgoing.submit(await submission(account, { limits })));
+    expect(results.slice(0, 3).map(({ kind }) => kind)).toEqual(['taken', 'taken', 'taken']);
+    expect(results[3]).toEqual({ kind: 'over-limit', limit });
+  });
+
   it('has what a delivery caused, with the account that caused it', async () => {
     const account = await somebody(one);
     const content = await one.contents.put(letter('redirected'));

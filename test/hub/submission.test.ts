@@ -6,9 +6,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually, type HubStack, startHubStack } from '../support/hub.ts';
 import { openLmtp } from '../support/lmtp-dialogue.ts';
 import { mustRun } from '../support/program.ts';
+import { expectArrival, LETTERS, letterText, recipientsOf, SENDER } from './submitted-letter.ts';
 
 const FAR = 'friend@far.example';
-const SECRET = 'secret@far.example';
 
 let stack: HubStack;
 
@@ -31,77 +31,32 @@ afterAll(async () => {
   await stack?.stop();
 });
 
-/** Text of a letter to a user of ours, and outside, with one of each whom nobody shall see. */
-function letter(subject: string): string {
-  return [
-    'From: User One <user1@domain1.example>',
-    'To: user2@domain1.example',
-    `Cc: ${FAR}`,
-    `Bcc: user3@domain1.example,\r\n ${SECRET}`,
-    `Subject: ${subject}`,
-    'MIME-Version: 1.0',
-    'Content-Type: text/plain; charset=utf-8',
-    '',
-    'Hello,\r\n.a line with a dot',
-    '',
-  ].join('\r\n');
-}
+describe.each(LETTERS)('submission to %s, with Bcc, by programs that others wrote', (form, addressed) => {
+  const recipients = recipientsOf(addressed);
 
-const RECIPIENTS = ['user2@domain1.example', FAR, 'user3@domain1.example', SECRET];
-
-/** What arrives is right for each: the local ones, the outside ones in one transaction, and no Bcc anywhere. */
-async function expectArrival(subject: string): Promise<void> {
-  const outside = await stack.relay.next(({ content }) => content.includes(`Subject: ${subject}`));
-  expect(outside.envelope.reversePath).toBe('user1@domain1.example');
-  expect(outside.envelope.recipients.map(({ address }) => address).sort()).toEqual([FAR, SECRET]);
-  expect(outside.deliveryId).toMatch(/^[0-9a-f]{32}$/);
-  const inside = [
-    await stack.arrived('user2@domain1.example', `Subject: ${subject}`),
-    await stack.arrived('user3@domain1.example', `Subject: ${subject}`),
-  ];
-  for (const source of [outside.content, ...inside]) {
-    expect(source).not.toMatch(/^bcc:/im);
-    expect(source).not.toContain(SECRET);
-    expect(source).toMatch(/^Date: \w{3}, /m);
-    expect(source).toMatch(/^Message-ID: <[^>@]+@domain1\.example>/im);
-    expect(source).toContain(`Cc: ${FAR}`);
-    expect(source).toMatch(
-      /^Received: from hidden\.invalid \(\[0\.0\.0\.0\]\)\r\n\tby store\.example with ESMTPSA id/m,
-    );
-    expect(source).not.toContain('127.0.0.1');
-  }
-  expect(inside[0]).toMatch(/^Return-Path: <user1@domain1\.example>\r\n/);
-  expect(inside[0]?.replace(/^Return-Path: .*\r\n/, '')).toBe(outside.content);
-  expect(await stack.read('user1@domain1.example')).not.toContainEqual(expect.stringContaining(subject));
-}
-
-describe('submission by programs that others wrote', () => {
   it('takes a message of nodemailer', async () => {
-    const raw = letter('by nodemailer');
-    const envelope = { from: 'user1@domain1.example', to: RECIPIENTS };
-    const { response } = await stack.mailer('user1@domain1.example').sendMail({ envelope, raw });
-    expect(response).toMatch(/^250 2\.0\.0 Queued as [0-9a-f]{32}$/);
-    await expectArrival('by nodemailer');
+    const subject = `by nodemailer to ${form}`;
+    const raw = letterText(addressed, subject);
+    const { response } = await stack.mailer(SENDER).sendMail({ envelope: { from: SENDER, to: recipients }, raw });
+    const [, id] = /^250 2\.0\.0 Queued as ([0-9a-f]{32})$/.exec(response ?? '') ?? [];
+    await expectArrival(stack, addressed, subject);
     // By the header's id a trace joins all hops.
-    const [, id] =
-      /^Message-ID: (<[^>]+>)/im.exec(await stack.arrived('user2@domain1.example', 'Subject: by nodemailer')) ?? [];
-    await stack.store.logged({ event: 'accepted', messageId: id });
-    await stack.store.logged({ event: 'delivered', messageId: id, to: FAR });
-    await stack.store.logged({ event: 'delivered', messageId: id, to: 'user2@domain1.example' });
-    const arrived = await stack.arrived('user2@domain1.example', 'Subject: by nodemailer');
-    expect(arrived).toContain(raw.replace(/Bcc: .*\r\n .*\r\n/, ''));
+    const { messageId } = await stack.store.logged({ event: 'accepted', deliveryId: id });
+    for (const to of recipients) await stack.store.logged({ event: 'delivered', messageId, to });
   });
 
   it('takes one of swaks, by TLS from the first octet', async () => {
+    const subject = `by swaks to ${form}`;
     await mustRun('swaks', [
       ...['--server', '127.0.0.1', '--port', String(stack.store.ready.submissions), '--tls-on-connect'],
-      ...['--auth', 'LOGIN', '--auth-user', 'user1@domain1.example', '--auth-password', 'user1'],
-      ...['--from', 'user1@domain1.example', '--to', RECIPIENTS.join(','), '--data', letter('by swaks')],
+      ...['--auth', 'LOGIN', '--auth-user', SENDER, '--auth-password', 'user1'],
+      ...['--from', SENDER, '--to', recipients.join(','), '--data', letterText(addressed, subject)],
     ]);
-    await expectArrival('by swaks');
+    await expectArrival(stack, addressed, subject);
   });
 
   it('takes one of msmtp, which takes Bcc from the header', async () => {
+    const subject = `by msmtp to ${form}`;
     const folder = mkdtempSync(join(tmpdir(), 'postern-msmtp-'));
     try {
       const config = join(folder, 'msmtprc');
@@ -113,9 +68,9 @@ describe('submission by programs that others wrote', () => {
         'tls_starttls on',
         `tls_trust_file ${stack.pki.ca}`,
         'auth plain',
-        'user user1@domain1.example',
+        `user ${SENDER}`,
         'password user1',
-        'from user1@domain1.example',
+        `from ${SENDER}`,
         // The hub has to do without its help.
         'remove_bcc_headers off',
         'set_date_header off',
@@ -123,13 +78,22 @@ describe('submission by programs that others wrote', () => {
       ];
       writeFileSync(config, `${settings.join('\n')}\n`, { mode: 0o600 });
       await mustRun('msmtp', ['--file', config, '-t'], {
-        input: letter('by msmtp').replaceAll('\r\n', '\n'),
+        input: letterText(addressed, subject).replaceAll('\r\n', '\n'),
       });
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
-    await expectArrival('by msmtp');
+    await expectArrival(stack, addressed, subject);
   });
+});
+
+it('what was submitted goes on octet for octet behind a Received field that tells nothing of the client', async () => {
+  const raw = letterText({ to: [FAR], bcc: ['secret@far.example'] }, 'as it was');
+  await stack.mailer(SENDER).sendMail({ envelope: { from: SENDER, to: FAR }, raw });
+  const { content } = await stack.relay.next((message) => message.content.includes('Subject: as it was'));
+  expect(content).toMatch(/^Received: from hidden\.invalid \(\[0\.0\.0\.0\]\)\r\n\tby store\.example with ESMTPSA id/);
+  expect(content).not.toContain('127.0.0.1');
+  expect(content).toContain(raw.replace(/Bcc: .*\r\n/, ''));
 });
 
 describe('who may send as whom', () => {

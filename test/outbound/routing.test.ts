@@ -16,6 +16,7 @@ let relay: OutboundRelay;
 
 const REFUSAL = reply(550, '5.1.1', 'Nobody of that name lives here');
 let deferrals = 0;
+let byRoutes: OutboundRelay;
 
 beforeAll(async () => {
   around = await startSurroundings();
@@ -48,10 +49,21 @@ beforeAll(async () => {
   });
   await remote.add('127.0.1.5', { atRecipient: (to) => (to.startsWith('no') ? REFUSAL : reply(250, '2.1.5', 'OK')) });
   relay = await startOutboundRelay(around);
+  dns.zone.set('MX partner.example', ['c.order.example']);
+  dns.zone.set('MX both.example', ['mx.both.example']);
+  dns.zone.set('A mx.both.example', ['127.0.1.3']);
+  dns.zone.set('AAAA mx.both.example', ['fd00::99']);
+  await remote.add('127.0.1.6');
+  byRoutes = await startOutboundRelay(around, {
+    routes: { 'partner.example': { host: '127.0.1.6', port: remote.port, tls: 'none' } },
+    localAddressIpv6: '::1',
+    allowNetworks: ['127.0.1.0/24', 'fd00::/8'],
+  });
 });
 
 afterAll(async () => {
   await relay?.stop();
+  await byRoutes?.stop();
   await around?.stop();
 });
 
@@ -96,6 +108,20 @@ describe('the next host', () => {
     expect(dsn.content).toContain(`Final-Recipient: rfc822; x@${domain}\r\nAction: failed\r\nStatus: ${status}\r\n`);
     expect(around.remote.with(`end-${domain}`)).toEqual([]);
     await relay.drained();
+  });
+
+  it('is the smart host of a domain that has one, and of no other domain', async () => {
+    await byRoutes.handOver(letter('routed'), { to: ['x@partner.example', 'y@no-mx.example'] });
+    await byRoutes.drained();
+    const went = around.remote.with('routed').map(({ host, to }) => `${to} ${host}`);
+    expect(went.sort()).toEqual(['x@partner.example 127.0.1.6', 'y@no-mx.example 127.0.1.3']);
+  });
+
+  it('has an IPv4 address too: it is tried when nobody answers at the IPv6 one', async () => {
+    await byRoutes.handOver(letter('both-families'), { to: ['x@both.example'] });
+    await byRoutes.drained();
+    expect(around.dns.questions).toContain('AAAA mx.both.example');
+    expect(around.remote.with('both-families').map(({ host }) => host)).toEqual(['127.0.1.3']);
   });
 
   it('is asked for again when the DNS does not answer', async () => {

@@ -69,6 +69,15 @@ function record({ name, type }: Question, text: string): Answer {
     case 'PTR':
     case 'CNAME':
       return { ...common, type, data: text };
+    case 'TLSA': {
+      const [usage = '', selector = '', matchingType = '', data = ''] = text.split(' ');
+      const certificate = Buffer.from(data, 'hex');
+      return {
+        ...common,
+        type,
+        data: { usage: Number(usage), selector: Number(selector), matchingType: Number(matchingType), certificate },
+      };
+    }
     default:
       throw new Error(`the tests' name server knows no ${type}`);
   }
