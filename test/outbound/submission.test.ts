@@ -126,6 +126,13 @@ describe('a user on the road', () => {
     expect(await swaks({ author: 'user2@domain1.example' })).toContain('550 5.7.1');
   });
 
+  it('may do it only with an account that has the service', async () => {
+    const popOnly = 'poponly@domain1.example';
+    const said = await swaks({ user: popOnly, password: 'poponly', from: popOnly, mark: 'no-service' });
+    expect(said).toContain('535 5.7.8');
+    expect(around.remote.with('no-service')).toEqual([]);
+  });
+
   it('is offered no AUTH without TLS, and may not send without it', async () => {
     const { stdout } = await runProgram('/usr/bin/swaks', [
       ...[
