@@ -3,75 +3,27 @@ import { openLdapDirectory } from '@postern/shared/directory/ldap-directory.ts';
 import { PersonDirectory } from '@postern/shared/directory/person-directory.ts';
 import { openLog } from '@postern/shared/runtime/log.ts';
 import { changeAccount, createAccount, listAccounts, setAccountPassword } from '../administration/accounts.ts';
-import type { Acting, AdministrationParts } from '../administration/acting.ts';
+import type { Acting } from '../administration/acting.ts';
 import { changeAlias, createAlias, listAliases, removeAlias } from '../administration/aliases.ts';
 import { markDeleted, purge as purgeForGood, undoDeletion } from '../administration/deletion.ts';
-import { changeDomain, createDomain, listDomains, postmastersOf } from '../administration/domains.ts';
 import { exportEntries } from '../administration/export.ts';
-import { findAccount, findAlias, findDomain } from '../administration/find.ts';
+import { findAccount, findAlias } from '../administration/find.ts';
 import { importRows } from '../administration/import.ts';
-import { done, type Outcome } from '../administration/outcome.ts';
+import { deletedMail, type OperationParts, queuesOf, storeUsage } from '../administration/operation.ts';
+import { relayAdmin } from '../console/relay-admin.ts';
 import type { Mailstore } from '../mailstore/mailstore.ts';
 import { type CommandInput, optional, required, type StoreCommand, Usage } from './command.ts';
+import { DOMAIN_SETTINGS, domain, postmaster } from './domains.ts';
+import { all, PAGE, type Work, wordOf } from './work.ts';
 
 const GRACE_MS = 14 * 86_400_000;
-const PAGE = 500;
-
-type Work = (parts: AdministrationParts, acting: Acting, input: CommandInput) => Promise<Outcome<unknown>>;
-
 /** `--as` somebody, with their password: the directory's rules are theirs here as everywhere. */
 const AS = '--as ADDRESS [--as-password-file FILE]';
-
-const wordOf = ({ words }: CommandInput, index: number, what: string): string => {
-  const word = words[index];
-  if (word === undefined) throw new Usage(`${what} is missing`);
-  return word;
-};
-
-/** Pages of a list, all of them. */
-async function all<T>(
-  list: (cursor: string | undefined) => Promise<Outcome<{ items: T[]; nextCursor: string | undefined }>>,
-): Promise<Outcome<T[]>> {
-  const items: T[] = [];
-  let cursor: string | undefined;
-  do {
-    const page = await list(cursor);
-    if (page.kind !== 'done') return page;
-    items.push(...page.value.items);
-    cursor = page.value.nextCursor;
-  } while (cursor !== undefined);
-  return done(items);
-}
 
 function passwordOf(input: CommandInput): string | undefined {
   const file = optional(input, 'password-file');
   return file === undefined ? undefined : readFileSync(file, 'utf8').replace(/\r?\n$/, '');
 }
-
-const domain: Work = async (parts, acting, input) => {
-  const verb = input.words[0] ?? 'list';
-  if (verb === 'list') return all((cursor) => listDomains(parts, acting, { search: '', cursor, size: PAGE }));
-  const name = wordOf(input, 1, 'the name of the domain');
-  switch (verb) {
-    case 'show': {
-      const found = await findDomain(parts, acting, name);
-      return found.kind === 'done'
-        ? done({ ...found.value, postmasters: await postmastersOf(parts, acting, found.value.name) })
-        : found;
-    }
-    case 'create':
-      return createDomain(parts, acting, { name, postmaster: required(input, 'postmaster') });
-    case 'suspend':
-    case 'resume':
-      return changeDomain(parts, acting, name, { active: verb === 'resume' });
-    case 'delete':
-      return markDeleted(parts, acting, 'domain', name);
-    case 'undo':
-      return undoDeletion(parts, acting, 'domain', name);
-    default:
-      throw new Usage('domain knows: list, show, create, suspend, resume, delete, undo');
-  }
-};
 
 const user: Work = async (parts, acting, input) => {
   const verb = input.words[0] ?? 'list';
@@ -92,6 +44,7 @@ const user: Work = async (parts, acting, input) => {
         address,
         name: optional(input, 'name'),
         password: passwordOf(input),
+        quotaBytes: quotaOption(input),
         welcome,
       });
     }
@@ -133,11 +86,30 @@ const alias: Work = async (parts, acting, input) => {
 const password: Work = (parts, acting, input) =>
   setAccountPassword(parts, acting, wordOf(input, 0, 'the address'), { password: passwordOf(input) });
 
+const QUOTA_FORM = 'the quota is a number of octets, and one of messages; 0 is none';
+
+function numberIn(text: string): number {
+  const number = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+  if (!Number.isSafeInteger(number)) throw new Usage(QUOTA_FORM);
+  return number;
+}
+
+function quotaOption(input: CommandInput): number | undefined {
+  const given = optional(input, 'quota');
+  return given === undefined ? undefined : numberIn(given);
+}
+
 const quota: Work = (parts, acting, input) => {
-  const bytes = Number(wordOf(input, 1, 'the number of octets'));
-  if (!Number.isSafeInteger(bytes) || bytes < 0) throw new Usage('the quota is a number of octets; 0 is none');
-  return changeAccount(parts, acting, wordOf(input, 0, 'the address'), { quotaBytes: bytes });
+  const [, , messages] = input.words;
+  return changeAccount(parts, acting, wordOf(input, 0, 'the address'), {
+    quotaBytes: numberIn(wordOf(input, 1, 'the number of octets')),
+    quotaMessages: messages === undefined ? undefined : numberIn(messages),
+  });
 };
+
+const queues: Work = (parts, acting) => queuesOf(parts, acting);
+const usage: Work = (parts, acting) => storeUsage(parts, acting);
+const deleted: Work = (parts, acting, input) => deletedMail(parts, acting, wordOf(input, 0, 'the address'));
 
 const purge: Work = (parts, acting, input) => {
   const name = wordOf(input, 0, 'an address or a domain');
@@ -170,6 +142,7 @@ function command(usage: string, work: Work): StoreCommand {
     migrates: false,
     async run(mailstore, input, print) {
       const { config } = input;
+      const relay = config.console?.relay;
       const log = openLog({ name: 'postern-store', level: 'warn', file: config.log.file });
       const directory = openLdapDirectory(config.directory, log);
       try {
@@ -178,12 +151,15 @@ function command(usage: string, work: Work): StoreCommand {
           print(JSON.stringify({ error: acting }));
           return 1;
         }
-        const parts: AdministrationParts = {
+        const parts: OperationParts = {
           directory: config.directory,
           mailstore,
           lookUp: (address) => directory.lookUp(address),
           log,
           graceMs: config.console?.graceMs ?? GRACE_MS,
+          relay: relay && relayAdmin(relay, relay.tls ?? config.tls, config.ca),
+          certificates: [...new Set([config.tls.cert, (config.console?.tls ?? config.tls).cert, config.ca])],
+          signInDirectory: directory,
           hostname: config.hostname,
         };
         const outcome = await work(parts, acting, input);
@@ -226,18 +202,23 @@ async function actAs(
 
 export const ADMINISTRATION_COMMANDS: Readonly<Record<string, StoreCommand>> = {
   domain: command(
-    `domain list|show|create|suspend|resume|delete|undo [NAME] ${AS} [--postmaster ADDRESS]
-                                   domains as somebody sees and changes them; JSON`,
+    `domain list|show|create|set|suspend|resume|delete|undo [NAME [SETTING=VALUE…]] ${AS} [--postmaster ADDRESS]
+                                   domains as somebody sees and changes them; JSON
+                                   settings: ${DOMAIN_SETTINGS.join(', ')}`,
     domain,
   ),
+  postmaster: command(`postmaster list|add|remove DOMAIN [ADDRESS] ${AS}`, postmaster),
   user: command(
-    `user list|show|create|suspend|resume|delete|undo [ADDRESS] ${AS} [--domain NAME] [--name TEXT] [--password-file FILE]
+    `user list|show|create|suspend|resume|delete|undo [ADDRESS] ${AS} [--domain NAME] [--name TEXT] [--quota OCTETS] [--password-file FILE]
                                    accounts of the directory; without a password one is generated`,
     user,
   ),
   alias: command(`alias list|show|create|set|remove [ADDRESS [TARGET…]] ${AS} [--domain NAME]`, alias),
   password: command(`password ADDRESS ${AS} [--password-file FILE]`, password),
-  quota: command(`quota ADDRESS OCTETS ${AS}`, quota),
+  quota: command(`quota ADDRESS OCTETS [MESSAGES] ${AS}`, quota),
+  'deleted-mail': command(`deleted-mail ADDRESS ${AS}`, deleted),
+  queues: command(`queues ${AS}                 of hub and relay, for administrators`, queues),
+  usage: command(`usage ${AS}                  what the store holds, and when certificates end`, usage),
   purge: command(
     `purge ADDRESS|DOMAIN ${AS} [--even-within-grace]
                                    removes what is marked for deletion, mail and all, for good`,

@@ -58,6 +58,7 @@ async function main(): Promise<number> {
       'as-password-file': text,
       name: text,
       postmaster: text,
+      quota: text,
       'password-file': text,
       welcome: text,
       format: text,

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { checkServerIdentity } from 'node:tls';
 import { MIN_TLS_VERSION, readTlsIdentity, type TlsIdentity } from '@postern/shared/runtime/tls.ts';
-import type { RelayAdmin } from './route.ts';
+import type { RelayAdmin } from '../administration/for-administrators.ts';
 
 const TIMEOUT_MS = 5_000;
 const MAX_ANSWER_BYTES = 8 * 1024 * 1024;

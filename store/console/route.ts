@@ -1,7 +1,8 @@
 import type { CredentialWriter } from '@postern/shared/directory/credential-writer.ts';
 import type { Directory } from '@postern/shared/directory/directory.ts';
 import type { z } from 'zod';
-import type { Acting, AdministrationParts } from '../administration/acting.ts';
+import type { Acting } from '../administration/acting.ts';
+import type { OperationParts } from '../administration/operation.ts';
 import type { Outcome } from '../administration/outcome.ts';
 import type { Action } from '../administration/tokens.ts';
 import type { SignInThrottle } from '../sign-in/sign-in-limits.ts';
@@ -9,22 +10,14 @@ import type { ConsoleSession, ConsoleSessions } from './sessions.ts';
 import type { ConsoleSettings } from './settings.ts';
 
 /** What every route works on. */
-export interface ConsoleServices extends AdministrationParts {
+export interface ConsoleServices extends OperationParts {
   readonly settings: ConsoleSettings;
   readonly sessions: ConsoleSessions;
   readonly signInDirectory: Directory;
   readonly throttle: SignInThrottle;
   readonly writer: CredentialWriter;
-  readonly relay: RelayAdmin | undefined;
   /** Where the store's events are logged; undefined: standard output. */
   readonly logFile: string | undefined;
-  /** PEM files whose end is watched. */
-  readonly certificates: readonly string[];
-}
-
-/** The relay's administration, over its private leg. */
-export interface RelayAdmin {
-  ask(method: 'GET' | 'POST' | 'DELETE', path: string): Promise<{ readonly status: number; readonly body: unknown }>;
 }
 
 /** A request that a route answers: its parts are checked already. */

@@ -45,6 +45,17 @@ test('a postmaster makes, limits, deletes and purges by the command line; what i
   expect(run(POSTMASTER, 'domain', 'create', 'x.example', '--postmaster', POSTMASTER).json).toMatchObject({
     kind: 'forbidden',
   });
+  const limited = run(
+    'siteadmin@domain2.example',
+    'domain',
+    'set',
+    'domain1.example',
+    'editCatchAll=no',
+    'maxAccounts=50',
+  );
+  expect(limited.json).toMatchObject({ name: 'domain1.example', editCatchAll: false, maxAccounts: 50 });
+  expect(run(POSTMASTER, 'postmaster', 'list', 'domain1.example').json).toEqual([POSTMASTER]);
+  expect(run(POSTMASTER, 'domain', 'set', 'domain1.example', 'maxAccounts=many')).toMatchObject({ code: 2 });
   expect(run(POSTMASTER, 'user', 'delete', 'cli@domain1.example').code).toBe(0);
   expect(run(POSTMASTER, 'purge', 'cli@domain1.example', '--even-within-grace').json).toMatchObject({ accounts: 1 });
   expect(run(POSTMASTER, 'export', '--domain', 'domain1.example').text).toContain(

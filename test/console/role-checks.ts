@@ -214,21 +214,28 @@ export const CHECKS: readonly RoleCheck[] = [
   ],
 ];
 
-/** The same by the command line: its words and options; undefined where it has no command for it. */
-export function asCommand([, , method, path, body]: RoleCheck): CommandLine | undefined {
+/** The same by the command line: its words and options. */
+export function asCommand([, , method, path, body]: RoleCheck): CommandLine {
   const [, , kind, name = '', what] = path.split('/').map(decodeURIComponent);
   const given = (body ?? {}) as Readonly<Record<string, unknown>>;
   const command = (name: string, ...words: unknown[]): CommandLine => ({ name, words: words.map(String), options: {} });
+  const written = (value: unknown): unknown => (typeof value === 'boolean' ? (value ? 'yes' : 'no') : value);
   switch (`${method} ${kind} ${what ?? ''}`.trim()) {
     case 'POST domains':
       return { ...command('domain', 'create', given.name), options: { postmaster: String(given.postmaster) } };
+    case 'PATCH domains':
+      return command('domain', 'set', name, ...Object.entries(given).map(([key, value]) => `${key}=${written(value)}`));
+    case 'POST domains postmasters':
+      return command('postmaster', given.operation === 'add' ? 'add' : 'remove', name, given.address);
     case 'DELETE domains':
       return command('domain', 'delete', name);
-    case 'POST accounts':
-      return 'quotaBytes' in given ? undefined : command('user', 'create', given.address);
+    case 'POST accounts': {
+      const quota = given.quotaBytes === undefined ? {} : { quota: String(given.quotaBytes) };
+      return { ...command('user', 'create', given.address), options: quota };
+    }
     case 'PATCH accounts':
       if ('active' in given) return command('user', given.active === true ? 'resume' : 'suspend', name);
-      return 'quotaMessages' in given ? undefined : command('quota', name, given.quotaBytes);
+      return command('quota', name, given.quotaBytes, ...('quotaMessages' in given ? [given.quotaMessages] : []));
     case 'POST accounts password':
       return command('password', name);
     case 'DELETE accounts':
@@ -237,12 +244,16 @@ export function asCommand([, , method, path, body]: RoleCheck): CommandLine | un
       return command('user', 'undo', name);
     case 'POST accounts purge':
       return { ...command('purge', name), options: { 'even-within-grace': given.evenWithinGrace === true } };
+    case 'GET accounts deleted-mail':
+      return command('deleted-mail', name);
     case 'POST aliases':
       return command('alias', 'create', given.address, ...(given.targets as string[]));
     case 'PATCH aliases':
       return command('alias', 'set', name, ...(given.targets as string[]));
+    case 'GET operation':
+      return command(name === 'store' ? 'usage' : name);
     default:
-      return undefined;
+      throw new Error(`the command line has no command for ${method} ${path}`);
   }
 }
 

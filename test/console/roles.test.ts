@@ -3,7 +3,17 @@ import { join } from 'node:path';
 import { ADMINISTRATION_COMMANDS } from '@postern/store/cli/administration.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ConsoleUnderTest, startConsoleUnderTest } from './console-under-test.ts';
-import { asCommand, byToken, CHECKS, one, POSTMASTER, type RoleCheck, SITE, USER } from './role-checks.ts';
+import {
+  asCommand,
+  byToken,
+  CHECKS,
+  type CommandLine,
+  one,
+  POSTMASTER,
+  type RoleCheck,
+  SITE,
+  USER,
+} from './role-checks.ts';
 
 /**
  * The list of role-checks.ts, by each door: the console's pages (a session), the API by a token, and the command line; on slapd and on the embedded
@@ -46,13 +56,12 @@ describe.each<[Door, 'slapd' | 'embedded']>([
 
   async function answered(check: RoleCheck): Promise<{ status: number; text: string }> {
     const [, who, method, path, body] = check;
-    const line = door === 'command line' ? asCommand(check) : undefined;
-    if (line !== undefined) return byCommandLine(who, line);
+    if (door === 'command line') return byCommandLine(who, asCommand(check));
     const byTheToken = door === 'token' && who === POSTMASTER;
     return server.ask(method, path, { body, ...(byTheToken ? { token } : { cookie: cookies.get(who) }) });
   }
 
-  async function byCommandLine(who: string, { name, words, options }: NonNullable<ReturnType<typeof asCommand>>) {
+  async function byCommandLine(who: string, { name, words, options }: CommandLine) {
     const printed: string[] = [];
     const input = {
       config: server.config,

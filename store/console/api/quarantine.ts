@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { note } from '../../administration/acting.ts';
+import { forAdministrators } from '../../administration/for-administrators.ts';
 import { type Outcome, refuse } from '../../administration/outcome.ts';
 import { listQuarantine, releaseQuarantined, removeQuarantined } from '../../administration/quarantine.ts';
 import { type Call, type Route, route } from '../route.ts';
-import { forAdministrators } from './for-administrators.ts';
 import { nothing } from './shapes.ts';
 
 const one = '/api/operation/quarantine/{uid}';

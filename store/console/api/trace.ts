@@ -2,9 +2,9 @@ import { existsSync } from 'node:fs';
 import { findJourneys } from '@postern/shared/trace/journey.ts';
 import { readLog } from '@postern/shared/trace/log-lines.ts';
 import { z } from 'zod';
+import { askRelay, forAdministrators } from '../../administration/for-administrators.ts';
 import { done, refuse } from '../../administration/outcome.ts';
 import { type Route, route } from '../route.ts';
-import { askRelay, forAdministrators } from './for-administrators.ts';
 
 /** The way of one transaction, of what both tiers have logged. */
 const journey = z.object({

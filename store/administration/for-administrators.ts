@@ -1,11 +1,17 @@
-import type { Outcome } from '../../administration/outcome.ts';
-import { refuse } from '../../administration/outcome.ts';
-import { isAdministrator } from '../../administration/roles.ts';
-import type { Call } from '../route.ts';
+import type { Log } from '@postern/shared/runtime/log.ts';
+import type { Acting, AdministrationParts } from './acting.ts';
+import type { Outcome } from './outcome.ts';
+import { refuse } from './outcome.ts';
+import { isAdministrator } from './roles.ts';
+
+/** The relay's administration, over its private leg. */
+export interface RelayAdmin {
+  ask(method: 'GET' | 'POST' | 'DELETE', path: string): Promise<{ readonly status: number; readonly body: unknown }>;
+}
 
 /** What concerns the whole site is for its administrators. The directory has no entry that says so of a queue, so it is asked who they are. */
 export async function forAdministrators<T>(
-  call: Pick<Call, 'services' | 'acting'>,
+  call: { readonly services: AdministrationParts; readonly acting: Acting },
   run: () => Promise<Outcome<T>>,
 ): Promise<Outcome<T>> {
   const may = await isAdministrator(call.services, call.acting);
@@ -14,7 +20,7 @@ export async function forAdministrators<T>(
 
 /** One question to the relay's administration. */
 export async function askRelay(
-  { services: { relay, log } }: Pick<Call, 'services'>,
+  { services: { relay, log } }: { readonly services: { readonly relay: RelayAdmin | undefined; readonly log: Log } },
   method: 'GET' | 'POST' | 'DELETE',
   path: string,
 ): Promise<Outcome<unknown>> {
