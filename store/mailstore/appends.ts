@@ -39,6 +39,14 @@ export type LockedAppend = <T>(
 /** A message whose body is written, or is by the end of the transaction. */
 export type StoredMessage = Omit<AppendMessage, 'content'> & { readonly content: StoredContent };
 
+/** Appends one message in one round trip; undefined when it did nothing, and the transaction is to be made of statements. */
+export type AppendAtOnce = (
+  mailboxId: number,
+  name: string | undefined,
+  message: AppendMessage,
+  quota: QuotaLimits,
+) => Promise<AppendResult | undefined>;
+
 interface Waiting {
   readonly messages: readonly AppendMessage[];
   readonly quota: QuotaLimits;
@@ -59,10 +67,12 @@ export class Appends {
   readonly #keywords: Keywords;
   readonly #contents: Pick<SqlContents, 'keep'>;
   readonly #locked: LockedAppend;
+  readonly #atOnce: AppendAtOnce;
   /** By mailbox; there as long as one of them is under way. */
   readonly #lanes = new Map<number, Waiting[]>();
 
-  constructor(keywords: Keywords, contents: Pick<SqlContents, 'keep'>, locked: LockedAppend) {
+  constructor(keywords: Keywords, contents: Pick<SqlContents, 'keep'>, locked: LockedAppend, atOnce: AppendAtOnce) {
+    this.#atOnce = atOnce;
     this.#keywords = keywords;
     this.#contents = contents;
     this.#locked = locked;
@@ -104,7 +114,7 @@ export class Appends {
   /** All together; if that fails, each alone, so that a poisoned one fails alone. */
   async #serve(mailboxId: number, batch: readonly Waiting[]): Promise<void> {
     try {
-      const results = await this.#together(mailboxId, batch);
+      const results = (await this.#alone(mailboxId, batch)) ?? (await this.#together(mailboxId, batch));
       for (const [i, { settle }] of batch.entries()) {
         settle(Array.isArray(results) ? (results[i] as AppendResult) : { kind: 'no-such-mailbox' });
       }
@@ -115,6 +125,14 @@ export class Appends {
         for (const waiting of batch) await this.#serve(mailboxId, [waiting]);
       } else if (only !== undefined) for (const { fail } of batch) fail(fault);
     }
+  }
+
+  async #alone(mailboxId: number, batch: readonly Waiting[]): Promise<AppendResult[] | undefined> {
+    const [only] = batch;
+    const [message] = only?.messages ?? [];
+    if (only === undefined || message === undefined || batch.length > 1 || only.messages.length > 1) return undefined;
+    const result = await this.#atOnce(mailboxId, only.name, message, only.quota);
+    return result && [result];
   }
 
   async #together(

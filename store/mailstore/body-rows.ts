@@ -5,7 +5,8 @@ import { insertRows, placeholders, type Row, type SqlValue } from './database.ts
 import { type PackedBody, plainBody } from './packed-body.ts';
 import { insertRowsLater, type SqlQuery, type Transaction } from './queued-transaction.ts';
 
-const PARTS_VERSION = 1;
+/** Of the column `parts`. */
+export const PARTS_VERSION = 1;
 /** Up to here bodies travel as text with the rest of the transaction: more octets, but one round trip. */
 const MAX_INLINE_OCTETS = 65_536;
 /** Rows of one INSERT of chunks: few shapes, so that the statements stay prepared. */

@@ -134,6 +134,10 @@ export class SqlConnection implements SqlRunner {
   readonly #link: DatabaseLink;
   readonly #inGaleraCluster: boolean;
 
+  get inGaleraCluster(): boolean {
+    return this.#inGaleraCluster;
+  }
+
   constructor(connection: PoolConnection, link: DatabaseLink, inGaleraCluster: boolean) {
     this.#connection = connection;
     this.#link = link;
@@ -161,6 +165,11 @@ export class SqlConnection implements SqlRunner {
 
   changeOnce(sql: string, values: readonly SqlValue[] = []): Promise<SqlChange> {
     return this.#waited(runOnce(this.#connection, sql, values)) as Promise<SqlChange>;
+  }
+
+  /** Calls a procedure that selects: its rows, and what the server says of the call. */
+  call(procedure: string, values: readonly SqlValue[]): Promise<unknown> {
+    return this.#waited(run(this.#connection, `CALL ${procedure}(${placeholders(values.length)})`, values));
   }
 
   /**

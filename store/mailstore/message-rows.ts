@@ -60,8 +60,7 @@ export class MessageInserts {
       this.#cache.push([
         mailbox.id,
         uid,
-        // An ENVELOPE is never empty: this one is rendered when it is read.
-        prepared.envelope.length === 0 ? 0 : PREPARED_VERSION,
+        cacheVersion(prepared),
         prepared.sentAtMs ?? null,
         prepared.envelope,
         prepared.bodyStructure,
@@ -138,6 +137,12 @@ export class MessageInserts {
     await insertRowsLater(transaction, 'INSERT INTO thread_reference (account_id, message_id_hash, thread_id)', fresh);
     return threads;
   }
+}
+
+/** `version` of the row of `message_cache`. */
+export function cacheVersion({ envelope }: StoredContent['prepared']): number {
+  // An ENVELOPE is never empty: this one is rendered when it is read.
+  return envelope.length === 0 ? 0 : PREPARED_VERSION;
 }
 
 /** The threads that are known for what new emails name. */

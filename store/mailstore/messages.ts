@@ -1,4 +1,5 @@
 import { withinQuota } from './accounts.ts';
+import { AppendProcedure } from './append-procedure.ts';
 import { ACCOUNT_HELD, type AppendReads, Appends, addMessages } from './appends.ts';
 import { type NewBody, writeBodyRows } from './body-rows.ts';
 import type { ChangeNotices } from './changes.ts';
@@ -75,8 +76,15 @@ export class SqlMessages implements Messages {
     this.#views = views;
     this.#dates = new SentDates(database);
     this.#threads = new ThreadRows(database);
-    this.#appends = new Appends(keywords, contents, (mailboxId, bodies, ask, work) =>
-      this.#lockedWithBodies(mailboxId, bodies, ask, work),
+    const procedure = new AppendProcedure(database, notices);
+    this.#appends = new Appends(
+      keywords,
+      contents,
+      (mailboxId, bodies, ask, work) => this.#lockedWithBodies(mailboxId, bodies, ask, work),
+      async (mailboxId, name, message, quota) => {
+        const accountId = await this.#ownerOf(mailboxId);
+        return accountId === undefined ? undefined : procedure.append({ accountId, mailboxId, name }, message, quota);
+      },
     );
   }
 

@@ -127,7 +127,8 @@ export async function inTransaction<T>(
   }
 }
 
-async function connect(database: Database): Promise<SqlConnection> {
+/** @throws DatabaseUnavailable */
+export async function connect(database: Database): Promise<SqlConnection> {
   try {
     return await database.connect();
   } catch (fault) {
@@ -135,8 +136,8 @@ async function connect(database: Database): Promise<SqlConnection> {
   }
 }
 
-/** Explicit ROLLBACK: after 1205 InnoDB rolls back the statement alone. A connection in doubt is not used again. */
-async function rollBack(connection: SqlConnection, fault: unknown): Promise<void> {
+/** Explicit ROLLBACK, and the connection is given back: after 1205 InnoDB rolls back the statement alone. One in doubt is not used again. */
+export async function rollBack(connection: SqlConnection, fault: unknown): Promise<void> {
   if (isConnectionFault(fault) || isRefusalToServe(fault)) {
     connection.destroy();
     return;

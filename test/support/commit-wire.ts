@@ -13,9 +13,27 @@ export interface CommitWire {
   close(): void;
 }
 
-/** COM_QUERY (3) with a text that is, or ends in, COMMIT. */
-function isCommit(data: Buffer): boolean {
-  return data[4] === 3 && data.subarray(-6).toString('latin1') === 'COMMIT';
+const COM_QUERY = 3;
+const COM_STMT_PREPARE = 22;
+const COM_STMT_EXECUTE = 23;
+
+/** Knows what of a connection's packets commits: a text that is, or ends in, COMMIT, and a CALL, as our procedures commit themselves. */
+class CommitPackets {
+  #preparesCall = false;
+  /** Ids of prepared CALLs. */
+  readonly #calls = new Set<number>();
+
+  isCommit(fromClient: Buffer): boolean {
+    const command = fromClient[4];
+    if (command === COM_STMT_PREPARE) this.#preparesCall = fromClient.subarray(5, 10).toString('latin1') === 'CALL ';
+    if (command === COM_STMT_EXECUTE) return this.#calls.has(fromClient.readUInt32LE(5));
+    return command === COM_QUERY && fromClient.subarray(-6).toString('latin1') === 'COMMIT';
+  }
+
+  learn(fromServer: Buffer): void {
+    if (this.#preparesCall && fromServer[4] === 0) this.#calls.add(fromServer.readUInt32LE(5));
+    this.#preparesCall = false;
+  }
 }
 
 /** @param databaseUrl of a server on 127.0.0.1 */
@@ -26,6 +44,7 @@ export async function layCommitWire(databaseUrl: string): Promise<CommitWire> {
   let cuts = 0;
   const wire = createServer((client) => {
     const server = connect(target, '127.0.0.1');
+    const packets = new CommitPackets();
     let deaf = false;
     for (const socket of [client, server]) {
       sockets.add(socket);
@@ -39,7 +58,7 @@ export async function layCommitWire(databaseUrl: string): Promise<CommitWire> {
     }
     client.on('data', (data: Buffer) => {
       const how = next;
-      if (how === undefined || !isCommit(data)) {
+      if (!packets.isCommit(data) || how === undefined) {
         server.write(data);
         return;
       }
@@ -50,6 +69,7 @@ export async function layCommitWire(databaseUrl: string): Promise<CommitWire> {
       else server.write(data);
     });
     server.on('data', (data) => {
+      packets.learn(data);
       if (deaf) client.destroy();
       else client.write(data);
     });
