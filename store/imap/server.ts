@@ -13,7 +13,8 @@ import { OwnLimits, type SignInLimits } from '../sign-in/sign-in-limits.ts';
 import { TrustedClients } from '../sign-in/trusted-clients.ts';
 import { Connection } from './connection.ts';
 import { Session } from './session.ts';
-import { type SessionServices, UNAUTHENTICATED_LIMITS } from './session-services.ts';
+import { UNAUTHENTICATED_LIMITS } from './session-limits.ts';
+import type { SessionServices } from './session-services.ts';
 import { TokenSessions } from './token-sessions.ts';
 
 export interface ImapServerOptions {

@@ -11,14 +11,6 @@ import type { SessionCounts, SignInThrottle } from '../sign-in/sign-in-limits.ts
 import type { TrustedClients } from '../sign-in/trusted-clients.ts';
 import type { TokenSessions } from './token-sessions.ts';
 
-/** Limits before sign-in: enough for a login, not for filling memory. */
-export const UNAUTHENTICATED_LIMITS = {
-  maxLineBytes: 8192,
-  maxArgumentBytes: 1024,
-  maxAppendBytes: 1024,
-  maxNonSynchronizingBytes: 1024,
-} as const;
-
 /** What all sessions of a server share. */
 export interface SessionServices {
   readonly config: StoreConfig['imap'];

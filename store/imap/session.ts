@@ -1,28 +1,23 @@
 import type { Account } from '@postern/shared/directory/directory.ts';
 import type { Log } from '@postern/shared/runtime/log.ts';
 import type { TokenScope } from '@postern/shared/settings/token.ts';
-import { MailstoreUnavailable } from '../awaited-mailstore.ts';
 import { CommandPace } from '../connection/pace.ts';
-import { CommitOutcomeUnknown, isDatabaseAway, type Mailstore, type StoredAccount } from '../mailstore/mailstore.ts';
+import type { Mailstore, StoredAccount } from '../mailstore/mailstore.ts';
 import { capabilities, capabilityOn } from './capability.ts';
-import type { Frame } from './codec/command.ts';
-import { CommandSyntaxError } from './codec/lexer.ts';
 import type { ResponseWriter } from './codec/response.ts';
-import type { AnyCommand } from './commands/command.ts';
-import { bad, type Completion, formatCompletion, no } from './completion.ts';
-import { type Connection, ConnectionGone } from './connection.ts';
+import type { Connection } from './connection.ts';
+import { EnabledExtensions } from './enabled-extensions.ts';
 import { Goodbye } from './goodbye.ts';
-import { IncomingCommands, type ReadCommand } from './incoming-commands.ts';
+import { HeldLiterals } from './held-literals.ts';
+import { IncomingCommands } from './incoming-commands.ts';
+import { sayLastWords } from './last-words.ts';
 import type { Notifications } from './notifications.ts';
-import { refusedCommand } from './refused-command.ts';
-import { type SessionServices, UNAUTHENTICATED_LIMITS } from './session-services.ts';
+import { runCommand } from './run-command.ts';
+import { limitsAfterSignIn, UNAUTHENTICATED_LIMITS } from './session-limits.ts';
+import type { SessionServices } from './session-services.ts';
 import type { Selected, SignedIn, State } from './state.ts';
 import { writeChanges } from './updates.ts';
 
-/** RFC 7888 §5. */
-const LITERAL_MINUS_BYTES = 4096;
-const MAX_LINE_BYTES = 65_536;
-const MAX_ARGUMENT_BYTES = 65_536;
 /** Bad commands in a row after which a client is taken for something that speaks another protocol. */
 const MAX_BAD_IN_A_ROW = 10;
 /** One IMAP session: reads a command, lets its file act, writes what the client has to know, and answers. */
@@ -32,11 +27,10 @@ export class Session {
   readonly services: SessionServices;
   readonly connection: Connection;
   readonly log: Log;
-  /** Extensions that ENABLE switched on, upper-cased (RFC 5161). */
-  readonly enabled = new Set<string>();
+  readonly enabled = new EnabledExtensions();
   #signedIn: SignedIn | undefined;
   #selected: Selected | undefined;
-  #heldLiteralBytes = 0;
+  readonly #literals: HeldLiterals;
   #ended = false;
   #signedOut: (() => void) | undefined;
   /** Why the session ends before its next command. */
@@ -60,6 +54,7 @@ export class Session {
     this.connection = connection;
     this.log = log;
     this.#pace = new CommandPace(services.config.maxCommandsPerSecond);
+    this.#literals = new HeldLiterals(services.literals);
     this.#incoming = new IncomingCommands(this);
     connection.onClose(() => this.#selected?.wake?.());
     this.#over = new Promise((resolve) => {
@@ -104,33 +99,28 @@ export class Session {
     return this.#tag;
   }
 
-  /** The client enabled IMAP4rev2: no \Recent, ESEARCH in place of SEARCH (RFC 9051 appendix E). */
   get rev2(): boolean {
-    return this.enabled.has('IMAP4REV2');
+    return this.enabled.rev2;
   }
 
-  /** Whether mailbox names and other text travel in UTF-8 (IMAP4rev2, UTF8=ACCEPT). */
   get utf8(): boolean {
-    return this.rev2 || this.enabled.has('UTF8=ACCEPT');
+    return this.enabled.utf8;
   }
 
-  /** The client wants mod-sequences with every change of flags (RFC 7162 §3.1). */
   get condstore(): boolean {
-    return this.enabled.has('CONDSTORE') || this.qresync;
+    return this.enabled.condstore;
   }
 
   get qresync(): boolean {
-    return this.enabled.has('QRESYNC');
+    return this.enabled.qresync;
   }
 
-  /** RFC 9586: neither side names messages by sequence number any more. */
   get uidOnly(): boolean {
-    return this.enabled.has('UIDONLY');
+    return this.enabled.uidOnly;
   }
 
-  /** VANISHED stands in place of EXPUNGE. */
   get vanishes(): boolean {
-    return this.qresync || this.uidOnly;
+    return this.enabled.vanishes;
   }
 
   /** RFC 7162 §3.1: a command that shows that the client knows mod-sequences switches them on. */
@@ -177,12 +167,10 @@ export class Session {
       scope: by === 'password' ? 'all' : by.scope,
       passwordAtMs: by === 'password' ? Date.now() : undefined,
     };
-    Object.assign(this.connection.limits, {
-      maxLineBytes: MAX_LINE_BYTES,
-      maxArgumentBytes: MAX_ARGUMENT_BYTES,
-      maxAppendBytes: this.services.config.maxLiteralBytes,
-      maxNonSynchronizingBytes: this.offers('LITERAL+') ? Number.MAX_SAFE_INTEGER : LITERAL_MINUS_BYTES,
-    });
+    Object.assign(
+      this.connection.limits,
+      limitsAfterSignIn(this.services.config, (capability) => this.offers(capability)),
+    );
     return true;
   }
 
@@ -296,6 +284,11 @@ export class Session {
     if (!this.#quiet || options.own === true) await writeChanges(this, selected, options.expunges);
   }
 
+  /** Asks again for the rights in the selected mailbox, where somebody changed something since the client was told last. */
+  async checkRightsIfStale(): Promise<void> {
+    if (this.#selected?.stale === true) await this.#checkRights();
+  }
+
   /** What was granted in another one's mailbox may have been taken back since (RFC 4314). */
   async #checkRights(): Promise<void> {
     const selected = this.#selected;
@@ -311,10 +304,10 @@ export class Session {
       await this.connection.flow(true);
       await this.#loop();
     } catch (error) {
-      await this.#lastWords(error);
+      if (!this.#ended) sayLastWords(this, error);
     } finally {
       this.#ended = true;
-      this.#releaseLiterals();
+      this.#literals.release();
       this.unselect();
       this.#signOut();
       await this.connection.end();
@@ -350,16 +343,6 @@ export class Session {
     if (this.#ending !== undefined) throw this.#ending;
   }
 
-  async #lastWords(error: unknown): Promise<void> {
-    if (error instanceof ConnectionGone || this.#ended) return;
-    let text = '* BYE [SERVERBUG] Internal error';
-    if (error instanceof Goodbye) text = `* BYE ${error.code === undefined ? '' : `[${error.code}] `}${error.message}`;
-    // Nobody knows whether the change was committed: only a new connection shows (RFC 9051 §7.1.5, the write rule).
-    else if (error instanceof CommitOutcomeUnknown) text = '* BYE [UNAVAILABLE] The outcome is unknown; connect again';
-    if (!(error instanceof Goodbye)) this.log.error({ event: 'session-fault', session: this.id, err: error });
-    this.out.line(text);
-  }
-
   async #loop(): Promise<void> {
     const { config } = this.services;
     this.#loginDeadlineMs = performance.now() + config.loginTimeoutMs;
@@ -382,14 +365,15 @@ export class Session {
           throw new Goodbye(signedIn ? 'Autologout; idle for too long' : 'Sign-in took too long');
         if (frame.kind === 'lost') throw new Goodbye('Literal too big to skip', 'TOOBIG');
         if (frame.kind === 'literal') {
-          await this.#admitLiteral(frame);
+          await this.#literals.admit(this.connection, frame);
           continue;
         }
         next = this.#incoming.read(frame);
       }
       await this.#pace.keep();
-      const completion = await this.#execute(next);
-      this.#releaseLiterals();
+      this.#tag = next.tag;
+      const completion = await runCommand(this, next);
+      this.#literals.release();
       badInARow = completion.status === 'BAD' ? badInARow + 1 : 0;
       const after = this.#afterResponse;
       this.#afterResponse = undefined;
@@ -398,70 +382,6 @@ export class Session {
       if (this.#leaving) return;
       waitingSinceMs = performance.now();
       if (badInARow >= MAX_BAD_IN_A_ROW) throw new Goodbye('Too many bad commands');
-    }
-  }
-
-  async #admitLiteral(frame: Frame & { readonly kind: 'literal' }): Promise<void> {
-    this.#heldLiteralBytes += await this.services.literals.take(frame.bytes, this.#heldLiteralBytes);
-    if (!frame.synchronizing) return;
-    this.out.line('+ Ready for literal data');
-    await this.connection.flow(true);
-  }
-
-  #releaseLiterals(): void {
-    if (this.#heldLiteralBytes > 0) this.services.literals.giveBack(this.#heldLiteralBytes);
-    this.#heldLiteralBytes = 0;
-  }
-
-  async #execute(read: ReadCommand): Promise<Completion> {
-    this.#tag = read.tag;
-    let completion: Completion;
-    try {
-      completion =
-        read.command === undefined
-          ? read.completion
-          : (refusedCommand(this, read.command, read.args) ?? (await this.#act(read.command, read.args)));
-    } catch (error) {
-      if (!(error instanceof CommandSyntaxError)) throw error;
-      completion = bad(error.message);
-    }
-    this.out.line(`${this.#tag} ${formatCompletion(completion)}`);
-    return completion;
-  }
-
-  /** What a command did is done, also when the database goes away before it can be told: NO would say that nothing happened. */
-  async #tellAfter(command: AnyCommand, read: unknown): Promise<void> {
-    const expunges = typeof command.expunges === 'function' ? command.expunges(read) : command.expunges;
-    try {
-      await this.tellChanges({ expunges, refresh: command.refreshes ?? false, own: command.removes ?? false });
-    } catch (error) {
-      // Who asks for nothing else is told that there is no answer.
-      if (!isDatabaseAway(error) || command.name === 'NOOP' || command.name === 'CHECK') throw error;
-      this.log.warn({ event: 'database-away', session: this.id, command: command.name, err: error });
-    }
-  }
-
-  /** The one place where a fault of a command becomes an answer; what the session cannot survive is thrown on. */
-  async #act(command: AnyCommand, read: unknown): Promise<Completion> {
-    try {
-      if (this.#selected?.stale === true) await this.#checkRights();
-      const completion = await command.act(this, read);
-      if (completion.status !== 'BAD') {
-        await this.#tellAfter(command, read);
-      }
-      return completion;
-    } catch (error) {
-      if (error instanceof ConnectionGone || error instanceof Goodbye || error instanceof CommitOutcomeUnknown)
-        throw error;
-      if (error instanceof CommandSyntaxError) throw error;
-      if (error instanceof MailstoreUnavailable || isDatabaseAway(error)) {
-        this.log.warn({ event: 'database-away', session: this.id, command: command.name, err: error });
-        // In IDLE no command waits for an answer: the next thing heard would be DONE.
-        if (command.name === 'IDLE') throw new Goodbye('The database is away; connect again later', 'UNAVAILABLE');
-        return no('UNAVAILABLE', 'The database is away; try again later');
-      }
-      this.log.error({ event: 'command-fault', session: this.id, command: command.name, err: error });
-      return no('SERVERBUG', 'Internal error; it was logged');
     }
   }
 }

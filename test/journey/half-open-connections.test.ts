@@ -6,7 +6,7 @@ import { ConnectionGone } from '@postern/store/connection/client-connection.ts';
 import { type ServedSession, startSessionServer } from '@postern/store/connection/session-server.ts';
 import { ServerTls } from '@postern/store/connection/tls-identity.ts';
 import { Connection } from '@postern/store/imap/connection.ts';
-import { UNAUTHENTICATED_LIMITS } from '@postern/store/imap/session-services.ts';
+import { UNAUTHENTICATED_LIMITS } from '@postern/store/imap/session-limits.ts';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { makeTestPki, type TestPki } from '../support/pki.ts';
 

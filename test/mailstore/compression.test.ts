@@ -163,3 +163,47 @@ test('a backup holds the octets of the message', async () => {
     rmSync(path, { recursive: true, force: true });
   }
 });
+
+test('SEARCH finds what stands anywhere in compressed bodies, over the border of two chunks too, and nothing else', async () => {
+  const account = await somebody(store);
+  const inbox = await mailboxOf(store, account);
+  const place = (octets: number, words: readonly (readonly [at: number, word: string])[]): Buffer => {
+    const message = sized(octets, prose);
+    for (const [at, word] of words) message.write(word, at);
+    return message;
+  };
+  // 524,288 octets are a chunk. The last is longer than the text that is kept, so that it is read and unpacked at each search.
+  const messages = [
+    place(60_000, [[59_000, 'Zebrafink']]),
+    place(700_000, [
+      [524_284, 'Grenzland'],
+      [699_900, 'Zebrafink'],
+    ]),
+    place(9_000_000, [[8_999_900, 'Grenzland']]),
+    place(40_000, [[20_000, 'Nachtigall']]),
+  ];
+  for (const message of messages) {
+    const content = await store.contents.put(message);
+    const flags = { system: 0, keywords: [] };
+    const appended = await store.messages.append(
+      inbox,
+      [{ content: content as never, flags, internalDate: new Date() }],
+      { bytes: 0, messages: 0 },
+    );
+    expect(appended.kind).toBe('appended');
+  }
+  const encodings = await Promise.all(
+    messages.map(async (m) => (await stored((await store.contents.put(m)).id)).encoding),
+  );
+  expect(encodings).toEqual([1, 1, 1, 0]);
+  const uids = [1, 2, 3, 4];
+  for (const reader of [store, await open()]) {
+    const found = (kind: 'body' | 'text', value: string): Promise<number[]> =>
+      reader.messages.search(inbox, uids, [{ kind, value }]);
+    expect(await found('body', 'zebrafink')).toEqual([1, 2]);
+    expect(await found('text', 'GRENZLAND')).toEqual([2, 3]);
+    expect(await found('body', 'nachtigall')).toEqual([4]);
+    expect(await found('body', 'quick brown fox')).toEqual(uids);
+    expect(await found('text', 'claimed by nobody')).toEqual([]);
+  }
+});

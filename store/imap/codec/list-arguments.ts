@@ -29,6 +29,7 @@ export function readListArguments<Item>(
   const selection = new Set<string>();
   if (args.peek() === '(') {
     extended = true;
+    args.require('LIST-EXTENDED', 'argument');
     for (const option of args.list(() => readOption(args, SELECTION))) selection.add(option);
     // RFC 5258 §3: RECURSIVEMATCH modifies a base option and needs one.
     if (selection.has('RECURSIVEMATCH') && !selection.has('SUBSCRIBED') && !selection.has('SPECIAL-USE')) {
@@ -41,6 +42,7 @@ export function readListArguments<Item>(
   let patterns: string[];
   if (args.peek() === '(') {
     extended = true;
+    args.require('LIST-EXTENDED', 'argument');
     patterns = args.list(() => args.listMailbox(), true);
     if (patterns.length > MAX_PATTERNS) args.fail('too many patterns');
   } else {
@@ -50,10 +52,10 @@ export function readListArguments<Item>(
   let status: Item[] | undefined;
   if (!args.atEnd) {
     extended = true;
+    args.require('LIST-EXTENDED', 'argument');
     args.expect(' RETURN ');
     args.list(() => {
       const option = readOption(args, RETURN);
-      if (option === 'MYRIGHTS') args.require('LIST-MYRIGHTS', 'option MYRIGHTS');
       if (option === 'STATUS') {
         args.space();
         status = readStatusItems(args);
@@ -65,7 +67,17 @@ export function readListArguments<Item>(
   return { extended, selection, reference, patterns, returning, status };
 }
 
+/** Capabilities beside LIST-EXTENDED that bring an option (RFC 3348, 6154, 5819, 8440). */
+const BROUGHT_BY: Readonly<Record<string, string>> = {
+  CHILDREN: 'CHILDREN',
+  'SPECIAL-USE': 'SPECIAL-USE',
+  STATUS: 'LIST-STATUS',
+  MYRIGHTS: 'LIST-MYRIGHTS',
+};
+
 function readOption(args: ArgumentReader, known: ReadonlySet<string>): string {
   const option = args.keyword();
+  const bringer = BROUGHT_BY[option];
+  if (bringer !== undefined) args.require(bringer, `option ${option}`);
   return known.has(option) ? option : args.fail(`unknown option ${option}`);
 }

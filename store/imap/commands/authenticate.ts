@@ -17,6 +17,7 @@ export const authenticate: Command<{ readonly mechanism: string; readonly initia
     args.space();
     const mechanism = args.keyword();
     if (args.atEnd) return { mechanism, initial: undefined };
+    args.require('SASL-IR', 'initial response');
     args.space();
     const initial = args.astring();
     // RFC 4959 §3: `=` is an initial response of no octets.
@@ -25,7 +26,8 @@ export const authenticate: Command<{ readonly mechanism: string; readonly initia
   async act(session, { mechanism, initial }) {
     const bearer = mechanism === 'OAUTHBEARER' && session.offers('AUTH=OAUTHBEARER');
     const factor = mechanism === FACTOR_MECHANISM && session.trustedPeer !== undefined;
-    if (mechanism !== 'PLAIN' && !bearer && !factor) return no('CANNOT', 'No such authentication mechanism');
+    const plain = mechanism === 'PLAIN' && session.offers('AUTH=PLAIN');
+    if (!plain && !bearer && !factor) return no('CANNOT', 'No such authentication mechanism');
     if (!session.passwordsAllowed) return no('PRIVACYREQUIRED', 'Begin TLS first');
     const response = initial ?? (await ask(session, ''));
     if (typeof response !== 'string') return response;

@@ -129,10 +129,11 @@ function hasSelectedBelow(
 function writeEntry(session: Session, args: Arguments, entry: Entry, selected: boolean, childInfo: boolean): void {
   const attributes: string[] = [];
   if (entry.mailbox === undefined) attributes.push(args.extended ? '\\NonExistent' : '\\Noselect');
-  attributes.push(entry.hasChildren ? '\\HasChildren' : '\\HasNoChildren');
+  if (session.offers('CHILDREN')) attributes.push(entry.hasChildren ? '\\HasChildren' : '\\HasNoChildren');
   const tellSubscribed = args.returning.has('SUBSCRIBED') || (selected && args.selection.has('SUBSCRIBED'));
   if (tellSubscribed && entry.subscribed) attributes.push('\\Subscribed');
-  if (entry.mailbox?.specialUse !== undefined) attributes.push(entry.mailbox.specialUse);
+  const use = entry.mailbox?.specialUse;
+  if (use !== undefined && session.offers('SPECIAL-USE')) attributes.push(use);
   const { out } = session;
   out.text(`* LIST (${attributes.join(' ')}) "${SEPARATOR}" `);
   writeName(session, out, entry.name);

@@ -48,11 +48,24 @@ export const getQuotaRoot: Command<string> = {
   },
 };
 
-const isLimited = ({ signedIn: { quota } }: Session): boolean => quota.bytes > 0 || quota.messages > 0;
+/** What is limited and told: each resource is a capability of its own (RFC 9208 §3.1.1). */
+function limitsOf(session: Session): { readonly bytes: number; readonly messages: number } {
+  const { bytes, messages } = session.signedIn.quota;
+  return {
+    bytes: session.offers('QUOTA=RES-STORAGE') ? bytes : 0,
+    messages: session.offers('QUOTA=RES-MESSAGE') ? messages : 0,
+  };
+}
+
+function isLimited(session: Session): boolean {
+  const { bytes, messages } = limitsOf(session);
+  return bytes > 0 || messages > 0;
+}
 
 /** RFC 9208 §5.1: STORAGE in units of 1024 octets, rounded so that what is used never looks like less. */
 async function writeQuota(session: Session): Promise<void> {
-  const { quota, account } = session.signedIn;
+  const { account } = session.signedIn;
+  const quota = limitsOf(session);
   const usage = await session.mailstore.accounts.usage(account.id);
   const resources: string[] = [];
   if (quota.bytes > 0) resources.push(`STORAGE ${Math.ceil(usage.bytes / 1024)} ${Math.floor(quota.bytes / 1024)}`);

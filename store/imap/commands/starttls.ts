@@ -6,6 +6,7 @@ export const starttls: Command<undefined> = {
   name: 'STARTTLS',
   states: NOT_SIGNED_IN,
   expunges: false,
+  capability: 'STARTTLS',
   read: noArguments,
   async act(session) {
     const context = session.services.tlsContext();

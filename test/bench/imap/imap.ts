@@ -22,8 +22,8 @@ export interface TaskRuns {
   readonly milliseconds: readonly number[];
   /** Processor time of one run, by program of the side. */
   readonly processorMs: Readonly<Record<string, number>>;
-  /** Most that the programs held for themselves after a run. */
-  readonly peakMemoryKiB: number;
+  /** Most that each of the programs held for itself after a run. */
+  readonly peakMemoryKiB: Readonly<Record<string, number>>;
 }
 
 export interface TaskResult {
@@ -117,7 +117,7 @@ async function measure(
   const runs = sides.map(() => ({
     milliseconds: [] as number[],
     processorMs: {} as Record<string, number>,
-    peakMemoryKiB: 0,
+    peakMemoryKiB: {} as Record<string, number>,
     offered: true,
   }));
   // The first rounds warm both up, and are not counted: a server runs for weeks.
@@ -136,7 +136,10 @@ async function measure(
           const used = (ms - (before.get(name) ?? 0)) / options.repeats;
           run.processorMs[name] = (run.processorMs[name] ?? 0) + used;
         }
-        run.peakMemoryKiB = Math.max(run.peakMemoryKiB, ownMemoryKiB(side.programs));
+        for (const program of side.programs) {
+          const { name } = program;
+          run.peakMemoryKiB[name] = Math.max(run.peakMemoryKiB[name] ?? 0, ownMemoryKiB([program]));
+        }
       }
     }
   }

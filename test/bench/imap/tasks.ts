@@ -60,6 +60,7 @@ function shortCommand(name: string, ratio: number, text: string): Task {
   return {
     name,
     goal: { ratio },
+    warmUps: WARM_UPS,
     async run({ wire }) {
       let milliseconds = 0;
       for (let i = 0; i < TIMES; i += 1) {
@@ -140,6 +141,7 @@ export const TASKS: readonly Task[] = [
   {
     name: 'FETCH of 300 single bodies',
     goal: { ratio: 1 },
+    warmUps: WARM_UPS,
     async run({ wire, messages, round }) {
       const start = performance.now();
       for (let i = 0; i < 300; i += 1) await timed(wire, `FETCH ${1 + ((i * 61 + round * 7) % messages)} BODY.PEEK[]`);
@@ -183,6 +185,7 @@ export const TASKS: readonly Task[] = [
   {
     name: 'STATUS of 50 mailboxes',
     goal: { ratio: 1 },
+    warmUps: WARM_UPS,
     async run({ wire, round }) {
       const names = Array.from({ length: STATUS_MAILBOXES }, (_, i) => `Status${i}`);
       if (round === 0) for (const name of names) await wire.command(`CREATE ${name}`);

@@ -20,7 +20,7 @@ export function reportImap(report: ImapReport): void {
     ['command', 'ours ms', '', 'theirs ms', '', 'times as fast', 'wanted', 'met', 'CPU ms', 'theirs', 'MiB', 'theirs'],
     report.results.map(row),
   );
-  console.log(`\n${table}\n\n${processorTable(report.results)}`);
+  console.log(`\n${table}\n\n${programTable(report.results)}`);
   const bars = report.results.flatMap(({ name, ours, theirs }) =>
     ours === undefined || theirs === undefined ? [] : [{ label: name, ours: time(ours), theirs: time(theirs) }],
   );
@@ -51,20 +51,20 @@ function row({ name, goal, ours, theirs }: TaskResult): string[] {
   ];
 }
 
-const total = (runs: TaskRuns | undefined): string =>
-  runs === undefined
-    ? ''
-    : Object.values(runs.processorMs)
-        .reduce((a, b) => a + b, 0)
-        .toFixed(0);
+const sum = (values: Readonly<Record<string, number>>): number => Object.values(values).reduce((a, b) => a + b, 0);
+const total = (runs: TaskRuns | undefined): string => (runs === undefined ? '' : sum(runs.processorMs).toFixed(0));
 const memory = (runs: TaskRuns | undefined): string =>
-  runs === undefined ? '' : (runs.peakMemoryKiB / 1024).toFixed(0);
+  runs === undefined ? '' : (sum(runs.peakMemoryKiB) / 1024).toFixed(0);
 
-/** Milliseconds of processor time of a run, by program of ours; theirs is one. */
-function processorTable(results: readonly TaskResult[]): string {
+/** Processor time of a run and memory after it, by program of ours; theirs is one. MariaDB's memory is its buffer pool, which fills with what is touched. */
+function programTable(results: readonly TaskResult[]): string {
   const names = Object.keys(results.find(({ ours }) => ours !== undefined)?.ours?.processorMs ?? {});
   return textTable(
-    ['CPU ms', ...names],
-    results.map(({ name, ours }) => [name, ...names.map((each) => ours?.processorMs[each]?.toFixed(0) ?? '')]),
+    ['command', ...names.map((each) => `${each} CPU ms`), ...names.map((each) => `${each} MiB`)],
+    results.map(({ name, ours }) => [
+      name,
+      ...names.map((each) => ours?.processorMs[each]?.toFixed(0) ?? ''),
+      ...names.map((each) => ((ours?.peakMemoryKiB[each] ?? 0) / 1024).toFixed(0)),
+    ]),
   );
 }
