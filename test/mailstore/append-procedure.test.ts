@@ -65,6 +65,10 @@ describe('a single APPEND', () => {
     const flags = [SEEN, 0, SEEN | DELETED, DELETED];
     const one = await newAccount(store);
     const other = await newAccount(store);
+    const modes = await ask(
+      "SELECT sql_mode FROM information_schema.routines WHERE routine_schema = DATABASE() AND routine_name = 'append_message'",
+    );
+    expect(String(modes[0])).toContain('STRICT_ALL_TABLES');
     const before = await calls();
     const byProcedure = await mailboxId(store, one, 'Archive');
     for (const [i, message] of messages.entries()) {

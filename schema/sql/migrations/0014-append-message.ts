@@ -81,7 +81,10 @@ END`;
 export async function up(knex: Knex): Promise<void> {
   try {
     await knex.raw('DROP PROCEDURE IF EXISTS append_message');
+    // A procedure keeps the mode that it was made in; the store's sessions have this one.
+    await knex.raw("SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO'");
     await knex.raw(PROCEDURE);
+    await knex.raw('SET SESSION sql_mode = DEFAULT');
   } catch (fault) {
     // A database without procedures, or a user who may not make any: the store appends by statements.
     if ((fault as { readonly errno?: number }).errno === undefined) throw fault;
