@@ -98,6 +98,7 @@ const DEBIAN = {
     ['/usr/sbin/dovecot', 'dovecot-core'],
     ['/usr/lib/dovecot/imap', 'dovecot-imapd'],
     ['/usr/lib/dovecot/lmtp', 'dovecot-lmtpd'],
+    ['/usr/bin/sievec', 'dovecot-sieve'],
     ['/usr/bin/chromium', 'chromium'],
     ['/usr/bin/php', 'php-cli'],
     ['/usr/share/roundcube/index.php', 'roundcube-core'],

@@ -26,6 +26,8 @@ export interface Letter {
 export interface SieveStore {
   readonly process: StoreProcess;
   readonly mailstore: Mailstore;
+  /** What it takes, by name: the store, its database, the directory. */
+  readonly programs: readonly { readonly name: string; readonly pid: number }[];
   /** Final reply of LMTP. */
   deliver(letter: Letter): Promise<string>;
   /** A further connection; messages on it go one after the other. */
@@ -85,6 +87,13 @@ export async function startSieveStore(sieve: object = {}): Promise<SieveStore> {
       return process;
     },
     mailstore,
+    get programs() {
+      return [
+        { name: 'store', pid: process.pid },
+        { name: 'mariadbd', pid: database.pid },
+        { name: 'slapd', pid: slapd.pid },
+      ];
+    },
     account,
     async deliver(letter) {
       const dialogue = await connected();

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { connect, type TLSSocket } from 'node:tls';
+import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import type { IdentityFiles } from './pki.ts';
 
 /** One raw LMTP connection: what is written goes out as it is, what comes back is read line by line. */
@@ -16,21 +17,25 @@ export interface LmtpDialogue {
 export interface LmtpTarget {
   readonly port: number;
   readonly host?: string;
-  readonly ca: string;
+  /** File of the CA; without TLS when undefined. */
+  readonly ca: string | undefined;
   /** The client certificate; none when undefined. */
   readonly identity?: IdentityFiles | undefined;
 }
 
-/** Connects inside TLS and reads the greeting; rejects when the handshake or the connection fails before it. */
+/** Connects, inside TLS where there is a CA, and reads the greeting; rejects when the handshake or the connection fails before it. */
 export async function openLmtp(target: LmtpTarget): Promise<LmtpDialogue> {
   const { cert, key } = target.identity ?? {};
-  const socket = connect({
-    host: target.host ?? '127.0.0.1',
-    port: target.port,
-    ca: readFileSync(target.ca),
-    servername: 'localhost',
-    ...(cert === undefined || key === undefined ? {} : { cert: readFileSync(cert), key: readFileSync(key) }),
-  });
+  const address = { host: target.host ?? '127.0.0.1', port: target.port };
+  const socket =
+    target.ca === undefined
+      ? connect(address)
+      : connectTls({
+          ...address,
+          ca: readFileSync(target.ca),
+          servername: 'localhost',
+          ...(cert === undefined || key === undefined ? {} : { cert: readFileSync(cert), key: readFileSync(key) }),
+        });
   const replies = replyReader(socket);
   const greeting = await replies();
   return {
@@ -55,7 +60,7 @@ export async function openLmtp(target: LmtpTarget): Promise<LmtpDialogue> {
 }
 
 /** Reads one reply at a time, multi-line ones whole; rejects when the connection ends first. */
-function replyReader(socket: TLSSocket): () => Promise<string> {
+function replyReader(socket: Socket): () => Promise<string> {
   let text = '';
   let ended: Error | undefined;
   let wake: () => void = () => {};

@@ -6,12 +6,10 @@ import { startTestDatabase } from '../../support/mariadb.ts';
 import { makeTestPki } from '../../support/pki.ts';
 import { startSlapd } from '../../support/slapd.ts';
 import { startStore } from '../../support/store-process.ts';
-import { thisMachine } from '../measure/machine.ts';
-import { type NamedProcess, ownMemoryKiB, processorMs } from '../measure/processes.ts';
+import type { NamedProcess } from '../measure/processes.ts';
 import { median } from '../measure/statistics.ts';
-import { barPlot } from '../report/bar-plot.ts';
-import { saveResults } from '../report/results-folder.ts';
-import { textTable } from '../report/text-table.ts';
+import { Watched } from '../measure/watched.ts';
+import { type Comparison, reportComparison } from '../report/comparison-report.ts';
 import { PASSWORD, type People, writePeople } from './people.ts';
 
 export interface ConsoleBenchOptions {
@@ -34,17 +32,10 @@ interface Task {
   readonly atLeast?: number;
 }
 
-interface Result {
-  readonly task: string;
-  readonly who: string;
-  readonly medianMs: number;
-  readonly worstMs: number;
-  readonly slapdMs: number;
-  readonly storeMs: number;
-}
-
 /** Longest that a person shall wait for a page of the console. */
 const LIMIT_MS = 300;
+/** So many pages of a list are turned. */
+const PAGES = 20;
 const SITE = 'siteadmin@domain2.example';
 
 /** The console over many accounts in a real slapd: how long each page of it takes, and what it costs. */
@@ -76,14 +67,15 @@ export async function benchConsole({ accounts, repeats, only }: ConsoleBenchOpti
       { name: 'slapd', pid: slapd.pid },
       { name: 'store', pid: store.pid },
     ];
-    const results: Result[] = [];
+    const rows: Comparison[] = [];
     for (const task of tasksOf(people)) {
       if (only !== undefined && !`${task.who}: ${task.name}`.includes(only)) continue;
-      results.push(await measure(task, repeats, (path) => ask('GET', path, cookies[task.who]), programs));
+      rows.push(await measure(task, repeats, (path) => ask('GET', path, cookies[task.who]), programs));
     }
-    const pages = await walk((path) => ask('GET', path, cookies.administrator), 20);
-    results.push({ task: 'each of 20 pages in turn', who: 'administrator', ...pages, slapdMs: 0, storeMs: 0 });
-    report(results, { accounts, programs });
+    const walking = new Watched(programs);
+    await walking.run(PAGES, () => walk((path) => ask('GET', path, cookies.administrator), PAGES));
+    rows.push({ name: `administrator: each of ${PAGES} pages in turn`, ours: walking.measured, goal: LIMIT_MS });
+    report(rows, accounts);
   } finally {
     agent.destroy();
     await store.stop();
@@ -125,31 +117,25 @@ async function measure(
   repeats: number,
   get: (path: string) => Promise<Answer>,
   programs: readonly NamedProcess[],
-): Promise<Result> {
-  const times: number[] = [];
-  const before = processorMs(programs);
-  for (let turn = 0; turn < repeats; turn += 1) {
-    const asked = typeof path === 'string' ? path : path(turn);
-    const start = performance.now();
-    const { status, text } = await get(asked);
-    times.push(performance.now() - start);
-    const found = status === 200 ? ((JSON.parse(text) as { items?: unknown[] }).items?.length ?? 0) : -1;
-    if (found < atLeast) throw new Error(`${who}, ${name}: ${asked} gave ${status}, ${text.slice(0, 200)}`);
-  }
-  const after = processorMs(programs);
-  const cost = (of: string): number => ((after.get(of) ?? 0) - (before.get(of) ?? 0)) / repeats;
-  return {
-    task: name,
-    who,
-    medianMs: median(times),
-    worstMs: Math.max(...times),
-    slapdMs: cost('slapd'),
-    storeMs: cost('store'),
-  };
+): Promise<Comparison> {
+  const watched = new Watched(programs);
+  await watched.run(repeats, async () => {
+    const times: number[] = [];
+    for (let turn = 0; turn < repeats; turn += 1) {
+      const asked = typeof path === 'string' ? path : path(turn);
+      const start = performance.now();
+      const { status, text } = await get(asked);
+      times.push(performance.now() - start);
+      const found = status === 200 ? ((JSON.parse(text) as { items?: unknown[] }).items?.length ?? 0) : -1;
+      if (found < atLeast) throw new Error(`${who}, ${name}: ${asked} gave ${status}, ${text.slice(0, 200)}`);
+    }
+    return times;
+  });
+  return { name: `${who}: ${name}`, ours: watched.measured, goal: LIMIT_MS };
 }
 
-/** Pages of one list, one after the other. */
-async function walk(get: (path: string) => Promise<Answer>, pages: number) {
+/** Pages of one list, one after the other: milliseconds of each. */
+async function walk(get: (path: string) => Promise<Answer>, pages: number): Promise<number[]> {
   const times: number[] = [];
   let cursor: string | undefined;
   for (let n = 0; n < pages; n += 1) {
@@ -160,33 +146,14 @@ async function walk(get: (path: string) => Promise<Answer>, pages: number) {
     if (page.items.length !== 50 || page.nextCursor === undefined) throw new Error(`page ${n} is not whole`);
     cursor = page.nextCursor;
   }
-  return { medianMs: median(times), worstMs: Math.max(...times) };
+  return times;
 }
 
-function report(results: readonly Result[], about: { accounts: number; programs: readonly NamedProcess[] }): void {
-  const memory = about.programs.map((each) => [each.name, Math.round(ownMemoryKiB([each]) / 1024)] as const);
-  console.log(
-    textTable(
-      ['page', 'as', 'median ms', 'worst ms', 'slapd CPU ms', 'store CPU ms'],
-      results.map(({ task, who, medianMs, worstMs, slapdMs, storeMs }) => [
-        task,
-        who,
-        ...[medianMs, worstMs, slapdMs, storeMs].map((ms) => ms.toFixed(1)),
-      ]),
-    ),
-  );
-  console.log(memory.map(([name, mib]) => `${name} holds ${mib} MiB of its own`).join(', '));
-  const slow = results.filter(({ medianMs }) => medianMs > LIMIT_MS);
-  console.log(
-    slow.length === 0
-      ? `every page within ${LIMIT_MS} ms`
-      : `slower than ${LIMIT_MS} ms: ${slow.map(({ who, task }) => `${who}, ${task}`).join('; ')}`,
-  );
-  const at = new Date().toISOString();
-  const bars = results.map(({ task, who, medianMs }) => ({ label: `${who}: ${task}`, ours: medianMs }));
-  const plot = barPlot(`Milliseconds of a page of the console, ${about.accounts} accounts`, bars);
-  saveResults('console', { machine: thisMachine(), at, accounts: about.accounts, memoryMiB: memory, results }, plot);
-  if (slow.length > 0) process.exitCode = 1;
+/** Fails when a page takes longer than somebody shall wait. */
+function report(rows: readonly Comparison[], accounts: number): void {
+  const title = `Pages of the console over ${accounts.toLocaleString('en')} accounts`;
+  reportComparison({ part: 'console', title, unit: 'ms', better: 'less', each: 'a page', rows });
+  if (rows.some(({ ours }) => median(ours.values) > LIMIT_MS)) process.exitCode = 1;
 }
 
 async function signIn(ask: Ask, address: string, password: string): Promise<string> {

@@ -2,12 +2,9 @@ import { compileScript } from '@postern/store/sieve/compiler.ts';
 import { runScript } from '@postern/store/sieve/interpreter.ts';
 import { DEFAULT_LIMITS } from '@postern/store/sieve/limits.ts';
 import { SieveMessage } from '@postern/store/sieve/message.ts';
-import { startSieveStore } from '../../sieve/sieve-store.ts';
-import { thisMachine } from '../measure/machine.ts';
-import { median, spreadPercent } from '../measure/statistics.ts';
-import { barPlot } from '../report/bar-plot.ts';
-import { saveResults } from '../report/results-folder.ts';
-import { textTable } from '../report/text-table.ts';
+import { Watched } from '../measure/watched.ts';
+import { reportComparison } from '../report/comparison-report.ts';
+import { type DeliverySide, openDovecotSide, openPosternSide } from './delivery-sides.ts';
 import { scriptOfRules, usualMessage } from './rules.ts';
 
 export interface DeliveryBenchOptions {
@@ -16,12 +13,18 @@ export interface DeliveryBenchOptions {
 }
 
 const CONNECTIONS = 10;
-const ALICE = 'user1@domain1.example';
+const SCRIPTS: readonly (readonly [string, string | undefined])[] = [
+  ['no script', undefined],
+  ['one rule', 'require "fileinto"; if header :is "x-none" "x" { fileinto "Archive"; }'],
+  ['200 rules', scriptOfRules(200)],
+];
 
-/** What Sieve costs a delivery: the processor's time of scripts alone, and messages a second by LMTP with and without them. */
+/**
+ * Deliveries by LMTP with and without Sieve, ours beside Dovecot with Pigeonhole, in turns; and the processor's time of our scripts alone.
+ */
 export async function benchDelivery({ quick, repeats }: DeliveryBenchOptions): Promise<void> {
   const runs = quick ? 2_000 : 10_000;
-  console.log('\nscripts, processor time (milliseconds)');
+  console.log('\nour scripts, processor time (milliseconds)');
   const scriptCosts = [1, 20, 200].map((rules) => ({ rules, ...scriptTimes(rules, runs) }));
   for (const { rules, compileMs, firstMs, runMs } of scriptCosts) {
     console.log(
@@ -30,43 +33,43 @@ export async function benchDelivery({ quick, repeats }: DeliveryBenchOptions): P
     );
   }
   const messages = quick ? 500 : 2_000;
-  const scripts: readonly (readonly [string, string | undefined])[] = [
-    ['no script', undefined],
-    ['one rule', 'require "fileinto"; if header :is "x-none" "x" { fileinto "Archive"; }'],
-    ['200 rules', scriptOfRules(200)],
-  ];
-  const store = await startSieveStore();
+  const ours = await openPosternSide();
+  const theirs = await openDovecotSide().catch(async (fault: unknown) => {
+    await ours.close();
+    throw fault;
+  });
   try {
-    const { id } = await store.account(ALICE);
-    await deliverMany(store, messages / 2);
-    console.log(`\ndeliveries by LMTP, ${messages} messages of 5 KB on ${CONNECTIONS} connections (messages a second)`);
-    const rates = new Map<string, number[]>();
+    const sides = [ours, theirs];
+    for (const side of sides) await deliverMany(side, messages / 2);
+    const watched = SCRIPTS.map(() => sides.map((side) => new Watched(side.programs)));
     for (let n = 0; n < repeats; n++) {
-      for (const [name, text] of scripts) {
-        await store.mailstore.scripts.setActive(id, undefined);
-        if (text !== undefined) await store.useScript(ALICE, text);
-        await deliverMany(store, CONNECTIONS);
-        const start = performance.now();
-        await deliverMany(store, messages);
-        const rate = messages / ((performance.now() - start) / 1000);
-        rates.set(name, [...(rates.get(name) ?? []), rate]);
+      for (const [s, [, text]] of SCRIPTS.entries()) {
+        for (const [at, side] of sides.entries()) {
+          await side.use(text);
+          await deliverMany(side, CONNECTIONS);
+          await watched[s]?.[at]?.run(messages, async () => {
+            const start = performance.now();
+            await deliverMany(side, messages);
+            return messages / ((performance.now() - start) / 1000);
+          });
+        }
       }
     }
-    const without = median(rates.get('no script') ?? []);
-    const rows = [...rates].map(([name, found]) => [
-      ...[
-        name,
-        median(found).toFixed(0),
-        `±${spreadPercent(found).toFixed(0)} %`,
-        (median(found) / without).toFixed(2),
-      ],
-    ]);
-    console.log(textTable(['deliveries', 'a second', '', 'of those without'], rows));
-    const bars = [...rates].map(([label, found]) => ({ label, ours: median(found) }));
-    const report = { machine: thisMachine(), at: new Date().toISOString(), messages, scriptCosts, rates: [...rates] };
-    saveResults('delivery', report, barPlot('Deliveries a second by LMTP, with Sieve', bars));
+    reportComparison({
+      part: 'delivery',
+      title: `Deliveries by LMTP with Sieve: ${messages} messages of 5 KB on ${CONNECTIONS} connections, beside Dovecot with Pigeonhole`,
+      unit: 'a second',
+      better: 'more',
+      each: 'a message',
+      rows: SCRIPTS.map(([name], s) => {
+        const [our, their] = watched[s] as [Watched, Watched];
+        return { name, ours: our.measured, theirs: their.measured };
+      }),
+      more: { messages, scriptCosts },
+    });
   } finally {
-    await store.stop();
+    await theirs.close();
+    await ours.close();
   }
 }
 
@@ -81,7 +84,7 @@ function scriptTimes(rules: number, runs: number): { compileMs: number; firstMs:
     const outcome = runScript(compiled.program, {
       // Nothing is kept from one message to the next.
       message: new SieveMessage(letters[n % letters.length] as Buffer),
-      envelope: { from: 'ann@sender.example', to: ALICE },
+      envelope: { from: 'ann@sender.example', to: 'user1@domain1.example' },
       now: { ms: 0, zoneMinutes: 0 },
       environment: {},
     });
@@ -99,11 +102,11 @@ function scriptTimes(rules: number, runs: number): { compileMs: number; firstMs:
 
 let counter = 0;
 
-async function deliverMany(store: Awaited<ReturnType<typeof startSieveStore>>, messages: number): Promise<void> {
+async function deliverMany(side: DeliverySide, messages: number): Promise<void> {
   let left = messages;
   const worker = async (): Promise<void> => {
-    const connection = await store.connect();
-    while (left-- > 0) await connection.deliverText(ALICE, usualMessage(++counter));
+    const connection = await side.connect();
+    while (left-- > 0) await connection.deliver(usualMessage(++counter));
     connection.close();
   };
   await Promise.all(Array.from({ length: CONNECTIONS }, worker));

@@ -6,7 +6,7 @@ import { createTransport } from 'nodemailer';
 import { startStack, type TestStack } from '../../support/stack.ts';
 import { ImapWire } from '../imap/imap-wire.ts';
 import { type NamedProcess, ownMemoryKiB, processorMs } from '../measure/processes.ts';
-import { median } from '../measure/statistics.ts';
+import { Watched } from '../measure/watched.ts';
 import { type GrowthStep, reportGrowth } from '../report/growth-report.ts';
 import { addressOf, PASSWORD, populateStore, writePopulation } from './population.ts';
 
@@ -24,7 +24,13 @@ export async function growAccounts(sizes: readonly number[]): Promise<void> {
     const stack = await populated(size);
     try {
       console.log(`${size} accounts, loaded in ${((performance.now() - loading) / 1000).toFixed(0)} s`);
-      steps.push({ size, figures: await measured(stack, size) });
+      const watched = new Watched(programsOf(stack));
+      let figures: GrowthStep['figures'] = {};
+      await watched.run(1, async () => {
+        figures = await measured(stack, size);
+        return [];
+      });
+      steps.push({ size, figures, cost: watched.measured });
     } finally {
       await stack.stop();
     }
@@ -56,11 +62,8 @@ async function populated(size: number): Promise<TestStack> {
   return stack;
 }
 
-async function measured(stack: TestStack, size: number): Promise<Record<string, number>> {
-  const programs: NamedProcess[] = (['relay', 'store', 'database', 'directory'] as const).map((name) => ({
-    name,
-    pid: stack.pid(name),
-  }));
+async function measured(stack: TestStack, size: number): Promise<GrowthStep['figures']> {
+  const programs = programsOf(stack);
   const anybody = (): string => addressOf(Math.floor(Math.random() * size));
   const { imap, smtp } = stack.endpoints;
   const signIns: number[] = [];
@@ -81,7 +84,7 @@ async function measured(stack: TestStack, size: number): Promise<Record<string, 
   const cpu = (name: string): number => ((after.get(name) ?? 0) - (before.get(name) ?? 0)) / MESSAGES;
   const own = (name: string): number => ownMemoryKiB(programs.filter((each) => each.name === name)) / 1024;
   return {
-    'sign-in and SELECT': median(signIns),
+    'sign-in and SELECT': signIns,
     'delivery, 10 at a time': deliveryMs / MESSAGES,
     'delivery, CPU of relay': cpu('relay'),
     'delivery, CPU of store': cpu('store'),
@@ -92,6 +95,9 @@ async function measured(stack: TestStack, size: number): Promise<Record<string, 
     'slapd MiB': own('directory'),
   };
 }
+
+const programsOf = (stack: TestStack): NamedProcess[] =>
+  (['relay', 'store', 'database', 'directory'] as const).map((name) => ({ name, pid: stack.pid(name) }));
 
 async function deliver(port: number, host: string, messages: number, anybody: () => string): Promise<void> {
   const transport = createTransport({ host, port, pool: true, maxConnections: CONNECTIONS, ignoreTLS: true });

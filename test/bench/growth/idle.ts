@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { type IdleSide, idleSessions, plainSide, WARM_UP, withIdleStack } from '../imap/idle.ts';
 import { ImapWire } from '../imap/imap-wire.ts';
 import { ownMemoryKiB, processorMs } from '../measure/processes.ts';
-import { median } from '../measure/statistics.ts';
+import { Watched } from '../measure/watched.ts';
 import { type GrowthStep, reportGrowth } from '../report/growth-report.ts';
 
 const SETTLE_MS = 5_000;
@@ -19,9 +19,13 @@ export async function growIdle(sizes: readonly number[]): Promise<void> {
     const sessions: Socket[] = [];
     const steps: GrowthStep[] = [];
     for (const size of sizes) {
-      const opening = performance.now();
       const before = sessions.length;
-      sessions.push(...(await idleSessions(side, size - before)));
+      const watched = new Watched(side.programs);
+      const opening = performance.now();
+      await watched.run(1, async () => {
+        sessions.push(...(await idleSessions(side, size - before)));
+        return [];
+      });
       const openingMs = (performance.now() - opening) / Math.max(1, size - before);
       await pause(SETTLE_MS);
       const cpu = total(side);
@@ -34,7 +38,7 @@ export async function growIdle(sizes: readonly number[]): Promise<void> {
         'sign-in, SELECT, IDLE: ms each, 20 at a time': openingMs,
         'APPEND to EXISTS, ms': await latency(side, stack.endpoints.imap),
       };
-      steps.push({ size, figures });
+      steps.push({ size, figures, cost: watched.measured });
       console.log(`${size} sessions: ${memory.toFixed(1)} MiB`);
     }
     for (const socket of [...warm, ...sessions]) socket.destroy();
@@ -42,7 +46,7 @@ export async function growIdle(sizes: readonly number[]): Promise<void> {
   });
 }
 
-async function latency(side: IdleSide, { host, port }: { host: string; port: number }): Promise<number> {
+async function latency(side: IdleSide, { host, port }: { host: string; port: number }): Promise<readonly number[]> {
   const [idler, sender] = [await ImapWire.connect(port, host), await ImapWire.connect(port, host)];
   for (const wire of [idler, sender]) await wire.login(side.user(0), side.password);
   await idler.command('SELECT INBOX');
@@ -57,7 +61,7 @@ async function latency(side: IdleSide, { host, port }: { host: string; port: num
   }
   idler.close();
   sender.close();
-  return median(times);
+  return times;
 }
 
 function total({ programs }: IdleSide): number {

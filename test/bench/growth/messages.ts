@@ -5,7 +5,7 @@ import { accountOf, oursOf } from '../imap/imap.ts';
 import { ImapWire } from '../imap/imap-wire.ts';
 import { MAILBOX } from '../imap/tasks.ts';
 import { ownMemoryKiB } from '../measure/processes.ts';
-import { median } from '../measure/statistics.ts';
+import { Watched } from '../measure/watched.ts';
 import { type GrowthStep, reportGrowth } from '../report/growth-report.ts';
 import { growMailbox } from './grow-mailbox.ts';
 
@@ -26,7 +26,13 @@ export async function growMessages(sizes: readonly number[]): Promise<void> {
       await grow(stack, accountId, size);
       await stack.restart('store');
       console.log(`${size} messages, filled in ${((performance.now() - filling) / 1000).toFixed(0)} s`);
-      steps.push({ size, figures: await measured(stack, size) });
+      const watched = new Watched(oursOf(stack).programs);
+      let figures: GrowthStep['figures'] = {};
+      await watched.run(1, async () => {
+        figures = await measured(stack, size);
+        return [];
+      });
+      steps.push({ size, figures, cost: watched.measured });
     }
     reportGrowth(
       {
@@ -49,7 +55,7 @@ async function grow(stack: TestStack, accountId: number, size: number): Promise<
   await sql.end();
 }
 
-async function measured(stack: TestStack, size: number): Promise<Record<string, number>> {
+async function measured(stack: TestStack, size: number): Promise<GrowthStep['figures']> {
   const { host, port, user, password, programs } = oursOf(stack);
   const open = async (): Promise<ImapWire> => {
     const wire = await ImapWire.connect(port, host);
@@ -62,13 +68,13 @@ async function measured(stack: TestStack, size: number): Promise<Record<string, 
     if (status !== 'OK') throw new Error(`${String(pieces[0])}: ${tail}`);
     return milliseconds;
   };
-  const several = async (command: (n: number) => (string | Buffer)[]): Promise<number> => {
+  const several = async (command: (n: number) => (string | Buffer)[]): Promise<readonly number[]> => {
     const times: number[] = [];
     for (let n = 0; n < REPEATS; n++) times.push(await once(...command(n)));
-    return median(times);
+    return times;
   };
   const letter = Buffer.from('Subject: one more\r\n\r\nx\r\n');
-  const figures: Record<string, number> = {
+  const figures: GrowthStep['figures'] = {
     'first SELECT': await once(`SELECT ${MAILBOX}`),
     'later SELECT': await several(() => [`SELECT ${MAILBOX}`]),
     'newest 50, ENVELOPE': await several(() => [`FETCH ${Math.max(1, size - 49)}:${size} (UID FLAGS ENVELOPE)`]),

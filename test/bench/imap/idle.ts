@@ -6,11 +6,9 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
 import { startStack, type TestStack } from '../../support/stack.ts';
-import { thisMachine } from '../measure/machine.ts';
-import { type NamedProcess, ownMemoryKiB, processorMs } from '../measure/processes.ts';
-import { barPlot } from '../report/bar-plot.ts';
-import { saveResults } from '../report/results-folder.ts';
-import { textTable } from '../report/text-table.ts';
+import { type NamedProcess, ownMemoryKiB } from '../measure/processes.ts';
+import { Watched } from '../measure/watched.ts';
+import { type Measured, reportComparison } from '../report/comparison-report.ts';
 import { startDovecot } from '../sides/dovecot.ts';
 import { benchAccounts } from '../sides/postern.ts';
 
@@ -26,7 +24,9 @@ const ACCOUNTS = 100;
 const TOGETHER = 20;
 /** Sessions before the first reading, which load what is loaded once. */
 export const WARM_UP = 200;
-const SETTLE_MS = 10_000;
+const SETTLE_MS = 5_000;
+/** Sessions are opened in so many lots, whose memory is read each by itself. */
+const LOTS = 3;
 
 /** One of the servers. */
 export interface IdleSide {
@@ -61,19 +61,18 @@ export async function withIdleStack(sessions: number, work: (stack: TestStack) =
 export async function benchIdle(options: IdleOptions): Promise<void> {
   await withIdleStack(options.plain, async (stack) => {
     const plain = plainSide(stack);
-    const results = [await measuredSide(plain, options.plain)];
+    const ours = await measuredSide(plain, options.plain);
     await stack.restart('store');
     const { imaps } = stack.endpoints;
     const ca = readFileSync(stack.ca);
     const overTls = (): Promise<Socket> =>
       opened(connectTls({ port: imaps.port, host: imaps.host, ca, servername: stack.names.store }), 'secureConnect');
-    results.push(await measuredSide({ ...plainSide(stack), name: 'Postern, TLS', open: overTls }, options.tls));
-    results.push(await theirs(options.theirs));
-    report(results);
+    const secured = await measuredSide({ ...plainSide(stack), name: 'Postern, TLS', open: overTls }, options.tls);
+    report(ours, secured, await theirs(options.theirs), options);
   });
 }
 
-async function theirs(count: number): Promise<IdleResult> {
+async function theirs(count: number): Promise<Measured> {
   const folder = mkdtempSync(join(tmpdir(), 'postern-peer-'));
   chmodSync(folder, 0o755);
   try {
@@ -107,29 +106,18 @@ export function plainSide(stack: TestStack): IdleSide {
   };
 }
 
-interface IdleResult {
-  readonly name: string;
-  readonly sessions: number;
-  readonly kibEach: number;
-  /** Processor time of opening one: sign-in, SELECT, IDLE. */
-  readonly openingCpuMs: number;
-  readonly allMiB: number;
-}
-
-function report(results: readonly IdleResult[]): void {
-  const machine = thisMachine();
-  const head = ['idle sessions', 'number', 'KiB each', 'CPU ms to open one', 'MiB in all'];
-  const rows = results.map(({ name, sessions, kibEach, openingCpuMs, allMiB }) => [
-    ...[name, String(sessions), kibEach.toFixed(1), openingCpuMs.toFixed(2), allMiB.toFixed(0)],
-  ]);
-  const { processor, cores, kernel, node } = machine;
-  console.log(`\n${processor}, ${cores} cores, Linux ${kernel}, Node ${node}\n\n${textTable(head, rows)}`);
-  const [plain, tls, dovecot] = results.map(({ kibEach }) => kibEach);
-  const bars = [
-    { label: 'without TLS', ours: plain ?? 0, theirs: dovecot ?? 0 },
-    { label: 'with TLS, theirs without', ours: tls ?? 0, theirs: dovecot ?? 0 },
-  ];
-  saveResults('idle', { machine, at: new Date().toISOString(), results }, barPlot('KiB of an idle session', bars));
+function report(ours: Measured, overTls: Measured, theirs: Measured, { plain, tls }: IdleOptions): void {
+  reportComparison({
+    part: 'idle',
+    title: 'Memory of an idle IMAP session: signed in, INBOX selected, in IDLE',
+    unit: 'KiB',
+    better: 'less',
+    each: 'to open one',
+    rows: [
+      { name: `${plain} sessions`, ours, theirs, goal: 20 },
+      { name: `${tls} with TLS, theirs without`, ours: overTls, theirs, goal: 60 },
+    ],
+  });
 }
 
 async function opened(socket: Socket, event = 'connect'): Promise<Socket> {
@@ -137,22 +125,26 @@ async function opened(socket: Socket, event = 'connect'): Promise<Socket> {
   return socket;
 }
 
-async function measuredSide(side: IdleSide, count: number): Promise<IdleResult> {
+/** What each session of several lots adds. */
+async function measuredSide(side: IdleSide, count: number): Promise<Measured> {
   const warm = await idleSessions(side, WARM_UP);
   await pause(SETTLE_MS);
-  const [before, cpu] = [ownMemoryKiB(side.programs), totalMs(side)];
-  const sessions = await idleSessions(side, count);
-  const openingCpuMs = (totalMs(side) - cpu) / count;
-  await pause(SETTLE_MS);
-  const after = ownMemoryKiB(side.programs);
+  const watched = new Watched(side.programs);
+  const sessions: Socket[] = [];
+  const lot = Math.ceil(count / LOTS);
+  for (let n = 0; n < LOTS; n++) {
+    const before = ownMemoryKiB(side.programs);
+    await watched.run(lot, async () => {
+      sessions.push(...(await idleSessions(side, lot)));
+      return [];
+    });
+    await pause(SETTLE_MS);
+    const kibEach = (ownMemoryKiB(side.programs) - before) / lot;
+    watched.add(kibEach);
+    console.log(`${side.name}: ${sessions.length} sessions, ${kibEach.toFixed(1)} KiB each of the last ${lot}`);
+  }
   for (const socket of [...warm, ...sessions]) socket.destroy();
-  const kibEach = (after - before) / count;
-  console.log(`${side.name}: ${count} sessions, ${kibEach.toFixed(1)} KiB each`);
-  return { name: side.name, sessions: count, kibEach, openingCpuMs, allMiB: after / 1024 };
-}
-
-function totalMs({ programs }: IdleSide): number {
-  return [...processorMs(programs).values()].reduce((a, b) => a + b, 0);
+  return watched.measured;
 }
 
 /** Opens so many, a few at the same time. */

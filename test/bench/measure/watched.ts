@@ -39,6 +39,11 @@ export class Watched {
       this.#processorMs.set(name, (this.#processorMs.get(name) ?? 0) + ms - (before.get(name) ?? 0));
   }
 
+  /** A figure of the last run that was known only after it. */
+  add(value: number): void {
+    this.#values.push(value);
+  }
+
   get measured(): Measured {
     const each = [...this.#processorMs].map(([name, ms]) => [name, ms / Math.max(1, this.#pieces)] as const);
     return { values: this.#values, processorMs: Object.fromEntries(each), peakMemoryKiB: this.#peakMemoryKiB };

@@ -8,9 +8,9 @@ import { NODE_ARGUMENTS } from '@postern/shared/runtime/node-arguments.ts';
 import { stringify } from 'yaml';
 import { relaySettings, startSurroundings } from '../../outbound/outbound-relay.ts';
 import { startPrivatePostfix } from '../../support/private-postfix.ts';
-import { thisMachine } from '../measure/machine.ts';
-import { type NamedProcess, ownMemoryKiB, processorMs } from '../measure/processes.ts';
-import { reportOutbound } from '../report/outbound-report.ts';
+import type { NamedProcess } from '../measure/processes.ts';
+import { Watched } from '../measure/watched.ts';
+import { type Comparison, reportComparison } from '../report/comparison-report.ts';
 import { type Sink, startSink } from './sink.ts';
 
 export interface OutboundOptions {
@@ -26,26 +26,10 @@ interface Side {
   readonly programs: readonly NamedProcess[];
 }
 
-export interface Run {
-  readonly messagesPerSecond: number;
-  /** Milliseconds of processor time a message. */
-  readonly processorMs: number;
-  /** Most memory at a time that the programs held for themselves. */
-  readonly peakMemoryKiB: number;
-}
-
-export interface OutboundResult {
-  readonly sessions: number;
-  readonly messages: number;
-  readonly ours: readonly Run[];
-  readonly theirs: readonly Run[];
-}
-
 const MAIN = resolve(import.meta.dirname, '../../../gateway/relay/main.ts');
 const SINK = '127.0.1.200';
 const OCTETS = 5_000;
 const ARRIVAL_DEADLINE_MS = 180_000;
-const MEMORY_SAMPLE_MS = 500;
 
 /**
  * Mail going out, side by side: our relay and Postfix, each taking messages by SMTP, making them durable, and sending them on to smtp-sink
@@ -90,18 +74,26 @@ export async function benchOutbound({ quick, repeats }: OutboundOptions): Promis
       { name: 'Postfix', address: '127.0.0.1', port: peerPort, programs: [{ name: 'postfix', pid: postfix.pid }] },
     ];
     for (const side of sides) await run(side, sink, 20, 200);
-    const results: OutboundResult[] = [];
+    const rows: Comparison[] = [];
     for (const sessions of [1, 20, 50]) {
       const messages = (sessions === 1 ? 600 : 2_000) / (quick ? 4 : 1);
-      const runs = sides.map((): Run[] => []);
+      const [ours, theirs] = sides.map(({ programs }) => new Watched(programs)) as [Watched, Watched];
       for (let i = 0; i < repeats; i++) {
-        for (const [n, side] of sides.entries()) runs[n]?.push(await run(side, sink, sessions, messages));
+        for (const [n, side] of sides.entries())
+          await [ours, theirs][n]?.run(messages, () => run(side, sink, sessions, messages));
       }
-      const [ours = [], theirs = []] = runs;
-      results.push({ sessions, messages, ours, theirs });
+      rows.push({ name: `${sessions} at a time`, ours: ours.measured, theirs: theirs.measured });
       console.log(`${sessions} sessions done`);
     }
-    reportOutbound({ machine: thisMachine(), quick, at: new Date().toISOString(), results });
+    reportComparison({
+      part: 'outbound',
+      title: 'Messages of 5 KB, in by SMTP and out to the next hop, beside Postfix',
+      unit: 'a second',
+      better: 'more',
+      each: 'a message',
+      rows,
+      more: { quick },
+    });
   } finally {
     relay?.kill('SIGTERM');
     await postfix?.stop();
@@ -111,32 +103,20 @@ export async function benchOutbound({ quick, repeats }: OutboundOptions): Promis
   }
 }
 
-async function run(side: Side, sink: Sink, sessions: number, messages: number): Promise<Run> {
+/** Messages a second, until the last one is at the sink. */
+async function run(side: Side, sink: Sink, sessions: number, messages: number): Promise<number> {
   const before = sink.messages;
-  const cpu = total(side);
-  let peakMemoryKiB = ownMemoryKiB(side.programs);
-  const sampling = setInterval(() => {
-    peakMemoryKiB = Math.max(peakMemoryKiB, ownMemoryKiB(side.programs));
-  }, MEMORY_SAMPLE_MS);
-  try {
-    const start = performance.now();
-    await smtpSource(side, sessions, messages);
-    const deadline = Date.now() + ARRIVAL_DEADLINE_MS;
-    while (sink.messages - before < messages) {
-      if (Date.now() > deadline) throw new Error(`${side.name}: ${sink.messages - before} of ${messages} arrived`);
-      await pause(5);
-    }
-    const seconds = (performance.now() - start) / 1_000;
-    // Until the queue has ended its bookkeeping.
-    await pause(500);
-    return { messagesPerSecond: messages / seconds, processorMs: (total(side) - cpu) / messages, peakMemoryKiB };
-  } finally {
-    clearInterval(sampling);
+  const start = performance.now();
+  await smtpSource(side, sessions, messages);
+  const deadline = Date.now() + ARRIVAL_DEADLINE_MS;
+  while (sink.messages - before < messages) {
+    if (Date.now() > deadline) throw new Error(`${side.name}: ${sink.messages - before} of ${messages} arrived`);
+    await pause(5);
   }
-}
-
-function total({ programs }: Side): number {
-  return [...processorMs(programs).values()].reduce((sum, ms) => sum + ms, 0);
+  const seconds = (performance.now() - start) / 1_000;
+  // Until the queue has ended its bookkeeping.
+  await pause(500);
+  return messages / seconds;
 }
 
 function smtpSource({ address, port, name }: Side, sessions: number, messages: number): Promise<void> {

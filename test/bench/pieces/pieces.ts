@@ -6,11 +6,9 @@ import { silentLog } from '@postern/shared/runtime/log.ts';
 import { dkimVerify } from 'mailauth/lib/dkim/verify.js';
 import { DkimVerifier, type TxtAnswer } from '../../../gateway/relay/dkim/verify.ts';
 import { makeBenchSender } from '../inbound/sender.ts';
-import { thisMachine } from '../measure/machine.ts';
-import { median, spreadPercent } from '../measure/statistics.ts';
-import { barPlot } from '../report/bar-plot.ts';
-import { saveResults } from '../report/results-folder.ts';
-import { textTable } from '../report/text-table.ts';
+import { median } from '../measure/statistics.ts';
+import { Watched } from '../measure/watched.ts';
+import { type Comparison, type Measured, reportComparison } from '../report/comparison-report.ts';
 import { ANSWERING_PROCESS } from './answering-process.ts';
 
 export interface PiecesOptions {
@@ -18,18 +16,11 @@ export interface PiecesOptions {
   readonly repeats: number;
 }
 
-interface Piece {
-  readonly name: string;
-  /** Milliseconds of each run. */
-  readonly ours: readonly number[];
-  readonly theirs?: readonly number[];
-}
-
 /** Pieces of work by themselves: judging a DKIM signature beside mailauth, and a question to the process that remembers. */
 export async function benchPieces({ quick, repeats }: PiecesOptions): Promise<void> {
   const runs = quick ? 200 : 1_000;
   const sender = makeBenchSender();
-  const pieces: Piece[] = [];
+  const rows: Comparison[] = [];
   for (const octets of [5_000, 50_000]) {
     const message = await sender.message(octets);
     const ours: number[] = [];
@@ -39,31 +30,18 @@ export async function benchPieces({ quick, repeats }: PiecesOptions): Promise<vo
       ours.push(await processorTime(runs, judge));
       theirs.push(await processorTime(runs, library));
     }
-    pieces.push({ name: `DKIM of ${octets / 1000} KB, CPU ms`, ours, theirs });
+    const name = `DKIM of ${octets / 1000} KB, CPU ms`;
+    rows.push({ name, ours: inThisProcess(ours), theirs: inThisProcess(theirs) });
   }
-  pieces.push({ name: 'asking the process that remembers, ms', ours: await questions(runs * 10, repeats) });
-  const head = ['piece', 'ours', '', 'mailauth', '', 'ratio'];
-  const rows = pieces.map(({ name, ours, theirs }) => [
-    ...[name, median(ours).toFixed(3), `±${spreadPercent(ours).toFixed(0)} %`],
-    ...(theirs === undefined
-      ? ['', '', '']
-      : [
-          median(theirs).toFixed(3),
-          `±${spreadPercent(theirs).toFixed(0)} %`,
-          (median(theirs) / median(ours)).toFixed(2),
-        ]),
-  ]);
-  console.log(`\n${textTable(head, rows)}`);
-  const bars = pieces.map(({ name, ours, theirs }) => ({
-    label: name,
-    ours: median(ours),
-    ...(theirs === undefined ? {} : { theirs: median(theirs) }),
-  }));
-  saveResults(
-    'pieces',
-    { machine: thisMachine(), at: new Date().toISOString(), pieces },
-    barPlot('Milliseconds', bars),
-  );
+  rows.push({ name: 'asking the process that remembers, ms', ours: await questions(runs * 10, repeats) });
+  const title =
+    'Pieces by themselves: a DKIM signature judged by ours and by mailauth, a question from process to process';
+  reportComparison({ part: 'pieces', title, unit: 'ms', better: 'less', each: 'a piece', rows });
+}
+
+/** Figures that are processor time of this process themselves. */
+function inThisProcess(values: readonly number[]): Measured {
+  return { values, processorMs: { node: median(values) }, peakMemoryKiB: process.memoryUsage().rss / 1024 };
 }
 
 type Records = Readonly<Record<string, readonly string[]>>;
@@ -104,7 +82,7 @@ async function processorTime(runs: number, work: () => Promise<void>): Promise<n
 }
 
 /** Milliseconds from a question to its answer, one after the other. */
-async function questions(count: number, repeats: number): Promise<number[]> {
+async function questions(count: number, repeats: number): Promise<Measured> {
   const child = fork(ANSWERING_PROCESS);
   const [ready] = (await once(child, 'message')) as [{ ready?: boolean }];
   if (ready.ready !== true) throw new Error('the answering process did not start');
@@ -113,15 +91,18 @@ async function questions(count: number, repeats: number): Promise<number[]> {
     silentLog(),
   );
   child.on('message', ({ id, value }: { id: number; value: unknown }) => asked.answered(id, value));
-  const times: number[] = [];
+  // This process and its child, which answers.
+  const watched = new Watched([{ name: 'node', pid: process.pid }]);
   try {
     for (let round = 0; round < repeats; round++) {
-      const start = performance.now();
-      for (let n = 0; n < count; n++) await asked.ask({ what: 'rate', key: `192.0.2.${n % 250}` }, -1);
-      times.push((performance.now() - start) / count);
+      await watched.run(count, async () => {
+        const start = performance.now();
+        for (let n = 0; n < count; n++) await asked.ask({ what: 'rate', key: `192.0.2.${n % 250}` }, -1);
+        return (performance.now() - start) / count;
+      });
     }
   } finally {
     child.kill();
   }
-  return times;
+  return watched.measured;
 }

@@ -10,8 +10,13 @@ export interface Measured {
   readonly values: readonly number[];
   /** Milliseconds of processor time, of a run or of a piece of it (the report says which), by program. */
   readonly processorMs: Readonly<Record<string, number>>;
-  /** The most that the side's processes held for themselves. */
+  /** The most that the side's processes held for themselves; 0 where it was not looked at. */
   readonly peakMemoryKiB: number;
+}
+
+/** Figures of which neither processor time nor memory is a side's own. */
+export function figuresAlone(values: readonly number[]): Measured {
+  return { values, processorMs: {}, peakMemoryKiB: 0 };
 }
 
 /** One row: ours, beside a peer's where there is one. */
@@ -105,11 +110,12 @@ function figure(side: Measured | undefined): string[] {
 }
 
 const totalOf = (side: Measured): number => Object.values(side.processorMs).reduce((a, b) => a + b, 0);
-const cpu = (side: Measured | undefined): string => (side === undefined ? '' : shortened(totalOf(side)));
+const cpu = (side: Measured | undefined): string =>
+  side === undefined || Object.keys(side.processorMs).length === 0 ? '' : shortened(totalOf(side));
 const share = ({ ours, theirs }: Comparison): string =>
   theirs === undefined || totalOf(theirs) === 0 ? '' : (totalOf(ours) / totalOf(theirs)).toFixed(2);
 const memory = (side: Measured | undefined): string =>
-  side === undefined ? '' : (side.peakMemoryKiB / 1024).toFixed(0);
+  side === undefined || side.peakMemoryKiB === 0 ? '' : (side.peakMemoryKiB / 1024).toFixed(0);
 
 /** Three figures or so. */
 export function shortened(value: number): string {

@@ -17,8 +17,12 @@ export interface Dovecot extends ForegroundServer {
 
 export const DOVECOT_PASSWORD = 'bench';
 
-/** Debian's Dovecot as a private process: LMTP and IMAP without TLS, every file and folder synced, any user exists. */
-export async function startDovecot(folder: string, format: 'maildir' | 'sdbox'): Promise<Dovecot> {
+/**
+ * Debian's Dovecot as a private process: LMTP and IMAP without TLS, every file and folder synced, any user exists.
+ *
+ * @param sieve the script (Pigeonhole) of every account, which need not be there; no Sieve when undefined
+ */
+export async function startDovecot(folder: string, format: 'maildir' | 'sdbox', sieve?: string): Promise<Dovecot> {
   const mail = join(folder, 'mail');
   await mkdir(mail, { recursive: true });
   await chmod(mail, 0o777);
@@ -56,7 +60,17 @@ service lmtp {
     port = ${lmtpPort}
   }
 }
-service imap-login {
+${
+  sieve === undefined
+    ? ''
+    : `protocol lmtp {
+  mail_plugins = sieve
+}
+plugin {
+  sieve = file:${sieve}
+}
+`
+}service imap-login {
   inet_listener imap {
     port = ${imapPort}
   }

@@ -6,10 +6,10 @@ import { sendOctets } from '../../support/mailbox.ts';
 import { startStack, type TestStack } from '../../support/stack.ts';
 import { fillByImap, fillByMailstore } from '../imap/fill.ts';
 import { accountOf } from '../imap/imap.ts';
-import { thisMachine } from '../measure/machine.ts';
-import { type NamedProcess, processorMs } from '../measure/processes.ts';
+import type { NamedProcess } from '../measure/processes.ts';
 import { median } from '../measure/statistics.ts';
-import { reportWebmail, type WebmailFigure } from '../report/webmail-report.ts';
+import { Watched } from '../measure/watched.ts';
+import { type Comparison, figuresAlone, reportComparison } from '../report/comparison-report.ts';
 import { startDovecot } from '../sides/dovecot.ts';
 import { RoundcubeClient, startRoundcube } from '../sides/roundcube.ts';
 import { PaintClock, type PaintedPage } from './first-paint.ts';
@@ -41,18 +41,26 @@ export async function benchWebmail({ messages, sessions, repeats, only }: Webmai
     throw fault;
   });
   let roundcube: Awaited<ReturnType<typeof startRoundcube>> | undefined;
-  const figures: WebmailFigure[] = [];
+  const figures: Comparison[] = [];
   const wanted = (name: string): boolean => only === undefined || only.split(',').includes(name);
-  const put = (figure: WebmailFigure): void => {
+  const put = (figure: Comparison): void => {
     figures.push(figure);
     const text = (values: readonly number[] | undefined): string =>
       values === undefined ? '-' : values.map((value) => value.toFixed(1)).join(' ');
-    console.log(`${figure.name}: ours ${text(figure.ours)}  theirs ${text(figure.theirs)}`);
+    console.log(`${figure.name}: ours ${text(figure.ours.values)}  theirs ${text(figure.theirs?.values)}`);
   };
   try {
     if (wanted('sessions')) put(await idleSessions(stack, sessions));
     const report = (): void =>
-      reportWebmail({ machine: thisMachine(), messages, sessions, at: new Date().toISOString(), figures });
+      reportComparison({
+        part: 'webmail',
+        title: `Webmail over an inbox of ${messages.toLocaleString('en')}, beside Roundcube`,
+        unit: '',
+        better: 'less',
+        each: 'a page or message',
+        rows: figures,
+        more: { messages, sessions },
+      });
     if (!['list', 'open', 'paint', 'push'].some(wanted)) return report();
     roundcube = await startRoundcube(folder, dovecot.imapPort);
     console.log(`filling both with ${messages} messages`);
@@ -113,32 +121,29 @@ async function inTurns(
   sides: readonly [WebSide, WebSide],
   places: readonly number[],
   work: (side: WebSide, at: number) => Promise<void>,
-): Promise<WebmailFigure> {
-  const times: [number[], number[]] = [[], []];
-  const processor: [number, number] = [0, 0];
+): Promise<Comparison> {
+  const watched = sides.map(({ programs }) => new Watched(programs)) as [Watched, Watched];
   for (const [round, at] of places.entries()) {
-    for (const [n, side] of ([0, 1] as const).map((index) => [index, sides[index]] as const)) {
+    for (const [n, side] of sides.entries()) {
       await side.prepare(at);
-      const before = total(side.programs);
-      const start = performance.now();
-      await work(side, at);
-      if (round < WARM_UPS) continue;
-      times[n].push(performance.now() - start);
-      processor[n] += (total(side.programs) - before) / (places.length - WARM_UPS);
+      const timed = async (): Promise<number> => {
+        const start = performance.now();
+        await work(side, at);
+        return performance.now() - start;
+      };
+      if (round < WARM_UPS) await timed();
+      else await watched[n]?.run(1, timed);
     }
   }
-  return { name, ours: times[0], theirs: times[1], ourProcessorMs: processor[0], theirProcessorMs: processor[1] };
+  return { name, ours: watched[0].measured, theirs: watched[1].measured };
 }
-
-const total = (programs: readonly NamedProcess[]): number =>
-  [...processorMs(programs).values()].reduce((sum, ms) => sum + ms, 0);
 
 async function paints(
   stack: TestStack,
   ours: PaintedPage,
   theirs: PaintedPage,
   repeats: number,
-): Promise<WebmailFigure[]> {
+): Promise<Comparison[]> {
   const clock = await PaintClock.start();
   try {
     const rounds = Math.min(repeats, 7);
@@ -165,10 +170,15 @@ async function paints(
       restarted.push((await clock.measure(ours)).milliseconds);
     }
     return [
-      { name: 'first paint of the list, ms', ours: warm[0], theirs: warm[1], goal: 1_000 },
-      { name: 'first paint after a sign-in, ms', ours: fresh, goal: 1_000 },
-      { name: 'first paint after a restart of the host, ms', ours: restarted },
-      { name: 'scripts until then, KB', ours: [(bytes[0] ?? 0) / 1_000], theirs: [(bytes[1] ?? 0) / 1_000], goal: 150 },
+      { name: 'first paint of the list, ms', ours: figuresAlone(warm[0]), theirs: figuresAlone(warm[1]), goal: 1_000 },
+      { name: 'first paint after a sign-in, ms', ours: figuresAlone(fresh), goal: 1_000 },
+      { name: 'first paint after a restart of the host, ms', ours: figuresAlone(restarted) },
+      {
+        name: 'scripts until then, KB',
+        ours: figuresAlone([(bytes[0] ?? 0) / 1_000]),
+        theirs: figuresAlone([(bytes[1] ?? 0) / 1_000]),
+        goal: 150,
+      },
     ];
   } finally {
     await clock.close();
@@ -176,7 +186,7 @@ async function paints(
 }
 
 /** From the 250 of the gateway to the event in an open stream. */
-async function pushLatency(stack: TestStack, client: WebClient, repeats: number): Promise<WebmailFigure> {
+async function pushLatency(stack: TestStack, client: WebClient, repeats: number): Promise<Comparison> {
   const cookie = `__Host-postern-watch=${client.cookies.get('__Host-postern-watch')}`;
   const feed = await EventFeed.open(stack, cookie, 'types=EmailDelivery&closeafter=no&ping=0');
   await feed.next(({ event }) => event === 'state');
@@ -188,11 +198,11 @@ async function pushLatency(stack: TestStack, client: WebClient, repeats: number)
     ours.push(Math.max(0, (await heard) - accepted));
   }
   feed.close();
-  return { name: 'push after the 250, ms', ours, goal: 1_000 };
+  return { name: 'push after the 250, ms', ours: figuresAlone(ours), goal: 1_000 };
 }
 
 /** Memory of the webmail process when so many people have the app open and do nothing. */
-async function idleSessions(stack: TestStack, sessions: number): Promise<WebmailFigure> {
+async function idleSessions(stack: TestStack, sessions: number): Promise<Comparison> {
   const users = stack.accounts.filter(({ address }) => /^user\d@/.test(address)).map(({ address }) => address);
   const feeds: EventFeed[] = [];
   let taken = 0;
@@ -214,5 +224,5 @@ async function idleSessions(stack: TestStack, sessions: number): Promise<Webmail
   }
   if (feeds.some(({ ended }) => ended)) throw new Error('an event stream has ended');
   for (const feed of feeds) feed.close();
-  return { name: `${sessions} idle sessions, MiB`, ours: [median(readings)], goal: 300 };
+  return { name: `${sessions} idle sessions, MiB`, ours: figuresAlone([median(readings)]), goal: 300 };
 }
