@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
@@ -13,7 +13,9 @@ const CLAIMS = [...textOf('docs/claims.md').matchAll(/^\| (?!claim|-)([^|]+) \| 
 const PAGES = [
   'README.md',
   'ARCHITECTURE.md',
-  ...['performance', 'scale', 'claims', 'sieve', 'gateway', 'migration', 'operations'].map((name) => `docs/${name}.md`),
+  ...readdirSync(join(root, 'docs'))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
 ];
 
 function commandsIn(text: string): string[] {
@@ -52,6 +54,16 @@ describe('docs/claims.md', () => {
 it.each(PAGES)('%s names commands that exist', (page) => {
   const faults = commandsIn(textOf(page)).map((command) => ({ command, why: whyNot(command) }));
   expect(faults.filter(({ why }) => why !== undefined)).toEqual([]);
+});
+
+it('every part of the bench shows a claim, and docs/performance.md describes it', () => {
+  const parts = [...textOf('test/bench/run.ts').matchAll(/part === '(\w+)'/g)].map(([, part = '']) => part);
+  expect(parts).toContain('inbound');
+  const commands = CLAIMS.flatMap(({ shownBy }) => commandsIn(shownBy));
+  for (const part of parts) {
+    expect(commands, `claim of ${part}`).toContain(`npm run bench -- ${part}`);
+    expect(textOf('docs/performance.md'), `description of ${part}`).toContain(`\`${part}\``);
+  }
 });
 
 it('knows a command that does not exist', () => {
