@@ -2,7 +2,7 @@ import { urlsOfHosts } from '@postern/shared/runtime/database-url.ts';
 import mysql, { type Pool, type PoolConnection, type QueryError } from 'mysql2';
 import { DatabaseHosts, type DatabaseLink } from './database-hosts.ts';
 import { isRefusalToServe, orBehind, setUpSession } from './database-session.ts';
-import { type Row, run, runOnce, type SqlValue, withoutValues } from './statement.ts';
+import { asItIs, type Row, run, runOnce, type SqlValue, withoutValues } from './statement.ts';
 
 export type { Row, SqlValue } from './statement.ts';
 
@@ -198,10 +198,13 @@ export class SqlConnection implements SqlRunner {
   #inOneText(statements: readonly string[]): Promise<(Row[] | SqlChange)[]> {
     return new Promise((done, fail) => {
       let completed = 0;
-      const command = this.#connection.query(statements.join(';'), (fault: QueryError | null, results: unknown) => {
-        if (fault) fail(Object.assign(withoutValues(fault, 'several statements'), { completed }));
-        else done((statements.length === 1 ? [results] : results) as (Row[] | SqlChange)[]);
-      });
+      const command = this.#connection.query(
+        asItIs(statements.join(';')),
+        (fault: QueryError | null, results: unknown) => {
+          if (fault) fail(Object.assign(withoutValues(fault, 'several statements'), { completed }));
+          else done((statements.length === 1 ? [results] : results) as (Row[] | SqlChange)[]);
+        },
+      );
       // Emitted once for each statement: at the end of one that returns no rows, at the beginning of rows.
       command.on('fields', () => {
         completed++;

@@ -22,10 +22,16 @@ export function run(on: PoolConnection, sql: string, values: readonly SqlValue[]
 /** Runs a statement as text. */
 export function runOnce(on: PoolConnection, sql: string, values: readonly SqlValue[]): Promise<unknown> {
   return new Promise((done, fail) => {
-    on.query(sql, [...values], (fault: QueryError | null, result: unknown) =>
+    const question = values.length === 0 ? asItIs(sql) : { sql, values: [...values] };
+    on.query(question, (fault: QueryError | null, result: unknown) =>
       fault ? fail(withoutValues(fault, sql)) : done(result),
     );
   });
+}
+
+/** A statement without places for values: the driver looks for some in every sign of it, bodies and all, unless it is told that there are none. */
+export function asItIs(sql: string): { readonly sql: string; readonly values: null } {
+  return { sql, values: null };
 }
 
 /** The driver puts the statement into its errors, values and all: no content of a message may reach the log. */
