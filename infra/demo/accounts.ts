@@ -7,6 +7,9 @@ export interface DemoAccount {
   readonly note: string;
 }
 
+/** Its INBOX is the quarantine: what the gateway sets aside stands there, and administrators see it in the console. */
+export const QUARANTINE_ADDRESS = 'quarantine@domain2.example';
+
 export const DEMO_ACCOUNTS: readonly DemoAccount[] = [
   { address: 'user1@domain1.example', password: 'user1', role: 'postmaster', note: 'administers domain1.example' },
   { address: 'user2@domain1.example', password: 'user2', role: 'user', note: '' },
@@ -21,6 +24,12 @@ export const DEMO_ACCOUNTS: readonly DemoAccount[] = [
   },
   { address: 'poponly@domain1.example', password: 'poponly', role: 'user', note: 'may use POP3 alone, not IMAP' },
   { address: 'small@domain2.example', password: 'small', role: 'user', note: 'has a quota of 200 kB' },
+  {
+    address: QUARANTINE_ADDRESS,
+    password: 'quarantine',
+    role: 'user',
+    note: 'what the gateway sets aside (*.exe, *.scr)',
+  },
   { address: 'suspended@domain1.example', password: 'suspended', role: 'suspended', note: 'refused: 550' },
   { address: 'leaver@domain1.example', password: 'leaver', role: 'deleted', note: 'marked for deletion: 550' },
 ];

@@ -4,6 +4,7 @@ import type { webmailConfigSchema } from '@postern/gateway/webmail/config.ts';
 import type { storeConfigSchema } from '@postern/store/config.ts';
 import { stringify } from 'yaml';
 import type { z } from 'zod';
+import { QUARANTINE_ADDRESS } from './accounts.ts';
 import { NAMES } from './certificates.ts';
 import { type Layout, LEGS } from './layout.ts';
 import { BASE_DN, serviceDn } from './sample-tree.ts';
@@ -64,6 +65,7 @@ export function relaySettings(layout: Layout): RelaySettings {
     spool: { path: layout.at('spool') },
     // The file that the launcher appends its output to: the relay searches it when the console traces a message.
     log: { file: layout.at('log', 'relay.log') },
+    content: { quarantineAddress: QUARANTINE_ADDRESS },
     submission: {
       listen: [
         { ...listenAt(submission), mode: 'starttls' },
@@ -104,6 +106,12 @@ export function webmailSettings(layout: Layout): WebmailSettings {
   };
 }
 
+/** The demo sets attachments that are programs aside, so that the console's quarantine can be tried. */
+export function setsProgramsAside(settings: RelaySettings): RelaySettings {
+  const attachments = { names: ['*.exe', '*.scr'], onFound: 'quarantine' as const };
+  return { ...settings, content: { ...settings.content, attachments } };
+}
+
 /** store.yaml of a stack. */
 export function storeSettings(layout: Layout): StoreSettings {
   const { lmtp, imap, imaps, pop3, pop3s, managesieve, hub, hubSubmission, hubSubmissions, outbound } =
@@ -140,6 +148,7 @@ export function storeSettings(layout: Layout): StoreSettings {
     console: {
       listen: { address: layout.endpoints.console.host, port: layout.endpoints.console.port },
       mailHosts: [NAMES.public],
+      quarantineAddress: QUARANTINE_ADDRESS,
       relay: {
         url: `https://${layout.endpoints.relayAdmin.host}:${layout.endpoints.relayAdmin.port}`,
         serverName: NAMES.relay,

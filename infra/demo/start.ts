@@ -4,6 +4,7 @@ import { readLog } from '@postern/shared/trace/log-lines.ts';
 import { renderJourney } from '../trace/render-journey.ts';
 import { DEMO_ACCOUNTS } from './accounts.ts';
 import { certificateLine, keepDemoCertificates } from './certificates.ts';
+import { setsProgramsAside } from './configuration.ts';
 import { checkDatabase } from './database-check.ts';
 import { sendFirstMessage } from './first-message.ts';
 import { type Layout, layoutOf, type ServiceName } from './layout.ts';
@@ -107,7 +108,7 @@ async function bringUp(layout: Layout, supervisor: Supervisor): Promise<void> {
   }
   await step('directory with the sample tree (LDAP)', supervisor, directoryPart(layout));
   await step('store (LMTP, IMAP, POP3, ManageSieve, hub)', supervisor, storePart(layout));
-  await step('gateway (SMTP)', supervisor, relayPart(layout));
+  await step('gateway (SMTP)', supervisor, relayPart(layout, { relay: setsProgramsAside }));
   await step('webmail (HTTPS)', supervisor, webmailPart(layout));
 
   const [account] = DEMO_ACCOUNTS;
