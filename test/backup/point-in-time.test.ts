@@ -28,7 +28,7 @@ describe('a base backup and the binary log bring the mail of any instant back: U
         {
           ...{ first, second, logFolder },
           dump() {
-            const options = ['--single-transaction', '--master-data=2', '--hex-blob', 'postern_test'];
+            const options = ['--single-transaction', '--routines', '--master-data=2', '--hex-blob', 'postern_test'];
             const base = client(first, 'mariadb-dump', options);
             return { base, ...placeIn(base, /MASTER_LOG_FILE='([^']+)', MASTER_LOG_POS=(\d+)/) };
           },
@@ -55,7 +55,13 @@ describe('a base backup and the binary log bring the mail of any instant back: U
         {
           ...{ first, second, logFolder: first.folder },
           dump() {
-            const options = ['--single-transaction', '--source-data=2', '--hex-blob', '--set-gtid-purged=OFF'];
+            const options = [
+              '--single-transaction',
+              '--routines',
+              '--source-data=2',
+              '--hex-blob',
+              '--set-gtid-purged=OFF',
+            ];
             const base = first.client('mysqldump', [...options, '--no-tablespaces', 'postern_test']);
             return { base, ...placeIn(base, /SOURCE_LOG_FILE='([^']+)', SOURCE_LOG_POS=(\d+)/) };
           },

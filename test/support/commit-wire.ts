@@ -1,7 +1,7 @@
 import { connect, createServer, type Socket } from 'node:net';
 
-/** What the wire does to the next COMMIT: the server never gets it, or its answer never comes back. */
-export type Cut = 'before' | 'after';
+/** What the wire does to the next COMMIT: the server never gets it, its answer never comes back, or who asks next after its answer finds nobody. */
+export type Cut = 'before' | 'after' | 'answered';
 
 /** A TCP proxy before a database that can break a connection at COMMIT. */
 export interface CommitWire {
@@ -10,6 +10,8 @@ export interface CommitWire {
   /** COMMITs that were cut so far. */
   readonly cuts: number;
   cutNext(how: Cut): void;
+  /** The database that went away is back. */
+  mend(): void;
   close(): void;
 }
 
@@ -42,10 +44,19 @@ export async function layCommitWire(databaseUrl: string): Promise<CommitWire> {
   const sockets = new Set<Socket>();
   let next: Cut | undefined;
   let cuts = 0;
+  let away = false;
+  let leaving = false;
+  const goAway = (): void => {
+    away = true;
+    leaving = false;
+    for (const socket of sockets) socket.destroy();
+  };
   const wire = createServer((client) => {
+    if (away) return void client.destroy();
     const server = connect(target, '127.0.0.1');
     const packets = new CommitPackets();
     let deaf = false;
+    let last = false;
     for (const socket of [client, server]) {
       sockets.add(socket);
       socket.on('error', () => {});
@@ -57,6 +68,7 @@ export async function layCommitWire(databaseUrl: string): Promise<CommitWire> {
       });
     }
     client.on('data', (data: Buffer) => {
+      if (leaving) return goAway();
       const how = next;
       if (!packets.isCommit(data) || how === undefined) {
         server.write(data);
@@ -64,7 +76,8 @@ export async function layCommitWire(databaseUrl: string): Promise<CommitWire> {
       }
       next = undefined;
       cuts++;
-      deaf = true;
+      deaf = how !== 'answered';
+      last = how === 'answered';
       if (how === 'before') client.destroy();
       else server.write(data);
     });
@@ -72,6 +85,7 @@ export async function layCommitWire(databaseUrl: string): Promise<CommitWire> {
       packets.learn(data);
       if (deaf) client.destroy();
       else client.write(data);
+      if (last) leaving = true;
     });
   });
   await new Promise<void>((done) => wire.listen(0, '127.0.0.1', done));
@@ -84,6 +98,9 @@ export async function layCommitWire(databaseUrl: string): Promise<CommitWire> {
     },
     cutNext(how) {
       next = how;
+    },
+    mend() {
+      away = false;
     },
     close() {
       for (const socket of sockets) socket.destroy();
