@@ -13,6 +13,7 @@ import * as tokenPassword from './migrations/0011-token-password.ts';
 import * as imports from './migrations/0012-imports.ts';
 import * as outgoingStore from './migrations/0013-outgoing-store.ts';
 import * as appendMessage from './migrations/0014-append-message.ts';
+import * as deliverMessage from './migrations/0015-deliver-message.ts';
 
 /** Every migration, oldest first. Once released, one is never edited: write the next. */
 const MIGRATIONS: readonly { readonly name: string; readonly migration: Knex.Migration }[] = [
@@ -30,6 +31,7 @@ const MIGRATIONS: readonly { readonly name: string; readonly migration: Knex.Mig
   { name: '0012-imports', migration: imports },
   { name: '0013-outgoing-store', migration: outgoingStore },
   { name: '0014-append-message', migration: appendMessage },
+  { name: '0015-deliver-message', migration: deliverMessage },
 ];
 
 /** Hands the migrations to knex: at the store's start and on its command line alike. */

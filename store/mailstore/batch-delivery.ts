@@ -1,7 +1,7 @@
 import { withinQuota } from './accounts.ts';
 import { hashKey, idsByHash, writeBodyRows } from './body-rows.ts';
 import type { Row, SqlValue } from './database.ts';
-import { bodiesOf, contentsFor, fileOnce } from './delivery-contents.ts';
+import { asksForUse, asksMemory, bodiesOf, contentsFor, fileOnce } from './delivery-contents.ts';
 import { DeliveryMemory } from './delivery-memory.ts';
 import { type KnownDelivery, keyText, recordedOf, recordsOf } from './delivery-records.ts';
 import { type KeywordBits, type Keywords, NO_KEYWORDS } from './keywords.ts';
@@ -230,10 +230,6 @@ export class BatchDelivery {
     return inbox;
   }
 }
-
-const asksForUse = ({ into }: Delivery): boolean => into.some(({ specialUse }) => specialUse !== undefined);
-const asksMemory = ({ rules, outgoing = [] }: Delivery): boolean =>
-  rules !== undefined && (rules.remember.length > 0 || rules.notice !== undefined || outgoing.some((m) => m.once));
 
 const NO_BODIES: SqlQuery = { sql: 'SELECT sha256, id FROM content WHERE FALSE', values: [] };
 

@@ -4,6 +4,7 @@ import type { ChangeNotices } from './changes.ts';
 import type { SqlContents } from './content.ts';
 import type { Database } from './database.ts';
 import { withBodies } from './delivery-contents.ts';
+import { DeliveryProcedure } from './delivery-procedure.ts';
 import { keyText, recordedOf, recordsOf } from './delivery-records.ts';
 import type { Keywords } from './keywords.ts';
 import type {
@@ -22,6 +23,7 @@ export class SqlDeliveries implements Deliveries {
   readonly #notices: ChangeNotices;
   readonly #keywords: Keywords;
   readonly #contents: Pick<SqlContents, 'keep'>;
+  readonly #procedure: DeliveryProcedure;
   readonly #log: Log;
 
   constructor(
@@ -35,6 +37,7 @@ export class SqlDeliveries implements Deliveries {
     this.#contents = contents;
     this.#notices = notices;
     this.#keywords = keywords;
+    this.#procedure = new DeliveryProcedure(database, notices);
     this.#log = log;
   }
 
@@ -81,11 +84,12 @@ export class SqlDeliveries implements Deliveries {
 
   async #commit(given: readonly Delivery[], skipLocked: boolean): Promise<DeliverResult[]> {
     const batch = skipLocked ? given : await this.#withBodiesKept(given);
-    const work = (): Promise<DeliverResult[]> =>
-      inTransaction(this.#database, async (transaction) => {
+    const work = async (): Promise<DeliverResult[]> =>
+      (await this.#alone(batch)) ??
+      (await inTransaction(this.#database, async (transaction) => {
         const scope = new WriteScope(transaction, this.#notices);
         return new BatchDelivery(scope, this.#keywords, batch, skipLocked).run();
-      });
+      }));
     try {
       return await work();
     } catch (fault) {
@@ -93,6 +97,12 @@ export class SqlDeliveries implements Deliveries {
       if (fault instanceof CommitOutcomeUnknown) return work();
       throw fault;
     }
+  }
+
+  async #alone(batch: readonly Delivery[]): Promise<DeliverResult[] | undefined> {
+    const [only] = batch;
+    const result = only !== undefined && batch.length === 1 ? await this.#procedure.deliver(only) : undefined;
+    return result && [result];
   }
 
   /** Who waits for an account holds no lock on a body meanwhile: others may be bringing the same one. */

@@ -44,3 +44,9 @@ export function fileOnce(into: NewMessage[], message: NewMessage): void {
   else
     into[at] = { ...before, flags: before.flags | message.flags, keywords: bothOf(before.keywords, message.keywords) };
 }
+
+/** Whether it goes to a mailbox by its use (RFC 6154). */
+export const asksForUse = ({ into }: Delivery): boolean => into.some(({ specialUse }) => specialUse !== undefined);
+/** Whether it asks for what the account remembers, or adds to it. */
+export const asksMemory = ({ rules, outgoing = [] }: Delivery): boolean =>
+  rules !== undefined && (rules.remember.length > 0 || rules.notice !== undefined || outgoing.some((m) => m.once));

@@ -95,7 +95,7 @@ describe('a connection is cut at any place', () => {
   });
 
   test('store to database: what is not answered is repeated under its id', { timeout: 300_000 }, async () => {
-    await everywhere(mysql, { commands: 500, replies: 250 }, async () => {
+    await everywhere(mysql, { commands: 300, replies: 60 }, async () => {
       expect((await send(stack.endpoints.smtp)).kind).toBe('accepted');
       await untilSpoolIsEmpty(stack);
     });

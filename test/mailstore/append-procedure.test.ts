@@ -1,23 +1,11 @@
-import { createConnection } from 'mysql2/promise';
 import { describe, expect, it } from 'vitest';
 import { DELETED, SEEN } from '../../store/mailstore/flags.ts';
 import type { AppendResult, Mailstore } from '../../store/mailstore/mailstore.ts';
 import { NO_QUOTA } from '../support/mailstore.ts';
 import { fetchAll, mail, mailboxId, newAccount, useMailstores } from './some-mailstore.ts';
+import { ask, calls, rowsOf } from './stored-rows.ts';
 
 const stores = useMailstores();
-
-async function ask(sql: string): Promise<unknown[]> {
-  const connection = await createConnection(stores.url);
-  const [rows] = await connection.query({ sql, rowsAsArray: true });
-  await connection.end();
-  return rows as unknown[];
-}
-
-async function calls(): Promise<number> {
-  const [row] = (await ask("SHOW GLOBAL STATUS LIKE 'Com_call_procedure'")) as [string, string][];
-  return Number(row?.[1]);
-}
 
 async function appendOne(
   store: Mailstore,
@@ -28,27 +16,6 @@ async function appendOne(
   const content = await store.contents.arrived(message);
   const internalDate = new Date('2026-02-02T10:00:00Z');
   return store.messages.append(id, [{ content, flags: { system, keywords: [] }, internalDate }], quota, name);
-}
-
-/** All that the tables know of an account's mail, but for moments and ids that are made up. */
-async function rowsOf(accountId: number): Promise<unknown[]> {
-  const own = `(SELECT id FROM mailbox WHERE owner_id = ${accountId})`;
-  return Promise.all([
-    ask(`SELECT modseq, next_email_no, bytes, n_msgs FROM account WHERE id = ${accountId}`),
-    ask(
-      `SELECT name, uidnext, highestmodseq, n_msgs, n_unseen, n_deleted, bytes FROM mailbox WHERE owner_id = ${accountId} ORDER BY id`,
-    ),
-    ask(
-      `SELECT uid, modseq, flags, keywords, email_no, HEX(content_id), internal_date, size FROM message WHERE mailbox_id IN ${own} ORDER BY uid`,
-    ),
-    ask(
-      `SELECT uid, version, sent_at, envelope, bodystructure, header_fields, HEX(thread_hashes) FROM message_cache WHERE mailbox_id IN ${own} ORDER BY uid`,
-    ),
-    ask(
-      `SELECT email_no, HEX(content_id), thread_id, modseq, copies FROM email WHERE account_id = ${accountId} ORDER BY email_no`,
-    ),
-    ask(`SELECT HEX(message_id_hash), thread_id FROM thread_reference WHERE account_id = ${accountId} ORDER BY 1`),
-  ]);
 }
 
 describe('a single APPEND', () => {
@@ -66,10 +33,11 @@ describe('a single APPEND', () => {
     const one = await newAccount(store);
     const other = await newAccount(store);
     const modes = await ask(
+      stores.url,
       "SELECT sql_mode FROM information_schema.routines WHERE routine_schema = DATABASE() AND routine_name = 'append_message'",
     );
     expect(String(modes[0])).toContain('STRICT_ALL_TABLES');
-    const before = await calls();
+    const before = await calls(stores.url);
     const byProcedure = await mailboxId(store, one, 'Archive');
     for (const [i, message] of messages.entries()) {
       const result = await appendOne(store, byProcedure, message, { system: flags[i] ?? 0, name: 'Archive' });
@@ -79,14 +47,14 @@ describe('a single APPEND', () => {
     expect((await appendOne(store, byProcedure, first, { quota: full })).kind).toBe('over-quota');
     expect((await appendOne(store, byProcedure, first, { quota: { bytes: 0, messages: 4 } })).kind).toBe('over-quota');
     expect((await appendOne(store, byProcedure, first, { name: 'Archives' })).kind).toBe('no-such-mailbox');
-    expect((await calls()) - before).toBe(messages.length + 3);
-    await ask('DROP PROCEDURE append_message');
+    expect((await calls(stores.url)) - before).toBe(messages.length + 3);
+    await ask(stores.url, 'DROP PROCEDURE append_message');
     const byStatements = await mailboxId(store, other, 'Archive');
     for (const [i, message] of messages.entries()) {
       const result = await appendOne(store, byStatements, message, { system: flags[i] ?? 0, name: 'Archive' });
       expect(result).toMatchObject({ kind: 'appended', uids: [i + 1] });
     }
-    expect(await rowsOf(one.id)).toEqual(await rowsOf(other.id));
+    expect(await rowsOf(stores.url, one.id)).toEqual(await rowsOf(stores.url, other.id));
     const [fetched] = await fetchAll(store, byProcedure, [1], { body: true });
     expect(fetched?.body).toEqual(first);
     const problems: unknown[] = [];

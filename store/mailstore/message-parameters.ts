@@ -1,0 +1,33 @@
+import { packParts } from '@postern/shared/message/mime-structure.ts';
+import { newContentId, PARTS_VERSION } from './body-rows.ts';
+import type { SqlValue } from './database.ts';
+import { DELETED, type FlagSet, SEEN } from './flags.ts';
+import type { ArrivedContent, QuotaLimits } from './mailstore.ts';
+import { cacheVersion } from './message-rows.ts';
+import { plainBody } from './packed-body.ts';
+
+/**
+ * A message for a procedure, in the order of MESSAGE_PARAMETERS (schema/sql/message-procedures.ts). Undefined for one that is not for a procedure: with keywords, with a body
+ * that lies in the database already, or in several chunks.
+ */
+export function messageParameters(
+  content: ArrivedContent,
+  flags: FlagSet,
+  internalDate: Date,
+  quota: QuotaLimits,
+): SqlValue[] | undefined {
+  if (!('body' in content) || flags.keywords.length > 0) return undefined;
+  const { body, prepared, sha256, sizeBytes } = content;
+  const { encoding, chunks } = body.packed ?? plainBody(body.bytes);
+  const [chunk] = chunks;
+  if (chunk === undefined || chunks.length > 1 || sizeBytes === 0) return undefined;
+  const now = Date.now();
+  return [
+    ...[quota.bytes, quota.messages, now],
+    ...[newContentId(now), sha256, sizeBytes, encoding],
+    ...[body.root.bodyStart, PARTS_VERSION, packParts(body.root), chunk],
+    ...[flags.system, Number((flags.system & SEEN) === 0), Number((flags.system & DELETED) !== 0)],
+    ...[internalDate.getTime(), cacheVersion(prepared), prepared.sentAtMs ?? null],
+    ...[prepared.envelope, prepared.bodyStructure, prepared.headerFields, Buffer.concat(prepared.threadHashes)],
+  ];
+}

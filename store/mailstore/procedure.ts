@@ -1,0 +1,67 @@
+import type { Database, Row, SqlValue } from './database.ts';
+import { CommitOutcomeUnknown, connect, isConnectionFault, isRetryable, rollBack } from './transaction.ts';
+
+/** The result of a procedure's SELECT, and what the server says of the CALL. */
+type Called = readonly [readonly Row[], unknown];
+
+/** No such procedure; no right to run it; not supported. */
+const NOT_THERE = new Set([1305, 1370, 1235]);
+/** The message of a fault of COMMIT itself (schema/sql/message-procedures.ts). */
+const AT_COMMIT = 'at COMMIT';
+/** Killed or too slow, wherever it was: no handler sees these. */
+const INTERRUPTED = new Set([1317, 1927, 1969, 3024]);
+
+/**
+ * A procedure of schema/sql/message-procedures.ts: a whole transaction in one round trip, without text to be parsed. It is an abridgement: where it does nothing, the statements
+ * have their try. Not used on Galera, where a transaction can be aborted by another node between two statements: nothing has shown yet that a
+ * procedure ends there as its handler says.
+ */
+export class Procedure {
+  readonly #database: Database;
+  readonly #name: string;
+  #isThere = true;
+
+  constructor(database: Database, name: string) {
+    this.#database = database;
+    this.#name = name;
+  }
+
+  /** Whether it makes sense to try. */
+  get isThere(): boolean {
+    return this.#isThere;
+  }
+
+  /**
+   * The row that it selects last. Undefined when nothing was done.
+   *
+   * @throws CommitOutcomeUnknown when the answer did not come
+   */
+  async call(values: readonly SqlValue[]): Promise<Row | undefined> {
+    const connection = await connect(this.#database);
+    if (connection.inGaleraCluster) {
+      connection.release();
+      return undefined;
+    }
+    try {
+      const [rows] = (await connection.call(this.#name, values)) as Called;
+      connection.release();
+      return rows[0];
+    } catch (fault) {
+      await rollBack(connection, fault);
+      return this.#afterFault(fault as { readonly errno?: number; readonly sqlMessage?: string });
+    }
+  }
+
+  #afterFault(fault: { readonly errno?: number; readonly sqlMessage?: string }): undefined {
+    if (NOT_THERE.has(fault.errno ?? 0)) {
+      this.#isThere = false;
+      return undefined;
+    }
+    const unknown = isConnectionFault(fault) || INTERRUPTED.has(fault.errno ?? 0) || fault.sqlMessage === AT_COMMIT;
+    // A cluster that refuses a COMMIT like a deadlock has done nothing.
+    if (unknown && !isRetryable(fault)) {
+      throw new CommitOutcomeUnknown(`the database gave no clear answer to ${this.#name}`, { cause: fault });
+    }
+    return undefined;
+  }
+}
