@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
 
 /**
  * The id of one delivery: 128 random bits as 32 lower-case hex digits. It is made once, when the gateway (or the hub)
@@ -7,9 +7,19 @@ import { randomBytes } from 'node:crypto';
  */
 export type DeliveryId = string;
 
+const ID_BYTES = 16;
+/** Random octets for the next ids: fetched together, since each question to the system's generator costs more than an id. */
+const random = Buffer.allocUnsafeSlow(256 * ID_BYTES);
+let used = random.length;
+
 /** A new random delivery id. */
 export function newDeliveryId(): DeliveryId {
-  return randomBytes(16).toString('hex');
+  if (used === random.length) {
+    randomFillSync(random);
+    used = 0;
+  }
+  used += ID_BYTES;
+  return random.toString('hex', used - ID_BYTES, used);
 }
 
 /** Whether text has the form of a delivery id. */

@@ -1,6 +1,14 @@
-import { type FileHandle, open, readFile, rename, rm, unlink, writeFile } from 'node:fs/promises';
+import { closeSync, fsync, open, rename, writev } from 'node:fs';
+import { type FileHandle, open as openHandle, readFile, rm, unlink, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { promisify } from 'node:util';
 import type { FolderSync } from './folder-sync.ts';
+
+// Plain descriptors: a message has several of these calls one after the other, and a FileHandle costs more than some of them.
+const opened = promisify(open);
+const written = promisify(writev);
+const synced = promisify(fsync);
+const renamed = promisify(rename);
 
 /**
  * Files that are written aside and renamed into their places, so that nobody ever sees a part of one as long as the machine runs. What a
@@ -21,45 +29,45 @@ export class WrittenFiles {
    * Rejects with nothing left in place.
    */
   async create(path: string, folder: FolderSync, pieces: readonly Buffer[]): Promise<void> {
-    const handle = await this.#place(path, pieces, 'unsynced');
+    const file = await this.#place(path, pieces, 'unsynced');
     try {
-      await all([handle.sync(), folder.sync()]);
+      await all([synced(file), folder.sync()]);
     } catch (error) {
       // Not durable, so not promised: the peer will send it again, and nothing may remain to be delivered beside that.
       await rm(path, { force: true });
       throw error;
     } finally {
-      // Nobody waits for it: whether the octets are on the disk, the sync has said.
-      handle.close().catch(() => undefined);
+      // There is nothing left to be written that this could wait for.
+      closeSync(file);
     }
   }
 
   /** A file in the place of another one: at any instant a power cut leaves one of them, whole. */
   async replace(path: string, folder: FolderSync, pieces: readonly Buffer[]): Promise<void> {
-    const handle = await this.#place(path, pieces, 'synced');
-    await all([folder.sync(), handle.close()]);
+    closeSync(await this.#place(path, pieces, 'synced'));
+    await folder.sync();
   }
 
   /** The same, and nothing promised. */
   async write(path: string, text: string): Promise<void> {
     const temporary = this.#temporary(path);
     await writeFile(temporary, text, { mode: 0o600 });
-    await rename(temporary, path);
+    await renamed(temporary, path);
   }
 
-  /** Gives the file open, to be synced or closed. */
-  async #place(path: string, pieces: readonly Buffer[], renamed: 'synced' | 'unsynced'): Promise<FileHandle> {
+  /** Gives the open file, to be synced or closed. */
+  async #place(path: string, pieces: readonly Buffer[], when: 'synced' | 'unsynced'): Promise<number> {
     const temporary = this.#temporary(path);
-    let handle: FileHandle | undefined;
+    let file: number | undefined;
     try {
-      handle = await open(temporary, 'wx', 0o600);
-      await writeAll(handle, pieces);
-      if (renamed === 'synced') await handle.sync();
-      await rename(temporary, path);
-      return handle;
+      file = await opened(temporary, 'wx', 0o600);
+      await writeAll(file, pieces);
+      if (when === 'synced') await synced(file);
+      await renamed(temporary, path);
+      return file;
     } catch (error) {
       await rm(temporary, { force: true });
-      await handle?.close();
+      if (file !== undefined) closeSync(file);
       throw error;
     }
   }
@@ -73,7 +81,7 @@ export class WrittenFiles {
 export async function syncIfThere(path: string, folder: FolderSync): Promise<boolean> {
   let handle: FileHandle;
   try {
-    handle = await open(path);
+    handle = await openHandle(path);
   } catch (error) {
     if (isNotThere(error)) return false;
     throw error;
@@ -118,11 +126,14 @@ async function all(works: readonly Promise<unknown>[]): Promise<void> {
 }
 
 /** By one system call, where the system takes it all. */
-async function writeAll(handle: FileHandle, pieces: readonly Buffer[]): Promise<void> {
-  const { bytesWritten } = await handle.writev([...pieces]);
-  let rest = bytesWritten;
-  for (const piece of pieces) {
-    if (rest < piece.length) await handle.appendFile(piece.subarray(rest));
-    rest = Math.max(0, rest - piece.length);
+async function writeAll(file: number, pieces: readonly Buffer[]): Promise<void> {
+  let left = pieces.filter(({ length }) => length > 0);
+  while (left.length > 0) {
+    let { bytesWritten } = await written(file, left);
+    left = left.flatMap((piece) => {
+      const skipped = Math.min(bytesWritten, piece.length);
+      bytesWritten -= skipped;
+      return skipped === piece.length ? [] : [piece.subarray(skipped)];
+    });
   }
 }
