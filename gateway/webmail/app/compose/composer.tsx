@@ -1,5 +1,5 @@
 import { signal } from '@preact/signals';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import './compose.css';
 import { IconButton, Spinner } from '../components/button.tsx';
 import { confirmFirst } from '../components/dialog.tsx';
@@ -114,7 +114,7 @@ function ComposeWindow(props: {
   };
   const act = useRef({ close, sendNow });
   act.current = { close, sendNow };
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!isOpen) return;
     return registerShortcuts([
       {

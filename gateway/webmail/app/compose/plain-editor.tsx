@@ -1,4 +1,4 @@
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { t } from '../i18n/i18n.ts';
 import type { Draft } from './draft.ts';
 import { htmlOfText } from './plain-text.ts';
@@ -7,7 +7,8 @@ import { textSignature } from './start.ts';
 /** The text without formats. */
 export function PlainEditor({ draft, autoFocus }: { readonly draft: Draft; readonly autoFocus: boolean }) {
   const area = useRef<HTMLTextAreaElement>(null);
-  useEffect(() => {
+  // Before it is seen: whoever types at once must not lose a letter.
+  useLayoutEffect(() => {
     const element = area.current;
     if (element === null) return;
     element.value = draft.body.text;

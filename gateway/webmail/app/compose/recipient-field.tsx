@@ -1,5 +1,5 @@
 import type { Signal } from '@preact/signals';
-import { useEffect, useId, useRef, useState } from 'preact/hooks';
+import { useEffect, useId, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { Icon } from '../components/icon.tsx';
 import { t } from '../i18n/i18n.ts';
 import { call } from '../jmap/request.ts';
@@ -19,7 +19,7 @@ export function RecipientField(props: {
   const input = useRef<HTMLInputElement>(null);
   const [text, setText] = useState('');
   const { found, setFound, marked, setMarked } = useCompletion(text, value);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (props.autoFocus === true) input.current?.focus();
   }, []);
 

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { Icon, type IconName } from '../components/icon.tsx';
 import type { MessageKey } from '../i18n/catalogue.ts';
 import { t } from '../i18n/i18n.ts';
@@ -27,7 +27,8 @@ export function RichText({ draft, autoFocus }: { readonly draft: Draft; readonly
   const [formats, setFormats] = useState<ReadonlySet<Format>>(new Set());
   const [linking, setLinking] = useState(false);
 
-  useEffect(() => {
+  // Before it is seen: whoever types at once must not lose a letter.
+  useLayoutEffect(() => {
     const element = root.current;
     if (element === null) return;
     const ofCid = (cid: string): string | undefined => imageAddress(draft.attachments.list.peek(), cid);
