@@ -54,10 +54,13 @@ beforeAll(async () => {
   dns.zone.set('A mx.both.example', ['127.0.1.3']);
   dns.zone.set('AAAA mx.both.example', ['fd00::99']);
   await remote.add('127.0.1.6');
+  dns.zone.set('MX six.example', ['mx.six.example']);
+  dns.zone.set('AAAA mx.six.example', ['::1']);
+  await remote.add('::1');
   byRoutes = await startOutboundRelay(around, {
     routes: { 'partner.example': { host: '127.0.1.6', port: remote.port, tls: 'none' } },
     localAddressIpv6: '::1',
-    allowNetworks: ['127.0.1.0/24', 'fd00::/8'],
+    allowNetworks: ['127.0.1.0/24', 'fd00::/8', '::1'],
   });
 });
 
@@ -122,6 +125,13 @@ describe('the next host', () => {
     await byRoutes.drained();
     expect(around.dns.questions).toContain('AAAA mx.both.example');
     expect(around.remote.with('both-families').map(({ host }) => host)).toEqual(['127.0.1.3']);
+  });
+
+  it('has an IPv6 address alone: mail goes there, and to the literal of it', async () => {
+    await byRoutes.handOver(letter('by-six'), { to: ['x@six.example', 'y@[IPv6:::1]'] });
+    await byRoutes.drained();
+    const went = around.remote.with('by-six').map(({ host, to }) => `${to} ${host}`);
+    expect(went.map((each) => each.toLowerCase()).sort()).toEqual(['x@six.example ::1', 'y@[ipv6:::1] ::1']);
   });
 
   it('is asked for again when the DNS does not answer', async () => {
