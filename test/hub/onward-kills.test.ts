@@ -1,16 +1,14 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { freePort } from '@postern/infra/demo/free-port.ts';
 import { createConnection } from 'mysql2/promise';
 import { createTransport, type Transporter } from 'nodemailer';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openChance } from '../faults/seed.ts';
 import { eventually } from '../support/hub.ts';
 import { connectImap } from '../support/imap-dialogue.ts';
-import { type SmtpSink, type SunkMessage, startSmtpSink } from '../support/smtp-sink.ts';
-import { startStack, type TestStack } from '../support/stack.ts';
-import { impatientOutwards } from './onward-stack.ts';
+import type { SunkMessage } from '../support/smtp-sink.ts';
+import { type OnwardStack, startOnwardStack } from './onward-stack.ts';
 
 /** `npm run test:full` kills more often. */
 const FULL = process.env.POSTERN_TEST_FULL === '1';
@@ -20,19 +18,16 @@ const SUBMITTER = 'user1@domain1.example';
 /** Passes everything on to the outside, and answers. */
 const AWAY = 'user2@domain1.example';
 
-let stack: TestStack;
-let sink: SmtpSink;
+let onward: OnwardStack;
+let stack: OnwardStack['stack'];
+let sink: OnwardStack['sink'];
 
 beforeAll(async () => {
-  const port = await freePort();
-  sink = await startSmtpSink(port);
-  stack = await startStack(impatientOutwards(port));
+  onward = await startOnwardStack();
+  ({ stack, sink } = onward);
 });
 
-afterAll(async () => {
-  await stack?.stop();
-  await sink?.stop();
-});
+afterAll(() => onward?.stop());
 
 /** What its sender heard of each message: numbers that were answered 250, and those of whose answer nobody knows. */
 interface Sent {

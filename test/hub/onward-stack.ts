@@ -1,7 +1,33 @@
-import type { StackOptions } from '../support/stack.ts';
+import { freePort } from '@postern/infra/demo/free-port.ts';
+import { type SmtpSink, startSmtpSink } from '../support/smtp-sink.ts';
+import { type StackOptions, startStack, type TestStack } from '../support/stack.ts';
+
+/** A whole stack, and the world that its mail leaves to. */
+export interface OnwardStack {
+  readonly stack: TestStack;
+  readonly sink: SmtpSink;
+  stop(): Promise<void>;
+}
+
+export async function startOnwardStack(): Promise<OnwardStack> {
+  const port = await freePort();
+  const sink = await startSmtpSink(port);
+  const stack = await startStack(impatientOutwards(port)).catch(async (fault: unknown) => {
+    await sink.stop();
+    throw fault;
+  });
+  return {
+    stack,
+    sink,
+    async stop() {
+      await stack.stop();
+      await sink.stop();
+    },
+  };
+}
 
 /** A whole stack whose mail leaves to a server on this port, and whose queues try again soon. */
-export function impatientOutwards(port: number): StackOptions {
+function impatientOutwards(port: number): StackOptions {
   return {
     store: (settings) => ({
       ...settings,

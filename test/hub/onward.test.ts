@@ -1,32 +1,26 @@
 import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { resolve } from 'node:path';
-import { freePort } from '@postern/infra/demo/free-port.ts';
 import { createTransport } from 'nodemailer';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { eventually } from '../support/hub.ts';
 import { connectImap } from '../support/imap-dialogue.ts';
 import { mustRun } from '../support/program.ts';
-import { type SmtpSink, startSmtpSink } from '../support/smtp-sink.ts';
-import { startStack, type TestStack } from '../support/stack.ts';
 import { talk } from '../support/talk.ts';
-import { impatientOutwards } from './onward-stack.ts';
+import { type OnwardStack, startOnwardStack } from './onward-stack.ts';
 
 const FROM = 'user1@domain1.example';
 
-let stack: TestStack;
-let sink: SmtpSink;
+let onward: OnwardStack;
+let stack: OnwardStack['stack'];
+let sink: OnwardStack['sink'];
 
 beforeAll(async () => {
-  const port = await freePort();
-  sink = await startSmtpSink(port);
-  stack = await startStack(impatientOutwards(port));
+  onward = await startOnwardStack();
+  ({ stack, sink } = onward);
 });
 
-afterAll(async () => {
-  await stack?.stop();
-  await sink?.stop();
-});
+afterAll(() => onward?.stop());
 
 it('one trace joins what hub, relay and the remote server said of a message, by Message-ID and by queue id', async () => {
   const { hubSubmission } = stack.endpoints;
