@@ -207,7 +207,7 @@ export class MessagesWithAllMail implements Messages {
 
   async threadKeys(mailboxId: number, uids: ArrayLike<number>): Promise<ThreadKeys> {
     if (accountOfAllMail(mailboxId) === undefined) return this.#messages.threadKeys(mailboxId, uids);
-    return threadKeysOf(await this.keys(mailboxId, uids, { texts: true, ids: true }));
+    return threadKeysOf(await this.keys(mailboxId, uids, { arrival: true, texts: true, ids: true }));
   }
 }
 

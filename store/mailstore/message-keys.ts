@@ -150,6 +150,7 @@ export function threadKeysOf(messages: readonly MessageKeys[]): ThreadKeys {
     count: messages.length,
     uids: Uint32Array.from(messages, ({ uid }) => uid),
     sentAtMs: Float64Array.from(messages, ({ sentAtMs }) => sentAtMs),
+    arrivedAtMs: Float64Array.from(messages, ({ internalDateMs }) => internalDateMs),
     subjects: Uint32Array.from(columns, ({ subject }) => subject),
     subjectCount: subjects.size,
     replies: Uint8Array.from(messages, ({ texts }) => Number(texts.isReplyOrForward)),

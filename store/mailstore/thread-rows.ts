@@ -4,7 +4,7 @@ import { InternedOctets } from './interned-octets.ts';
 import { KEYS_VERSION } from './key-texts.ts';
 import type { ThreadKeys } from './mailstore.ts';
 
-/** Memory for what is remembered of all mailboxes: about 60 octets a message. */
+/** Memory for what is remembered of all mailboxes: about 70 octets a message. */
 const MAX_BYTES = 64 * 1024 * 1024;
 const READ_PAGE = 20_000;
 /** The hash of an id is two words. */
@@ -15,6 +15,7 @@ interface Rows {
   count: number;
   uids: Uint32Array;
   sentAtMs: Float64Array;
+  arrivedAtMs: Float64Array;
   /** Bit 0: a reply or forward; bit 1: the first id is the message's own. */
   marks: Uint8Array;
   /** Hash of the base subject, high and low word; both 0 where it is empty. */
@@ -24,6 +25,9 @@ interface Rows {
   /** Hashes of the own id and of what it refers to, high and low word each. */
   ids: Uint32Array;
 }
+
+/** UID, date sent, date of arrival, sort keys, ids. */
+type KeysRow = [number, number, number, Buffer, Buffer];
 
 const IS_REPLY = 1;
 const HAS_OWN_ID = 2;
@@ -64,14 +68,15 @@ export class ThreadRows {
     for (;;) {
       const known = this.upTo(mailboxId);
       const page = await this.#database.rows(
-        `SELECT uid, sent_at, sort_keys, thread_ids FROM message_keys
-         WHERE mailbox_id = ? AND version = ? AND uid > ? ORDER BY uid LIMIT ${READ_PAGE}`,
+        `SELECT k.uid, k.sent_at, COALESCE(m.internal_date, k.sent_at), k.sort_keys, k.thread_ids
+         FROM message_keys k LEFT JOIN message m ON m.mailbox_id = k.mailbox_id AND m.uid = k.uid
+         WHERE k.mailbox_id = ? AND k.version = ? AND k.uid > ? ORDER BY k.uid LIMIT ${READ_PAGE}`,
         [mailboxId, KEYS_VERSION, known],
       );
       // Somebody else may have read them meanwhile.
       const rows = this.#byMailbox.get(mailboxId) ?? emptyRows();
       const last = this.upTo(mailboxId);
-      const fresh = (page as [number, number, Buffer, Buffer][]).filter(([uid]) => uid > last);
+      const fresh = (page as KeysRow[]).filter(([uid]) => uid > last);
       append(rows, fresh);
       this.#byMailbox.set(mailboxId, rows);
       if (page.length < READ_PAGE) return rows;
@@ -95,6 +100,7 @@ function emptyRows(): Rows {
     count: 0,
     uids: new Uint32Array(0),
     sentAtMs: new Float64Array(0),
+    arrivedAtMs: new Float64Array(0),
     marks: new Uint8Array(0),
     subjects: new Uint32Array(0),
     ends: new Uint32Array(0),
@@ -103,17 +109,18 @@ function emptyRows(): Rows {
 }
 
 function bytesOf({ uids, ids }: Rows): number {
-  return uids.length * 25 + ids.length * 4;
+  return uids.length * 33 + ids.length * 4;
 }
 
-function append(rows: Rows, fresh: readonly [number, number, Buffer, Buffer][]): void {
+function append(rows: Rows, fresh: readonly KeysRow[]): void {
   let words = endOf(rows, rows.count);
-  const more = fresh.reduce((sum, [, , , ids]) => sum + (ids.length - 1) / WORD_OCTETS, 0);
+  const more = fresh.reduce((sum, [, , , , ids]) => sum + (ids.length - 1) / WORD_OCTETS, 0);
   const count = rows.count + fresh.length;
   if (rows.uids.length < count) {
     const capacity = rows.count === 0 ? count : Math.ceil(count * 1.25);
     rows.uids = longer(new Uint32Array(capacity), rows.uids);
     rows.sentAtMs = longer(new Float64Array(capacity), rows.sentAtMs);
+    rows.arrivedAtMs = longer(new Float64Array(capacity), rows.arrivedAtMs);
     rows.marks = longer(new Uint8Array(capacity), rows.marks);
     rows.subjects = longer(new Uint32Array(capacity * 2), rows.subjects);
     rows.ends = longer(new Uint32Array(capacity), rows.ends);
@@ -122,10 +129,11 @@ function append(rows: Rows, fresh: readonly [number, number, Buffer, Buffer][]):
     const capacity = words === 0 ? words + more : Math.ceil((words + more) * 1.25);
     rows.ids = longer(new Uint32Array(capacity), rows.ids);
   }
-  for (const [uid, sentAtMs, sortKeys, threadIds] of fresh) {
+  for (const [uid, sentAtMs, arrivedAtMs, sortKeys, threadIds] of fresh) {
     const row = rows.count;
     rows.uids[row] = uid;
     rows.sentAtMs[row] = sentAtMs;
+    rows.arrivedAtMs[row] = arrivedAtMs;
     // The mark of a reply, then the base subject: `unpackSortKeys`.
     const subjectFrom = sortKeys.indexOf(0) + 1;
     const subject = sortKeys.subarray(subjectFrom, sortKeys.indexOf(0, subjectFrom));
@@ -169,6 +177,7 @@ function keysAmong(rows: Rows, uids: ArrayLike<number>): ThreadKeys {
     count,
     uids: new Uint32Array(count),
     sentAtMs: new Float64Array(count),
+    arrivedAtMs: new Float64Array(count),
     subjects: new Uint32Array(count),
     replies: new Uint8Array(count),
     ids: new Int32Array(count).fill(-1),
@@ -183,6 +192,7 @@ function keysAmong(rows: Rows, uids: ArrayLike<number>): ThreadKeys {
     const marks = rows.marks[place] as number;
     keys.uids[i] = rows.uids[place] as number;
     keys.sentAtMs[i] = rows.sentAtMs[place] as number;
+    keys.arrivedAtMs[i] = rows.arrivedAtMs[place] as number;
     keys.replies[i] = marks & IS_REPLY;
     const low = rows.subjects[place * 2 + 1] as number;
     keys.subjects[i] = low === 0 ? 0 : subjects.numberOf(rows.subjects[place * 2] as number, low) + 1;

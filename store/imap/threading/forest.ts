@@ -17,21 +17,27 @@ export interface Forest {
 }
 
 /** Messages in order of the date sent; of the same instant, the lower UID first (RFC 5256 §2.2). */
-export function bySentDate({ count, sentAtMs }: ThreadKeys): Int32Array {
+export const bySentDate = ({ sentAtMs }: ThreadKeys): Int32Array => inOrderOf(sentAtMs);
+
+/** Messages in order of arrival; of the same instant, the lower UID first. */
+export const byArrival = ({ arrivedAtMs }: ThreadKeys): Int32Array => inOrderOf(arrivedAtMs);
+
+function inOrderOf(atMs: Float64Array): Int32Array {
+  const count = atMs.length;
   let lowest = Number.POSITIVE_INFINITY;
   let highest = Number.NEGATIVE_INFINITY;
   for (let i = 0; i < count; i += 1) {
-    const at = sentAtMs[i] as number;
+    const at = atMs[i] as number;
     if (at < lowest) lowest = at;
     if (at > highest) highest = at;
   }
   const order = Int32Array.from({ length: count }, (_, i) => i);
   if ((highest - lowest + 1) * count > Number.MAX_SAFE_INTEGER) {
-    return order.sort((a, b) => (sentAtMs[a] as number) - (sentAtMs[b] as number) || a - b);
+    return order.sort((a, b) => (atMs[a] as number) - (atMs[b] as number) || a - b);
   }
   // Date and place fit together into the 53 bits of a float: numbers sort without a function.
   const packed = new Float64Array(count);
-  for (let i = 0; i < count; i += 1) packed[i] = ((sentAtMs[i] as number) - lowest) * count + i;
+  for (let i = 0; i < count; i += 1) packed[i] = ((atMs[i] as number) - lowest) * count + i;
   packed.sort();
   for (let i = 0; i < count; i += 1) order[i] = (packed[i] as number) % count;
   return order;

@@ -1,5 +1,5 @@
 import type { ThreadKeys } from '../../mailstore/mailstore.ts';
-import { bySentDate, type Forest, NONE, ranksOf, tied } from './forest.ts';
+import { byArrival, bySentDate, type Forest, NONE, ranksOf, tied } from './forest.ts';
 import { joinedBySubject } from './joined-by-subject.ts';
 import { linkedByReferences } from './linked-by-references.ts';
 
@@ -21,19 +21,19 @@ export function threadsByReferences(keys: ThreadKeys): Forest {
 }
 
 /**
- * THREAD=REFS (draft-ietf-morg-inthread §5.1): by Message-IDs alone, threads in the order of their newest message, so that what
- * has just been answered is found at the end.
+ * THREAD=REFS (draft-ietf-morg-inthread §4): by Message-IDs alone. Threads stand in the order in which their newest message arrived, so
+ * that the thread of a message that has just come is the last; messages within a thread by the date sent, as in REFERENCES.
  */
 export function threadsByRefs(keys: ThreadKeys): Forest {
-  const order = bySentDate(keys);
+  const arrivals = byArrival(keys);
   const { parents, roots } = linkedByReferences(keys);
   const newest = new Int32Array(parents.length);
   const tops = topsOf(parents);
-  for (let place = 0; place < order.length; place += 1) newest[tops[order[place] as number] as number] = place;
+  for (let place = 0; place < arrivals.length; place += 1) newest[tops[arrivals[place] as number] as number] = place;
   return {
     messages: keys.count,
     roots: inOrder(roots, keys.count, (root) => newest[root] as number),
-    ...tied(parents, order),
+    ...tied(parents, bySentDate(keys)),
   };
 }
 

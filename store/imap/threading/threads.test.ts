@@ -13,6 +13,7 @@ interface Message {
   readonly id?: string | undefined;
   readonly references?: readonly string[];
   readonly sentAtMs?: number;
+  readonly arrivedAtMs?: number;
   readonly subject?: string;
   readonly reply?: boolean;
 }
@@ -20,10 +21,10 @@ interface Message {
 /** Messages 1, 2, 3 …, a minute apart. */
 function keysOf(messages: readonly Message[]): ThreadKeys {
   return threadKeysOf(
-    messages.map(({ id, references = [], sentAtMs, subject = '', reply = false }, i) => ({
+    messages.map(({ id, references = [], sentAtMs, arrivedAtMs, subject = '', reply = false }, i) => ({
       uid: i + 1,
       sentAtMs: sentAtMs ?? i * 60_000,
-      internalDateMs: 0,
+      internalDateMs: arrivedAtMs ?? i * 60_000,
       sizeBytes: 0,
       texts: {
         baseSubject: subject,
@@ -68,10 +69,21 @@ describe('threads', () => {
     expect(await byReferences([{ subject: '' }, { subject: '', reply: true }])).toBe('(1)(2)');
   });
 
-  it('draft-ietf-morg-inthread: REFS leaves subjects alone and tells the thread with the newest message last', async () => {
+  it('draft-ietf-morg-inthread: REFS leaves subjects alone and tells the thread of what came last at the end', async () => {
     const keys = keysOf([{ id: 'a', subject: 's' }, { subject: 's' }, { id: 'c', references: ['a'], subject: 's' }]);
     expect(await told(threadsByRefs(keys), keys)).toBe('(2)(1 3)');
     expect(await told(threadsBySubject(keys), keys)).toBe('(1 (2)(3))');
+  });
+
+  it('draft-ietf-morg-inthread §4: REFS orders threads by arrival, and messages within a thread by the date sent', async () => {
+    const keys = keysOf([
+      { id: 'a', sentAtMs: 5, arrivedAtMs: 1 },
+      { id: 'b', sentAtMs: 1, arrivedAtMs: 9 },
+      { id: 'c', references: ['a'], sentAtMs: 8, arrivedAtMs: 2 },
+      { id: 'd', references: ['a'], sentAtMs: 7, arrivedAtMs: 3 },
+    ]);
+    expect(await told(threadsByRefs(keys), keys)).toBe('(1 (4)(3))(2)');
+    expect(await told(threadsByReferences(keys), keys)).toBe('(2)(1 (4)(3))');
   });
 
   it('a chain as long as the mailbox is told without recursion', async () => {
@@ -85,6 +97,7 @@ describe('threads', () => {
       id: fc.option(id, { nil: undefined }),
       references: fc.array(id, { maxLength: 4 }),
       sentAtMs: fc.nat(9),
+      arrivedAtMs: fc.nat(9),
       subject: fc.constantFrom('', 's', 't'),
       reply: fc.boolean(),
     });

@@ -42,6 +42,8 @@ export interface ThreadKeys {
   readonly uids: Uint32Array;
   /** RFC 5256 §2.2: of the Date field, else the internal date. */
   readonly sentAtMs: Float64Array;
+  /** The internal date. */
+  readonly arrivedAtMs: Float64Array;
   /** Base subjects, below `subjectCount`; 0 is the empty one. */
   readonly subjects: Uint32Array;
   readonly subjectCount: number;
