@@ -58,8 +58,8 @@ export const storeMessage = (
       VALUES (p_account, v_email_no, v_content, v_thread, v_modseq, 1);
     INSERT INTO message (mailbox_id, uid, modseq, flags, keywords, email_no, content_id, internal_date, save_date, size)
       VALUES (${mailbox}, v_uid, v_modseq, p_flags, 0, v_email_no, v_content, p_internal_date, p_now, p_size);
-    INSERT INTO message_cache (mailbox_id, uid, version, sent_at, envelope, bodystructure, header_fields, thread_hashes)
-      VALUES (${mailbox}, v_uid, p_cache_version, p_sent_at, p_envelope, p_bodystructure, p_header_fields, p_thread_hashes);
+    INSERT INTO email_cache (account_id, email_no, version, sent_at, envelope, bodystructure, header_fields, thread_hashes)
+      VALUES (p_account, v_email_no, p_cache_version, p_sent_at, p_envelope, p_bodystructure, p_header_fields, p_thread_hashes);
     UPDATE account SET modseq = v_modseq, next_email_no = v_email_no + 1, bytes = bytes + p_size, n_msgs = n_msgs + 1
       WHERE id = p_account;
     UPDATE mailbox SET uidnext = v_uid + 1, highestmodseq = v_modseq, n_msgs = n_msgs + 1, n_unseen = n_unseen + p_unseen,

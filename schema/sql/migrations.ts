@@ -14,6 +14,7 @@ import * as imports from './migrations/0012-imports.ts';
 import * as outgoingStore from './migrations/0013-outgoing-store.ts';
 import * as appendMessage from './migrations/0014-append-message.ts';
 import * as deliverMessage from './migrations/0015-deliver-message.ts';
+import * as emailCache from './migrations/0016-email-cache.ts';
 
 /** Every migration, oldest first. Once released, one is never edited: write the next. */
 const MIGRATIONS: readonly { readonly name: string; readonly migration: Knex.Migration }[] = [
@@ -32,6 +33,7 @@ const MIGRATIONS: readonly { readonly name: string; readonly migration: Knex.Mig
   { name: '0013-outgoing-store', migration: outgoingStore },
   { name: '0014-append-message', migration: appendMessage },
   { name: '0015-deliver-message', migration: deliverMessage },
+  { name: '0016-email-cache', migration: emailCache },
 ];
 
 /** Hands the migrations to knex: at the store's start and on its command line alike. */

@@ -68,7 +68,7 @@ async function readTable(
   sink: BackupSink,
 ): Promise<void> {
   const [first, second] = table.key;
-  const page = table.name === 'message_cache' ? PAGE_OF_TEXTS : PAGE;
+  const page = table.name === 'email_cache' ? PAGE_OF_TEXTS : PAGE;
   const select = `SELECT ${[...table.key.map((key) => `t.${key}`), ...table.columns.map(expressionOf)].join(', ')}
     FROM ${table.name} t ${table.columns.some(({ kind }) => kind === 'content') ? 'LEFT JOIN content c ON c.id = t.content_id' : ''}
     WHERE t.${table.of}_id = ?`;

@@ -96,6 +96,12 @@ export const BACKUP_TABLES: readonly BackupTable[] = [
     columns: [...plain('email_no'), content, ...plain('thread_id', 'modseq', 'copies', 'expunged_at')],
   },
   {
+    name: 'email_cache',
+    of: 'account',
+    key: ['email_no'],
+    columns: plain('email_no', 'version', 'sent_at', 'envelope', 'bodystructure', 'header_fields', 'thread_hashes'),
+  },
+  {
     name: 'mailbox_right',
     of: 'mailbox',
     key: ['grantee_id', 'negative'],
@@ -119,15 +125,6 @@ export const BACKUP_TABLES: readonly BackupTable[] = [
     of: 'mailbox',
     key: ['uid', 'keyword_no'],
     columns: [inMailbox, ...plain('uid', 'keyword_no')],
-  },
-  {
-    name: 'message_cache',
-    of: 'mailbox',
-    key: ['uid'],
-    columns: [
-      inMailbox,
-      ...plain('uid', 'version', 'sent_at', 'envelope', 'bodystructure', 'header_fields', 'sort_keys', 'thread_hashes'),
-    ],
   },
   {
     name: 'expunged',
@@ -155,6 +152,9 @@ export const BACKUP_TABLES: readonly BackupTable[] = [
     columns: [inMailbox, ...plain('source', 'item', 'uid', 'flags')],
   },
 ];
+
+/** A table of older versions: its rows are passed over, and the texts that they hold made anew when they are read. */
+export const TABLES_OF_OLD: ReadonlySet<string> = new Set(['message_cache']);
 
 /** Where a column of a table stands in its rows. */
 export function columnOf(table: string, column: string): number {

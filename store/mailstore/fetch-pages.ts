@@ -1,10 +1,12 @@
 import type { SqlContents } from './content.ts';
 import { type Database, integerList, type Row } from './database.ts';
+import type { EmailNumbers } from './email-numbers.ts';
 import type { FetchedMessage, FetchWants } from './mailstore.ts';
 import { emailIdText, threadIdText } from './message-rows.ts';
 import { SMALL_BODY_BYTES } from './packed-body.ts';
 import { PREPARED_VERSION } from './prepared-texts.ts';
 import { type PreparedRow, renderAgain } from './rendered-again.ts';
+import { readTextRows } from './text-rows.ts';
 import { type UidPage, uidPages } from './uid-ranges.ts';
 
 /** Rows made into values in one turn of the event loop: some milliseconds. */
@@ -13,19 +15,24 @@ const DEFAULT_PAGE = 1000;
 const BODY_PAGE = 32;
 const SMALL_BODY_PAGE = 100;
 
-/** Reads messages page by page, the next page while the caller works on this one. */
+/**
+ * Reads messages page by page, the next page while the caller works on this one.
+ *
+ * @param numbers which emails they are, where the mailbox is in memory
+ */
 export async function* readPages(
   database: Database,
   contents: SqlContents,
   mailboxId: number,
   uids: ArrayLike<number>,
   want: FetchWants,
+  numbers?: EmailNumbers,
 ): AsyncGenerator<FetchedMessage[]> {
   const pageSize = want.pageSize ?? defaultPage(want);
   const pages = uidPages(uids, pageSize);
   const read = (page: UidPage | undefined): Promise<FetchedMessage[]> | undefined => {
     if (page === undefined) return undefined;
-    const reading = readPage(database, contents, mailboxId, page, want);
+    const reading = readPage(database, contents, mailboxId, page, want, numbers);
     // A fault of the page read ahead is reported when its turn comes, not as an unhandled rejection.
     reading.catch(() => {});
     return reading;
@@ -82,11 +89,9 @@ function queryOf(want: FetchWants): PageQuery {
   if (want.body !== undefined && want.body !== false) columns.push('body');
   const joins = [
     want.preview === true ? 'LEFT JOIN content t ON t.id = m.content_id' : '',
-    texts ? 'LEFT JOIN message_cache c ON c.mailbox_id = m.mailbox_id AND c.uid = m.uid' : '',
-    want.threadId === true
-      ? `JOIN mailbox b ON b.id = m.mailbox_id
-         LEFT JOIN email e ON e.account_id = b.owner_id AND e.email_no = m.email_no`
-      : '',
+    texts || want.threadId === true ? 'JOIN mailbox b ON b.id = m.mailbox_id' : '',
+    texts ? 'LEFT JOIN email_cache c ON c.account_id = b.owner_id AND c.email_no = m.email_no' : '',
+    want.threadId === true ? `LEFT JOIN email e ON e.account_id = b.owner_id AND e.email_no = m.email_no` : '',
     columns.includes('body')
       ? // None of them is compressed.
         `LEFT JOIN content_chunk k ON k.content_id = m.content_id AND k.n = 0 AND m.size <= ${SMALL_BODY_BYTES}`
@@ -101,23 +106,28 @@ async function readPage(
   mailboxId: number,
   page: UidPage,
   want: FetchWants,
+  numbers: EmailNumbers | undefined,
 ): Promise<FetchedMessage[]> {
   const { columns, joins } = queryOf(want);
   const textsAlone = columns[1] === 'version';
-  // Texts alone lie in one table, in order of UID.
-  const from = textsAlone ? 'message_cache m' : `message m ${joins}`;
-  const list = columns.map((name) => (textsAlone ? COLUMNS[name].replace('c.', 'm.') : COLUMNS[name])).join(', ');
-  const rows = await database.rowsOnce(
-    `SELECT ${list} FROM ${from}
-     WHERE m.mailbox_id = ${integerList([mailboxId])} AND ${page.condition.replaceAll('uid ', 'm.uid ')} ORDER BY m.uid`,
-  );
+  const list = columns.map((name) => COLUMNS[name]);
+  const byEmail =
+    textsAlone && numbers !== undefined
+      ? await readTextRows(database, mailboxId, page.uids, numbers, list.slice(1).join(', '))
+      : undefined;
+  const rows =
+    byEmail ??
+    (await database.rowsOnce(
+      `SELECT ${list.join(', ')} FROM message m ${joins}
+       WHERE m.mailbox_id = ${integerList([mailboxId])} AND ${page.condition.replaceAll('uid ', 'm.uid ')} ORDER BY m.uid`,
+    ));
   const at = Object.fromEntries(columns.map((name, i) => [name, i])) as Readonly<Partial<Record<ColumnName, number>>>;
   const wanted = page.exact ? undefined : new Set(page.uids);
   const kept = wanted === undefined ? rows : rows.filter((row) => wanted.has(row[0] as number));
   const versionAt = at.version;
   const stale = versionAt === undefined ? [] : kept.filter((row) => row[versionAt] !== PREPARED_VERSION);
   if (textsAlone && stale.length > 0) {
-    return readPage(database, contents, mailboxId, page, { ...want, textsAlone: false });
+    return readPage(database, contents, mailboxId, page, { ...want, textsAlone: false }, numbers);
   }
   const again =
     stale.length > 0

@@ -35,7 +35,9 @@ export async function collectGarbage(database: Database, limits: GarbageLimits, 
         'DELETE FROM email WHERE account_id = ? AND email_no = ? AND copies <= 0 AND expunged_at < ?',
         [accountId, emailNo, before],
       );
-      await database.change('DELETE FROM search_text WHERE account_id = ? AND email_no = ?', [accountId, emailNo]);
+      for (const table of ['email_cache', 'search_text']) {
+        await database.change(`DELETE FROM ${table} WHERE account_id = ? AND email_no = ?`, [accountId, emailNo]);
+      }
     }
     return { affectedRows: rows.length };
   });
@@ -72,8 +74,8 @@ async function forgetExpunged(database: Database, before: number): Promise<numbe
           modSeq,
           mailboxId,
         ]);
-        // Texts and further keywords of a message outlive it for undelete; a UID never comes back.
-        for (const table of ['message_cache', 'message_keyword', 'message_keys', 'seen_by']) {
+        // Keys and further keywords of a message outlive it for undelete; a UID never comes back.
+        for (const table of ['message_keyword', 'message_keys', 'seen_by']) {
           await transaction.change(
             `DELETE t FROM ${table} t JOIN expunged x ON x.mailbox_id = t.mailbox_id AND x.uid = t.uid
              WHERE x.mailbox_id = ? AND x.modseq <= ?`,
@@ -118,7 +120,7 @@ async function emptyDeletedMailboxes(database: Database, before: number): Promis
        WHERE b.id = ? AND b.deleted_at < ?`,
       [id, before],
     );
-    for (const table of ['message_cache', 'message_keyword', 'message_keys', 'message_change', 'seen_by', 'expunged']) {
+    for (const table of ['message_keyword', 'message_keys', 'message_change', 'seen_by', 'expunged']) {
       await inSlices(() => database.change(`DELETE FROM ${table} WHERE mailbox_id = ? LIMIT ${SLICE}`, [id]));
     }
     await database.change('DELETE FROM mailbox WHERE id = ? AND deleted_at < ?', [id, before]);

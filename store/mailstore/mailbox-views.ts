@@ -2,6 +2,7 @@ import { accountOfAllMail, allMailId } from './all-mail-id.ts';
 import { AllMailView } from './all-mail-view.ts';
 import type { ChangeNotices } from './changes.ts';
 import type { Database } from './database.ts';
+import type { EmailNumbers } from './email-numbers.ts';
 import type { Keywords } from './keywords.ts';
 import { MailboxSession, type RecentRange } from './mailbox-session.ts';
 import { MailboxView } from './mailbox-view.ts';
@@ -116,6 +117,11 @@ export class MailboxViews {
   at(mailboxId: number, state: Pick<MailboxHead, 'uidValidity' | 'uidNext' | 'highestModSeq'>): SharedView | undefined {
     const view = this.#entries.get(`${mailboxId}/`)?.loaded;
     return view?.isAt(state) === true ? view : undefined;
+  }
+
+  /** What is known of the emails of a mailbox that is in memory. */
+  emailNumbers(mailboxId: number): EmailNumbers | undefined {
+    return this.#entries.get(`${mailboxId}/`)?.loaded?.emailNumbers;
   }
 
   #forget(key: string, entry: Entry): void {

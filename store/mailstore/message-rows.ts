@@ -40,6 +40,17 @@ export class MessageInserts {
     const emailNo = account.nextEmailNo++;
     const now = Date.now();
     this.#emails.push({ accountId: account.id, emailNo, content, copies: into.length });
+    const { prepared } = content;
+    this.#cache.push([
+      account.id,
+      emailNo,
+      cacheVersion(prepared),
+      prepared.sentAtMs ?? null,
+      prepared.envelope,
+      prepared.bodyStructure,
+      prepared.headerFields,
+      Buffer.concat(prepared.threadHashes),
+    ]);
     const uids = into.map(({ mailbox, flags, keywords }) => {
       const modSeq = this.#scope.modSeqFor(mailbox);
       const uid = mailbox.uidNext++;
@@ -56,17 +67,6 @@ export class MessageInserts {
         content.sizeBytes,
       ]);
       for (const no of keywords.more) this.#keywords.push([mailbox.id, uid, no]);
-      const { prepared } = content;
-      this.#cache.push([
-        mailbox.id,
-        uid,
-        cacheVersion(prepared),
-        prepared.sentAtMs ?? null,
-        prepared.envelope,
-        prepared.bodyStructure,
-        prepared.headerFields,
-        Buffer.concat(prepared.threadHashes),
-      ]);
       mailbox.messages++;
       mailbox.bytes += content.sizeBytes;
       if ((flags & SEEN) === 0) mailbox.unseen++;
@@ -102,8 +102,8 @@ export class MessageInserts {
     await insertRowsLater(transaction, 'INSERT INTO message_keyword (mailbox_id, uid, keyword_no)', this.#keywords);
     await insertRowsLater(
       transaction,
-      `INSERT INTO message_cache
-       (mailbox_id, uid, version, sent_at, envelope, bodystructure, header_fields, thread_hashes)`,
+      `INSERT INTO email_cache
+       (account_id, email_no, version, sent_at, envelope, bodystructure, header_fields, thread_hashes)`,
       this.#cache,
     );
   }
@@ -139,7 +139,7 @@ export class MessageInserts {
   }
 }
 
-/** `version` of the row of `message_cache`. */
+/** `version` of the row of `email_cache`. */
 export function cacheVersion({ envelope }: StoredContent['prepared']): number {
   // An ENVELOPE is never empty: this one is rendered when it is read.
   return envelope.length === 0 ? 0 : PREPARED_VERSION;

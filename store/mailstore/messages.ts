@@ -59,7 +59,7 @@ export class SqlMessages implements Messages {
   readonly #owners = new Map<number, number>();
   readonly #appends: Appends;
   readonly #dates: SentDates;
-  readonly #views: Pick<MailboxViews, 'at'>;
+  readonly #views: Pick<MailboxViews, 'at' | 'emailNumbers'>;
   readonly #threads: ThreadRows;
 
   constructor(
@@ -67,7 +67,7 @@ export class SqlMessages implements Messages {
     notices: ChangeNotices,
     keywords: Keywords,
     contents: SqlContents,
-    views: Pick<MailboxViews, 'at'>,
+    views: Pick<MailboxViews, 'at' | 'emailNumbers'>,
   ) {
     this.#database = database;
     this.#notices = notices;
@@ -89,7 +89,8 @@ export class SqlMessages implements Messages {
   }
 
   fetch(mailboxId: number, uids: ArrayLike<number>, want: FetchWants): AsyncIterable<FetchedMessage[]> {
-    return readPages(this.#database, this.#contents, mailboxId, uids, want);
+    const numbers = this.#views.emailNumbers(mailboxId);
+    return readPages(this.#database, this.#contents, mailboxId, uids, want, numbers);
   }
 
   readBody(contentId: Buffer, start?: number, end?: number): Promise<Buffer> {

@@ -40,7 +40,7 @@ export async function copyToOtherAccount(
       `SELECT m.uid, m.flags, ${KEYWORD_COLUMNS}, m.content_id, m.internal_date, m.size, c.sha256,
          t.sent_at, t.envelope, t.bodystructure, t.header_fields, t.thread_hashes
        FROM message m JOIN content c ON c.id = m.content_id
-         LEFT JOIN message_cache t ON t.mailbox_id = m.mailbox_id AND t.uid = m.uid AND t.version = ${PREPARED_VERSION}
+         LEFT JOIN email_cache t ON t.account_id = ${from.ownerId} AND t.email_no = m.email_no AND t.version = ${PREPARED_VERSION}
        WHERE m.mailbox_id = ${integerList([from.id])} AND ${condition.replaceAll('uid ', 'm.uid ')} ORDER BY m.uid`,
     );
     const inserts = new MessageInserts(scope);

@@ -8,7 +8,6 @@ const SLICE = 500;
 
 /** Tables whose rows belong to a mailbox, with the column that says so. */
 const OF_MAILBOX = [
-  'message_cache',
   'message_keyword',
   'message_keys',
   'seen_by',
@@ -19,6 +18,7 @@ const OF_MAILBOX = [
 ] as const;
 /** Tables whose rows belong to an account. */
 const OF_ACCOUNT = [
+  'email_cache',
   'search_text',
   'thread_reference',
   'subscription',

@@ -21,9 +21,10 @@ export async function renderAgain(
     const prepared = prepareTexts(scanMessage(await contents.read(contentId)));
     rendered.set(uid, prepared);
     await database.change(
-      `REPLACE INTO message_cache
-         (mailbox_id, uid, version, sent_at, envelope, bodystructure, header_fields, thread_hashes)
-       SELECT mailbox_id, uid, ?, ?, ?, ?, ?, ? FROM message WHERE mailbox_id = ? AND uid = ?`,
+      `REPLACE INTO email_cache
+         (account_id, email_no, version, sent_at, envelope, bodystructure, header_fields, thread_hashes)
+       SELECT b.owner_id, m.email_no, ?, ?, ?, ?, ?, ? FROM message m JOIN mailbox b ON b.id = m.mailbox_id
+       WHERE m.mailbox_id = ? AND m.uid = ?`,
       [
         PREPARED_VERSION,
         prepared.sentAtMs ?? null,

@@ -1,6 +1,13 @@
 import { createHash } from 'node:crypto';
 import { allMailId } from './all-mail-id.ts';
-import { ACCOUNT_COLUMNS, BACKUP_TABLES, type BackupTable, columnOf, MAILBOX_COLUMNS } from './backup-tables.ts';
+import {
+  ACCOUNT_COLUMNS,
+  BACKUP_TABLES,
+  type BackupTable,
+  columnOf,
+  MAILBOX_COLUMNS,
+  TABLES_OF_OLD,
+} from './backup-tables.ts';
 import type { SqlContents } from './content.ts';
 import { type Database, insertRows, placeholders, type SqlValue } from './database.ts';
 import type {
@@ -121,7 +128,7 @@ class AccountFilling {
   async put({ table, rows }: BackupRows): Promise<void> {
     if (table === 'account') this.#begin(rows[0]?.slice(1) ?? []);
     else if (table === 'mailbox') for (const row of rows) await this.#putMailbox(row);
-    else {
+    else if (!TABLES_OF_OLD.has(table)) {
       const known = BACKUP_TABLES.find(({ name }) => name === table);
       if (known === undefined) throw new Error(`the backup has a table that this version does not know: ${table}`);
       await this.#putRows(known, rows);

@@ -1,4 +1,5 @@
 import type { Database } from './database.ts';
+import { EmailNumbers } from './email-numbers.ts';
 import { type Keywords, MORE_BIT } from './keywords.ts';
 import type { FoundMailbox } from './mailstore.ts';
 import { type ColumnRow, MessageColumns } from './message-columns.ts';
@@ -23,6 +24,7 @@ export abstract class SharedView {
   protected readonly keywords: Keywords;
   head: MailboxHead;
   current = new MessageColumns();
+  readonly emailNumbers = new EmailNumbers();
   /** Retired columns by the number of sessions that count in them. */
   readonly #retired = new Map<MessageColumns, number>();
   /** Sessions that count in the current columns. */
@@ -41,7 +43,7 @@ export abstract class SharedView {
 
   /** Memory, roughly. */
   get bytes(): number {
-    return this.current.bytes;
+    return this.current.bytes + this.emailNumbers.bytes;
   }
 
   /** Catches up with what was committed since `head`. */

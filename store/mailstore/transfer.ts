@@ -47,8 +47,8 @@ export async function readCounted(
 }
 
 /**
- * Copies messages into another mailbox of the same account by INSERT … SELECT: no body and no cached text crosses the
- * wire. Both mailboxes are locked. Returns the new UIDs, in the order of `messages`.
+ * Copies messages into another mailbox of the same account by INSERT … SELECT: no row crosses the
+ * wire, and bodies and texts are the email's. Both mailboxes are locked. Returns the new UIDs, in the order of `messages`.
  */
 export async function copyMessages(
   scope: WriteScope,
@@ -72,13 +72,6 @@ export async function copyMessages(
        FROM ${source('message')}`,
     );
     if (affectedRows !== page.length) throw new Error('messages changed under the lock of their mailbox');
-    await transaction.later(
-      `INSERT INTO message_cache
-         (mailbox_id, uid, version, sent_at, envelope, bodystructure, header_fields, sort_keys, thread_hashes)
-       SELECT ${to.id}, ${newUid}, t.version, t.sent_at, t.envelope, t.bodystructure, t.header_fields,
-         t.sort_keys, t.thread_hashes
-       FROM ${source('message_cache')}`,
-    );
     if (carried.keywords) {
       await transaction.later(
         `INSERT INTO message_keyword (mailbox_id, uid, keyword_no)
@@ -125,7 +118,7 @@ function renumbered(
 }
 
 /**
- * Removes messages and keeps what QRESYNC, undelete and audit want to know of them; their cached texts and further keywords
+ * Removes messages and keeps what QRESYNC, undelete and audit want to know of them; their further keywords
  * stay as long (a UID never comes back). The mailbox is locked.
  */
 export async function removeMessages(

@@ -51,7 +51,7 @@ export async function listDeletedMessages(
     `SELECT x.mailbox_id, b.name, x.uid, x.email_no, x.size, x.internal_date, x.at, c.envelope, x.by_user
      FROM mailbox b JOIN expunged x ON x.mailbox_id = b.id
        JOIN email e ON e.account_id = b.owner_id AND e.email_no = x.email_no
-       LEFT JOIN message_cache c ON c.mailbox_id = x.mailbox_id AND c.uid = x.uid
+       LEFT JOIN email_cache c ON c.account_id = b.owner_id AND c.email_no = x.email_no
      WHERE ${conditions.join(' AND ')} ORDER BY x.at DESC, x.uid DESC
      LIMIT ${integerList([options.limit ?? DEFAULT_LIMIT])}`,
     values,
@@ -189,13 +189,6 @@ async function restoreSlice(
      SELECT ${target.id}, n.new_uid, ${modSeq}, x.flags & ~${DELETED}, x.keywords, x.email_no, x.content_id,
        x.internal_date, ${Date.now()}, x.size
      FROM (${pairs}) AS n JOIN expunged x ON x.mailbox_id = ${mailboxId} AND x.uid = n.uid`,
-  );
-  await transaction.later(
-    `INSERT INTO message_cache
-       (mailbox_id, uid, version, sent_at, envelope, bodystructure, header_fields, sort_keys, thread_hashes)
-     SELECT ${target.id}, n.new_uid, c.version, c.sent_at, c.envelope, c.bodystructure, c.header_fields, c.sort_keys,
-       c.thread_hashes
-     FROM (${pairs}) AS n JOIN message_cache c ON c.mailbox_id = ${mailboxId} AND c.uid = n.uid`,
   );
   await transaction.later(
     `INSERT INTO message_keyword (mailbox_id, uid, keyword_no)

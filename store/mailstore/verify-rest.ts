@@ -14,7 +14,7 @@ const ORPHANS: readonly { readonly table: string; readonly what: string; readonl
     what: 'messages of mailboxes that are not there',
     condition: 'NOT EXISTS (SELECT 1 FROM mailbox b WHERE b.id = t.mailbox_id)',
   },
-  ...['message_cache', 'message_keyword', 'message_keys'].map((table) => ({
+  ...['message_keyword', 'message_keys'].map((table) => ({
     table,
     what: `rows of ${table} without their message`,
     condition: `NOT EXISTS (SELECT 1 FROM message m WHERE m.mailbox_id = t.mailbox_id AND m.uid = t.uid)
@@ -32,11 +32,11 @@ const ORPHANS: readonly { readonly table: string; readonly what: string; readonl
     what: 'expunged messages of mailboxes that are not there',
     condition: 'NOT EXISTS (SELECT 1 FROM mailbox b WHERE b.id = t.mailbox_id)',
   },
-  {
-    table: 'search_text',
-    what: 'texts for search without their email',
+  ...['email_cache', 'search_text'].map((table) => ({
+    table,
+    what: `rows of ${table} without their email`,
     condition: 'NOT EXISTS (SELECT 1 FROM email e WHERE e.account_id = t.account_id AND e.email_no = t.email_no)',
-  },
+  })),
   {
     table: 'content_chunk',
     what: 'pieces of bodies that are not there',

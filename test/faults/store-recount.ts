@@ -41,8 +41,8 @@ const QUESTIONS: readonly { readonly wrong: string; readonly sql: string }[] = [
     sql: `SELECT m.mailbox_id, m.uid FROM message m JOIN mailbox b ON b.id = m.mailbox_id
           LEFT JOIN email e ON e.account_id = b.owner_id AND e.email_no = m.email_no
           LEFT JOIN content c ON c.id = m.content_id
-          LEFT JOIN message_cache k ON k.mailbox_id = m.mailbox_id AND k.uid = m.uid
-          WHERE e.email_no IS NULL OR c.id IS NULL OR k.uid IS NULL`,
+          LEFT JOIN email_cache k ON k.account_id = b.owner_id AND k.email_no = m.email_no
+          WHERE e.email_no IS NULL OR c.id IS NULL OR k.email_no IS NULL`,
   },
   {
     wrong: 'a content without its bytes',

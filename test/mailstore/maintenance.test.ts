@@ -154,7 +154,8 @@ describe('check', () => {
       'next UIDVALIDITY is 1',
       'email 3 counts 9 messages, there are 1',
       'email 4 is missing',
-      '1 texts for search without their email',
+      '1 rows of search_text without their email',
+      '1 rows of email_cache without their email',
       '1 rows of message_keyword without their message',
       'is not what was stored',
     ]) {

@@ -29,7 +29,7 @@ export async function rowsOf(url: string, accountId: number): Promise<unknown[]>
     ),
     ask(
       url,
-      `SELECT uid, version, sent_at, envelope, bodystructure, header_fields, HEX(thread_hashes) FROM message_cache WHERE mailbox_id IN ${own} ORDER BY uid, HEX(thread_hashes)`,
+      `SELECT email_no, version, sent_at, envelope, bodystructure, header_fields, HEX(thread_hashes) FROM email_cache WHERE account_id = ${accountId} ORDER BY email_no`,
     ),
     ask(
       url,

@@ -32,9 +32,9 @@ export async function growMailbox(sql: Connection, mailboxId: number, first: num
        SELECT ${account}, ${emailNo}, m.content_id, ${emailNo}, ${modSeq}, 1 ${source}`,
     );
     await sql.query(
-      `INSERT INTO message_cache (mailbox_id, uid, version, sent_at, envelope, bodystructure, header_fields, sort_keys, thread_hashes)
-       SELECT ${mailboxId}, ${uid}, c.version, c.sent_at, c.envelope, c.bodystructure, c.header_fields, c.sort_keys, c.thread_hashes
-       ${source} JOIN message_cache c ON c.mailbox_id = m.mailbox_id AND c.uid = m.uid`,
+      `INSERT INTO email_cache (account_id, email_no, version, sent_at, envelope, bodystructure, header_fields, thread_hashes)
+       SELECT ${account}, ${emailNo}, c.version, c.sent_at, c.envelope, c.bodystructure, c.header_fields, c.thread_hashes
+       ${source} JOIN email_cache c ON c.account_id = ${account} AND c.email_no = m.email_no`,
     );
     await sql.query(
       `INSERT INTO message (mailbox_id, uid, modseq, flags, keywords, email_no, content_id, internal_date, save_date, size)
