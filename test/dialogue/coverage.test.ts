@@ -10,7 +10,6 @@ type Shown = readonly [example: string, errors: string, between: string];
 const named = (stem: string, rfc: number): Shown => [`${stem}-rfc${rfc}`, `${stem}-errors`, `${stem}-between-sessions`];
 const error = (stem: string, example = stem): Shown => [example, `${stem}-error`, `${stem}-second-session`];
 
-const LISTS = named('list', 5258);
 const QUOTAS = error('quota');
 const SHOWN: Readonly<Record<string, Shown>> = {
   IMAP4rev1: ['rfc3501-section-8', 'order-of-commands', 'store-and-expunge-between-sessions'],
@@ -18,18 +17,18 @@ const SHOWN: Readonly<Record<string, Shown>> = {
   'LITERAL+': ['literal-plus-rfc7888', 'literals', 'literal-plus-second-session'],
   'LITERAL-': error('literal-minus'),
   'SASL-IR': ['sasl-ir-rfc4959', 'sasl-ir-errors', 'sasl-ir-second-session'],
-  'AUTH=PLAIN': ['sasl-ir-rfc4959', 'sasl-ir-errors', 'sasl-ir-second-session'],
+  'AUTH=PLAIN': ['plain-rfc4616', 'plain-errors', 'sasl-ir-second-session'],
   'AUTH=OAUTHBEARER': ['oauthbearer-rfc7628', 'oauthbearer-errors', 'oauthbearer-second-session'],
   STARTTLS: ['starttls-rfc9051', 'starttls-errors', 'starttls-second-session'],
   LOGINDISABLED: ['starttls-rfc9051', 'starttls-errors', 'starttls-second-session'],
   ID: ['id-rfc2971', 'id-errors', 'id-second-session'],
   ENABLE: ['enable-rfc5161', 'enable-errors', 'enable-second-session'],
   IDLE: named('idle', 2177),
-  NAMESPACE: LISTS,
-  CHILDREN: LISTS,
-  'LIST-EXTENDED': LISTS,
-  'LIST-STATUS': LISTS,
-  'SPECIAL-USE': named('all-mail', 6154),
+  NAMESPACE: named('namespace', 2342),
+  CHILDREN: ['list-extended-rfc5258', 'list-errors', 'list-between-sessions'],
+  'LIST-EXTENDED': ['list-extended-rfc5258', 'list-errors', 'list-between-sessions'],
+  'LIST-STATUS': named('list-status', 5819),
+  'SPECIAL-USE': named('special-use', 6154),
   UIDPLUS: named('uidplus', 4315),
   MOVE: ['move-rfc6851', 'move-errors', 'move-tells-the-other-session'],
   UNSELECT: named('unselect', 3691),
@@ -44,8 +43,8 @@ const SHOWN: Readonly<Record<string, Shown>> = {
   'CONTEXT=SEARCH': named('context', 5267),
   MULTISEARCH: named('multisearch', 7377),
   SORT: named('sort', 5256),
-  ESORT: named('sort', 5256),
-  'SORT=DISPLAY': named('sort', 5256),
+  ESORT: ['esort-rfc5267', 'sort-display-errors', 'sort-display-between-sessions'],
+  'SORT=DISPLAY': named('sort-display', 5957),
   'THREAD=ORDEREDSUBJECT': named('thread', 5256),
   'THREAD=REFERENCES': named('thread', 5256),
   'THREAD=REFS': named('thread', 5256),
@@ -62,7 +61,7 @@ const SHOWN: Readonly<Record<string, Shown>> = {
   PREVIEW: error('preview', 'savedate-and-preview'),
   QUOTA: QUOTAS,
   'QUOTA=RES-STORAGE': QUOTAS,
-  'QUOTA=RES-MESSAGE': QUOTAS,
+  'QUOTA=RES-MESSAGE': error('quota-messages'),
   METADATA: error('metadata'),
   NOTIFY: ['notify-rfc5465', 'notify-error', 'notify-names-between-sessions'],
   ACL: ['acl-rfc4314', 'acl-errors', 'acl-second-session'],
@@ -72,6 +71,28 @@ const SHOWN: Readonly<Record<string, Shown>> = {
   UNAUTHENTICATE: error('unauthenticate'),
   URLAUTH: named('urlauth', 4467),
   APPENDLIMIT: ['status-size-and-appendlimit', 'status-size-and-appendlimit-off', 'appendlimit-second-session'],
+};
+
+/** What an extension is known by, where a dialogue shows several: each of the three must hold it. */
+const KNOWN_BY: Readonly<Record<string, RegExp>> = {
+  'AUTH=PLAIN': /AUTHENTICATE PLAIN/,
+  NAMESPACE: /NAMESPACE/,
+  CHILDREN: /CHILDREN|Has(?:No)?Children/,
+  'LIST-EXTENDED': /LIST (?:\(|.* \(|.* RETURN)/,
+  'LIST-STATUS': /RETURN \(.*STATUS/,
+  'SPECIAL-USE': /LIST \(SPECIAL-USE/,
+  SORT: /SORT \(/,
+  ESORT: /SORT RETURN/,
+  'SORT=DISPLAY': /DISPLAYFROM/,
+  'THREAD=ORDEREDSUBJECT': /THREAD ORDEREDSUBJECT/,
+  'THREAD=REFERENCES': /THREAD REFERENCES/,
+  'THREAD=REFS': /THREAD REFS/,
+  'QUOTA=RES-STORAGE': /STORAGE/,
+  'QUOTA=RES-MESSAGE': / MESSAGE \d|RES-MESSAGE/,
+  SAVEDATE: /SAVEDATE/,
+  PREVIEW: /PREVIEW/,
+  APPENDLIMIT: /APPEND/,
+  'STATUS=SIZE': /STATUS .*SIZE/,
 };
 
 /** Not of an RFC: docs/sign-in.md, and a test of its own. */
@@ -100,12 +121,14 @@ describe('dialogues of IMAP', () => {
 
   it.each(Object.entries(SHOWN))(
     '%s: an example, errors, a session that interferes',
-    (_, [example, errors, between]) => {
+    (capability, [example, errors, between]) => {
       for (const name of [example, errors, between])
         expect(existsSync(join(folder, `${name}.dialogue`)), name).toBe(true);
       // Where nothing can be got wrong, it is switched off.
       if (!errors.endsWith('-off')) expect(textOf(errors), errors).toMatch(/^S\d?[:*] .*\b(?:NO|BAD|BYE|NIL)\b/m);
       expect(textOf(between), between).toMatch(/^C2[:>]/m);
+      const known = KNOWN_BY[capability] ?? /^/;
+      for (const name of [example, errors, between]) expect(textOf(name), name).toMatch(known);
     },
   );
 

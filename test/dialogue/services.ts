@@ -24,12 +24,30 @@ export const services: Readonly<
 
 let imapBackends: Promise<ImapBackends> | undefined;
 
+/** Beside the sample tree: an account that may keep three messages (RFC 9208 §5.2). */
+const FEW = `dn: mail=few@domain2.example,jvd=domain2.example,o=hosting,dc=myhosting,dc=example
+changetype: add
+objectClass: top
+objectClass: JammMailAccount
+mail: few@domain2.example
+cn: Few Messages
+accountActive: TRUE
+quota: 200000S,3C
+userPassword: few
+`;
+
+async function startDialogueBackends(): Promise<ImapBackends> {
+  const backends = await startImapBackends();
+  await backends.slapd.modify(FEW);
+  return backends;
+}
+
 /**
  * IMAP on an empty database, with slapd and MariaDB shared by all dialogues; settings are those of `imap`, and `certificates`:
  * `{ "1": "relay" }` has connection 1 come by TLS with this certificate of the tests.
  */
 async function imap(settings: Readonly<Record<string, unknown>>): Promise<DialogueService> {
-  imapBackends ??= startImapBackends();
+  imapBackends ??= startDialogueBackends();
   const { certificates = {}, ...own } = settings as {
     readonly certificates?: Readonly<Record<string, 'relay' | 'stranger'>>;
   };
@@ -59,14 +77,14 @@ async function imap(settings: Readonly<Record<string, unknown>>): Promise<Dialog
 
 /** POP3 on an empty database; settings are those of `pop3`. Connection 9 speaks IMAP with the same store. */
 async function pop3(settings: Readonly<Record<string, unknown>>): Promise<DialogueService> {
-  imapBackends ??= startImapBackends();
+  imapBackends ??= startDialogueBackends();
   const { ports, stop } = await startClientService(await imapBackends, { pop3: settings });
   return { open: (n) => openSocket(n === 9 ? ports.imap : ports.pop3), close: stop };
 }
 
 /** ManageSieve on an empty database; settings are those of `managesieve`, and the section `sieve`. Connection 9 speaks IMAP with the same store. */
 async function managesieve(settings: Readonly<Record<string, unknown>>): Promise<DialogueService> {
-  imapBackends ??= startImapBackends();
+  imapBackends ??= startDialogueBackends();
   const { sieve, ...managesieve } = settings;
   const { ports, stop } = await startClientService(await imapBackends, { managesieve, sieve: Object(sieve) });
   return { open: (n) => openSocket(n === 9 ? ports.imap : ports.managesieve), close: stop };

@@ -1,6 +1,6 @@
 import { type DirectorySettings, directorySettings } from '@postern/shared/directory/settings.ts';
 
-/** Settings for the sample tree at `url`, as the relay or store would have them. */
+/** Settings for the sample tree at `url`, as the relay or store would have them, but with more patience. */
 export function sampleSettings(url: string, ca: string, more: Record<string, unknown> = {}): DirectorySettings {
   return directorySettings().parse({
     urls: [url],
@@ -9,6 +9,8 @@ export function sampleSettings(url: string, ca: string, more: Record<string, unk
     bindPassword: 'relay',
     ca,
     defaultDomain: 'domain1.example',
+    // A busy machine is no directory that is away.
+    timeoutMs: 60_000,
     ...more,
   });
 }

@@ -7,6 +7,8 @@ export class CommandSyntaxError extends Error {}
 
 /** Deepest nesting of parentheses, NOT and OR: more is refused, so that no command exhausts the stack. */
 const MAX_DEPTH = 64;
+/** RFC 9051 §9: number64 has 63 bits. */
+const MAX_NUMBER64 = 2n ** 63n - 1n;
 
 /**
  * Reads the arguments of one command, left to right, by the productions of RFC 9051 §9. Each method takes one
@@ -104,11 +106,8 @@ export class ArgumentReader {
 
   /** The digits that come next, as a number up to `max`. */
   number(max = 0xffffffff): number {
-    const match = /^\d{1,16}/.exec(this.#text.slice(this.#at, this.#at + 17));
-    if (match === null) this.fail('expected a number');
-    const value = Number(match[0]);
-    if (value > max || !Number.isSafeInteger(value)) this.fail('number too large');
-    this.#at += match[0].length;
+    const value = this.number64();
+    if (value > max) this.fail('number too large');
     return value;
   }
 
@@ -118,9 +117,16 @@ export class ArgumentReader {
     return value;
   }
 
-  /** Up to 63 bits, as far as JavaScript counts exactly; beyond that it is refused. */
+  /**
+   * RFC 9051 §9 number64, RFC 7162 §7 mod-sequence-value: up to 63 bits. What JavaScript does not count exactly becomes its
+   * largest exact number: no size, offset or mod-sequence of ours is above that, so each comparison comes out as it would.
+   */
   number64(): number {
-    return this.number(Number.MAX_SAFE_INTEGER);
+    const digits = /^\d{1,19}(?!\d)/.exec(this.#text.slice(this.#at, this.#at + 20))?.[0];
+    if (digits === undefined) this.fail(/\d/.test(this.peek()) ? 'number too large' : 'expected a number');
+    if (digits.length === 19 && BigInt(digits) > MAX_NUMBER64) this.fail('number too large');
+    this.#at += digits.length;
+    return Math.min(Number(digits), Number.MAX_SAFE_INTEGER);
   }
 
   #quoted(): string {
