@@ -1,3 +1,5 @@
+import { endOfText, wordsOf } from './octet-words.ts';
+
 /** Bounds of one message; see ListenerLimits. */
 export interface DataLimits {
   readonly maxMessageBytes: number;
@@ -126,10 +128,12 @@ export class DataDecoder {
     let outUsed = 0;
     let kept = 0;
     const end = chunk.length;
+    const words = wordsOf(chunk);
     for (let i = start; i < end; i++) {
+      if (state === TEXT) i = endOfText(chunk, words, i);
+      if (i === end) break;
       const octet = chunk[i]!;
       if (state === TEXT) {
-        if (octet > CR) continue;
         if (octet === CR) state = AFTER_CR;
         else if (octet === LF) {
           this.#ambiguity('bare-lf');
