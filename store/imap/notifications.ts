@@ -1,14 +1,14 @@
 import type { MailboxStatus } from '../mailstore/mailstore.ts';
-import { SEPARATOR } from './codec/mailbox-pattern.ts';
-import type { EventGroup, MailboxFilter } from './codec/notify-arguments.ts';
+import type { EventGroup } from './codec/notify-arguments.ts';
 import { writeFetchRows } from './fetch-rows.ts';
-import { decodeName, writeName } from './mailbox-argument.ts';
+import { MadeByClient } from './made-by-client.ts';
+import { MetadataChanges } from './metadata-changes.ts';
+import { type KnownNames, tellNames, tellNoAccess } from './name-changes.ts';
 import { allMailboxes, type ReachedMailbox, reachAllMail, sharedOwner } from './namespaces.ts';
 import type { Session } from './session.ts';
+import type { Selected } from './state.ts';
 import { type StatusItem, writeStatus } from './status-data.ts';
-
-/** What a filter looks at. */
-type NamedMailbox = Pick<ReachedMailbox, 'name' | 'ownerAddress'> & Partial<Pick<ReachedMailbox, 'specialUse'>>;
+import { WantedEvents } from './wanted-events.ts';
 
 /**
  * What a session asked to be told by NOTIFY (RFC 5465), and what it knows already. The change feed only wakes: what
@@ -17,19 +17,29 @@ type NamedMailbox = Pick<ReachedMailbox, 'name' | 'ownerAddress'> & Partial<Pick
  */
 export class Notifications {
   readonly #session: Session;
-  readonly #groups: readonly EventGroup[];
+  readonly #wanted: WantedEvents;
+  readonly #metadata: MetadataChanges;
+  /** What need not be told. */
+  readonly madeByClient = new MadeByClient();
   /** By account: one's own, and those of others who have granted something. */
   readonly #watched = new Map<number, () => void>();
   readonly #pending = new Set<number>();
-  #mailboxes = new Map<number, ReachedMailbox>();
+  #known: KnownNames = { mailboxes: new Map(), subscribed: new Set() };
   /** The mailbox of all mail, where it was asked for: any change of a mailbox of the account may be one of it. */
   #allMail: ReachedMailbox | undefined;
-  #subscribed: ReadonlySet<string> = new Set();
+  /** What is selected, and the last UID in it that is not new to the client. */
+  #newest: { readonly selected: Selected; uid: number } | undefined;
   readonly #told = new Map<number, MailboxStatus>();
 
   constructor(session: Session, groups: readonly EventGroup[]) {
     this.#session = session;
-    this.#groups = groups;
+    const wanted = new WantedEvents(session, groups);
+    this.#wanted = wanted;
+    this.#metadata = new MetadataChanges(session, {
+      of: (mailbox) => wanted.of(mailbox).has('MailboxMetadataChange'),
+      ofMailboxes: wanted.has('MailboxMetadataChange'),
+      ofAccount: wanted.has('ServerMetadataChange'),
+    });
     this.#watch(session.signedIn.account.id);
   }
 
@@ -47,10 +57,17 @@ export class Notifications {
     return this.#pending.size > 0;
   }
 
+  /** Whether changes of flags in the selected mailbox are told. */
+  get tellsFlags(): boolean {
+    return this.#wanted.selected?.events.has('FlagChange') === true;
+  }
+
   /** Learns the state of now, from which changes count. With `status` it is told (RFC 5465 §3.1). */
   async begin(status: boolean): Promise<void> {
     await this.#learnNames();
-    const watched = [...this.#mailboxes.values()].filter((info) => this.#messageEvents(info) !== undefined);
+    await this.#metadata.begin(this.#known.mailboxes.values());
+    tellNoAccess(this.#session, this.#wanted, this.#known);
+    const watched = [...this.#known.mailboxes.values()].filter((info) => this.#messageEvents(info) !== undefined);
     const counters = await this.#countersOf(watched);
     for (const [index, info] of watched.entries()) {
       const now = counters[index];
@@ -65,14 +82,14 @@ export class Notifications {
   async tell(): Promise<void> {
     const pending = [...this.#pending];
     this.#pending.clear();
-    if (pending.includes(0)) await this.#tellNames();
+    if (pending.includes(0)) await this.#tellAccount();
     if (this.#allMail !== undefined && pending.some((id) => this.#isOwn(id))) pending.push(this.#allMail.id);
     const selectedId = this.#selectedId();
     if (selectedId !== undefined && pending.includes(selectedId)) await this.#tellSelected();
     const others = await this.#readable(
       pending
         .filter((id) => id !== selectedId)
-        .map((id) => this.#mailboxes.get(id))
+        .map((id) => this.#known.mailboxes.get(id))
         .filter((info) => info !== undefined)
         .filter((info) => this.#messageEvents(info) !== undefined),
     );
@@ -89,7 +106,7 @@ export class Notifications {
   }
 
   #isOwn(id: number): boolean {
-    return id !== 0 && this.#mailboxes.get(id)?.ownerAddress === undefined;
+    return id !== 0 && this.#known.mailboxes.get(id)?.ownerAddress === undefined;
   }
 
   /** What was granted in another one's mailbox may have been taken back since (RFC 4314). */
@@ -116,19 +133,35 @@ export class Notifications {
     return this.#session.state === 'selected' ? this.#session.selected.view.mailboxId : undefined;
   }
 
+  /** Messages that the client put into a mailbox itself: where it is selected, they are not fetched for it (RFC 5465 §5.2). */
+  addedByClient(mailboxId: number, uids: readonly number[]): void {
+    if (mailboxId === this.#selectedId()) this.madeByClient.messages(mailboxId, uids);
+  }
+
+  /** What the client has been told of by the commands up to now is not new. To be called between commands. */
+  noteSelected(): void {
+    const selected = this.#session.state === 'selected' ? this.#session.selected : undefined;
+    if (this.#newest?.selected === selected) return;
+    this.#newest = selected && { selected, uid: lastUid(selected) };
+  }
+
   /** RFC 5465 §6.1: at once; with `selected-delayed`, expunges wait for a command. */
   async #tellSelected(): Promise<void> {
-    const group = this.#groups.find(({ filter }) => filter.kind.startsWith('selected'));
-    if (group === undefined || !group.events.has('MessageNew')) return;
-    const { view } = this.#session.selected;
-    const last = view.uidAt(view.exists) ?? 0;
+    const group = this.#wanted.selected;
+    const newest = this.#newest;
+    if (group === undefined || newest === undefined || !group.events.has('MessageNew')) return;
+    const { view } = newest.selected;
     await this.#session.tellChanges({ expunges: group.filter.kind === 'selected', refresh: true });
-    if (group.attributes.length === 0) return;
     const uids: number[] = [];
-    for (let sequence = view.firstSequenceFrom(last + 1); sequence <= view.exists; sequence += 1) {
-      uids.push(view.uidAt(sequence) ?? 0);
+    for (let sequence = view.firstSequenceFrom(newest.uid + 1); sequence <= view.exists; sequence += 1) {
+      const uid = view.uidAt(sequence) ?? 0;
+      if (!this.madeByClient.madeMessage(view.mailboxId, uid)) uids.push(uid);
     }
-    if (uids.length > 0) await writeFetchRows(this.#session, uids, group.attributes, new Set());
+    newest.uid = Math.max(newest.uid, lastUid(newest.selected));
+    this.madeByClient.forgetMessages(view.mailboxId);
+    if (group.attributes.length > 0 && uids.length > 0) {
+      await writeFetchRows(this.#session, uids, group.attributes, new Set());
+    }
   }
 
   /** RFC 5465 §5.1 to §5.3: STATUS stands for what happened to messages of a mailbox that is not selected. */
@@ -149,55 +182,34 @@ export class Notifications {
 
   async #writeStatus(info: ReachedMailbox, now: MailboxStatus, events: ReadonlySet<string> = new Set()): Promise<void> {
     const items: StatusItem[] = ['MESSAGES', 'UIDNEXT', 'UIDVALIDITY'];
-    if (events.has('FlagChange')) {
-      items.push('UNSEEN');
-      if (this.#session.offers('CONDSTORE')) items.push('HIGHESTMODSEQ');
+    if (events.has('FlagChange')) items.push('UNSEEN');
+    // RFC 5465 §5.2, §5.3: once CONDSTORE or QRESYNC is enabled; §3.1: with FlagChange wherever it is offered.
+    if (this.#session.condstore || (events.has('FlagChange') && this.#session.offers('CONDSTORE'))) {
+      items.push('HIGHESTMODSEQ');
     }
     await writeStatus(this.#session, info.name, now, items);
   }
 
-  /** RFC 5465 §5.4, §5.5: mailboxes that came, went or were renamed, and subscriptions. */
-  async #tellNames(): Promise<void> {
-    const before = this.#mailboxes;
-    const subscribedBefore = this.#subscribed;
+  /** RFC 5465 §5.4 to §5.7: names, subscriptions, METADATA entries. */
+  async #tellAccount(): Promise<void> {
+    const before = this.#known;
     await this.#learnNames();
-    const { out } = this.#session;
-    const line = (attributes: string, name: string, oldName?: string): void => {
-      out.text(`* LIST (${attributes}) "${SEPARATOR}" `);
-      writeName(this.#session, out, name);
-      if (oldName !== undefined) {
-        out.text(' ("OLDNAME" (');
-        writeName(this.#session, out, oldName);
-        out.text('))');
-      }
-      out.text('\r\n');
-    };
-    const wantsNames = (mailbox: ReachedMailbox): boolean => this.#groupOf(mailbox)?.events.has('MailboxName') === true;
-    for (const info of this.#mailboxes.values()) {
-      const old = before.get(info.id);
-      if (old?.name === info.name || !wantsNames(info)) continue;
-      line('', info.name, old?.name);
-    }
-    for (const [id, gone] of before) {
-      if (!this.#mailboxes.has(id) && wantsNames(gone)) line('\\NonExistent', gone.name);
-    }
-    const byName = new Map([...before.values(), ...this.#mailboxes.values()].map((each) => [each.name, each]));
-    for (const name of new Set([...this.#subscribed, ...subscribedBefore])) {
-      const group = this.#groupOf(byName.get(name) ?? { name, ownerAddress: undefined });
-      if (this.#subscribed.has(name) === subscribedBefore.has(name)) continue;
-      if (group?.events.has('SubscriptionChange') !== true) continue;
-      line(this.#subscribed.has(name) ? '\\Subscribed' : '', name);
-    }
+    tellNames(this.#session, this.#wanted, this.madeByClient, before, this.#known);
+    await this.#metadata.tell(this.#known.mailboxes, this.madeByClient);
+    this.madeByClient.forgetNamesAndSettings();
   }
 
   async #learnNames(): Promise<void> {
     const { mailstore, signedIn } = this.#session;
     // RFC 5465 §5: the right to look up (`l`) for names; that to read for messages.
     const list = await allMailboxes(this.#session, 'l');
-    this.#subscribed = new Set(await mailstore.mailboxes.subscriptions(signedIn.account.id));
+    this.#wanted.subscribed = new Set(await mailstore.mailboxes.subscriptions(signedIn.account.id));
     const allMail = await reachAllMail(this.#session);
-    this.#allMail = allMail !== undefined && this.#groupOf(allMail) !== undefined ? allMail : undefined;
-    this.#mailboxes = new Map([...list, ...(this.#allMail ? [this.#allMail] : [])].map((info) => [info.id, info]));
+    this.#allMail = allMail !== undefined && this.#wanted.of(allMail).size > 0 ? allMail : undefined;
+    this.#known = {
+      mailboxes: new Map([...list, ...(this.#allMail ? [this.#allMail] : [])].map((info) => [info.id, info])),
+      subscribed: this.#wanted.subscribed,
+    };
     for (const { accountId } of list) this.#watch(accountId);
     // Whose mailboxes are to be shared is known before there is any.
     const keeper = sharedOwner(this.#session);
@@ -208,35 +220,11 @@ export class Notifications {
   /** Events of messages that are wanted of a mailbox that is not selected; undefined for none. */
   #messageEvents(mailbox: ReachedMailbox): ReadonlySet<string> | undefined {
     if (!mailbox.rights.has('r')) return undefined;
-    const events = this.#groupOf(mailbox)?.events;
-    return events?.has('MessageNew') || events?.has('MessageExpunge') ? events : undefined;
+    const events = this.#wanted.of(mailbox);
+    return events.has('MessageNew') ? events : undefined;
   }
+}
 
-  /** The first group that names the mailbox decides (RFC 5465 §6). */
-  #groupOf(mailbox: NamedMailbox): EventGroup | undefined {
-    return this.#groups.find(({ filter }) => this.#holds(filter, mailbox));
-  }
-
-  #holds(filter: MailboxFilter, { name, ownerAddress, specialUse }: NamedMailbox): boolean {
-    switch (filter.kind) {
-      case 'selected':
-      case 'selected-delayed':
-        return false;
-      case 'personal':
-        // All mail would be told twice to clients that know nothing of it: it wants to be named, or subscribed to.
-        return ownerAddress === undefined && specialUse !== '\\All';
-      case 'inboxes':
-        return name === 'INBOX';
-      case 'subscribed':
-        return this.#subscribed.has(name);
-      case 'mailboxes':
-        return this.#names(filter.names).includes(name);
-      case 'subtree':
-        return this.#names(filter.names).some((top) => name === top || name.startsWith(top + SEPARATOR));
-    }
-  }
-
-  #names(octets: readonly string[]): string[] {
-    return octets.map((each) => (decodeName(this.#session, each) ?? '').replace(/^inbox(?=\/|$)/i, 'INBOX'));
-  }
+function lastUid({ view }: Selected): number {
+  return view.uidAt(view.exists) ?? 0;
 }

@@ -213,6 +213,11 @@ export class Session {
     this.#quiet = quiet;
   }
 
+  /** What NOTIFY asked for; undefined while that is nothing. */
+  get notifications(): Notifications | undefined {
+    return this.#notifications;
+  }
+
   /** Wakes the session while it waits for its client: there is something to tell. */
   poke(): void {
     this.#interrupt?.();
@@ -220,6 +225,7 @@ export class Session {
 
   /** Tells what NOTIFY asked for, as far as something happened. */
   async tellEvents(): Promise<void> {
+    this.#notifications?.noteSelected();
     while (this.#notifications?.pending === true) {
       await this.#notifications.tell();
       await this.connection.flow(true);

@@ -31,13 +31,16 @@ export async function writeChanges(session: Session, selected: Selected, expunge
     if (!session.rev2) out.text('* ').number(recentCount(selected)).text(' RECENT\r\n');
   }
   if (changes.keywordsChanged) writeFlagsLine(session, selected);
-  for (const [row, sequence] of changes.flagsSequence.entries()) {
-    writeFlagUpdate(session, sequence);
+  const { notifications } = session;
+  const flagsSequence = notifications?.tellsFlags === false ? [] : changes.flagsSequence;
+  for (const [row, sequence] of flagsSequence.entries()) {
+    // RFC 5465 §5.1: with NOTIFY each of them names the UID.
+    writeFlagUpdate(session, sequence, { uid: notifications !== undefined });
     if (row % ROWS_A_TURN === ROWS_A_TURN - 1) await session.flow();
   }
   await tellContexts(session, selected);
   // RFC 7162 §6: the client must not take the mod-sequences above for its own while VANISHED is held back.
-  if (session.qresync && view.expungesPending && (changes.flagsSequence.length > 0 || changes.exists !== undefined)) {
+  if (session.qresync && view.expungesPending && (flagsSequence.length > 0 || changes.exists !== undefined)) {
     out.line(`* OK [HIGHESTMODSEQ ${view.toldModSeq}] Expunged messages are told later`);
   }
 }

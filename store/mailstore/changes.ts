@@ -3,7 +3,7 @@ import { accountOfAllMail } from './all-mail-id.ts';
 import type { Database } from './database.ts';
 import type { Changes } from './mailstore.ts';
 
-/** A committed change. `mailboxId` 0 is the account's list of mailboxes. */
+/** A committed change. `mailboxId` 0 is the account: its list of mailboxes, its subscriptions, its settings. */
 export interface ChangeNotice {
   readonly accountId: number;
   readonly mailboxId: number;

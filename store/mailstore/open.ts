@@ -58,17 +58,17 @@ export async function openMailstore(options: MailstoreOptions): Promise<Mailstor
     contents,
     imports: new SqlImports(database, changes, keywords, contents),
     deliveries: new SqlDeliveries(database, changes, keywords, contents, options.log),
-    outgoing: new SqlOutgoing(database),
+    outgoing: new SqlOutgoing(database, changes),
     mailboxes: new SqlMailboxes(database, changes, views),
     messages: new MessagesWithAllMail(new SqlMessages(database, changes, keywords, contents, views), views),
     changes,
     maintenance: new SqlMaintenance(database, changes),
-    scripts: new SqlScripts(database),
-    settings: new SqlSettings(database),
-    tokens: new SqlTokens(database),
+    scripts: new SqlScripts(database, changes),
+    settings: new SqlSettings(database, changes),
+    tokens: new SqlTokens(database, changes),
     administration: new SqlAdministrationRecords(database),
-    secondFactors: new SqlSecondFactors(database),
-    appPasswords: new SqlAppPasswords(database),
+    secondFactors: new SqlSecondFactors(database, changes),
+    appPasswords: new SqlAppPasswords(database, changes),
     async check() {
       try {
         await checkTables(database);

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { isDeliveryId, newDeliveryId } from '@postern/shared/delivery/delivery-id.ts';
+import type { ChangeNotices } from './changes.ts';
 import type { Database, Row, SqlValue } from './database.ts';
 import type {
   AdministerResult,
@@ -32,6 +33,7 @@ import {
 } from './outgoing-rows.ts';
 import { replyColumn } from './reply-column.ts';
 import { countSending } from './sending-count.ts';
+import { settingsWillChange } from './setting-change.ts';
 import { Abandon, CommitOutcomeUnknown, inTransaction, type Transaction } from './transaction.ts';
 
 const FROM = 'FROM outgoing o LEFT JOIN account a ON a.id = o.account_id';
@@ -39,10 +41,12 @@ const DEFAULT_LIST = 1_000;
 
 export class SqlOutgoing implements Outgoing {
   readonly #database: Database;
+  readonly #notices: ChangeNotices;
   readonly #clock: OutgoingClock;
 
-  constructor(database: Database) {
+  constructor(database: Database, notices: ChangeNotices) {
     this.#database = database;
+    this.#notices = notices;
     this.#clock = new OutgoingClock(database);
   }
 
@@ -50,6 +54,9 @@ export class SqlOutgoing implements Outgoing {
     const { id, account, clientId, source, message, countedAs, limits } = submission;
     return this.#certainly<SubmitResult>(async (transaction) => {
       const now = Date.now();
+      // Only what a client named is an entry of the account's.
+      const owners = account !== undefined && clientId !== undefined ? [account.id] : [];
+      const announce = owners.length > 0 && (await settingsWillChange(transaction, this.#notices, owners));
       const [known] = await transaction.rows(
         'SELECT id FROM outgoing WHERE id = ? OR (account_id = ? AND client_id = ?)',
         [id, account?.id ?? null, clientId ?? null],
@@ -59,6 +66,7 @@ export class SqlOutgoing implements Outgoing {
       if (limit !== undefined) return new Abandon({ kind: 'over-limit', limit });
       const origin = { id, deliveryId: id, accountId: account?.id ?? null, clientId, source };
       await insertOutgoing(transaction, [{ origin, message, contentId: storedId(message.content) }], now);
+      if (announce) await announce();
       return { kind: 'taken' };
     });
   }
@@ -203,6 +211,7 @@ export class SqlOutgoing implements Outgoing {
 
   async undo(accountId: number, id: string): Promise<'cancelled' | 'too-late' | 'no-such-message'> {
     return this.#certainly(async (transaction) => {
+      const announce = await settingsWillChange(transaction, this.#notices, [accountId]);
       const [row] = await transaction.rows(
         'SELECT state, attempts FROM outgoing WHERE id = ? AND account_id = ? FOR UPDATE',
         [id, accountId],
@@ -211,6 +220,7 @@ export class SqlOutgoing implements Outgoing {
       if (row[0] === 'cancelled') return new Abandon('cancelled');
       if ((row[0] !== 'pending' && row[0] !== 'held') || (row[1] as number) > 0) return new Abandon('too-late');
       await administerOutgoing(transaction, id, 'cancel');
+      await announce();
       return 'cancelled';
     });
   }

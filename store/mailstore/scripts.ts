@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { ChangeNotices } from './changes.ts';
 import type { Database } from './database.ts';
 import {
   type AccountRules,
@@ -14,16 +15,19 @@ import {
   type StoredScript,
   VACATION_ENTRY,
 } from './door/scripts.ts';
-import { Abandon, inTransaction, type Transaction } from './transaction.ts';
+import { changeSettings } from './setting-change.ts';
+import { Abandon, type Transaction } from './transaction.ts';
 
 const nameHash = (name: string): Buffer => createHash('sha256').update(name).digest();
 
 /** Scripts in SQL. Every change locks the account and moves `rules_version`, which deliveries compare under the same lock. */
 export class SqlScripts implements Scripts {
   readonly #database: Database;
+  readonly #notices: ChangeNotices;
 
-  constructor(database: Database) {
+  constructor(database: Database, notices: ChangeNotices) {
     this.#database = database;
+    this.#notices = notices;
   }
 
   async list(accountId: number): Promise<ScriptInfo[]> {
@@ -169,7 +173,7 @@ export class SqlScripts implements Scripts {
   }
 
   #change<T>(accountId: number, work: (transaction: Transaction) => Promise<T | Abandon<T>>): Promise<T> {
-    return inTransaction<T>(this.#database, async (transaction) => {
+    return changeSettings<T>(this.#database, this.#notices, [accountId], async (transaction) => {
       await transaction.change('UPDATE account SET rules_version = rules_version + 1 WHERE id = ?', [accountId]);
       return work(transaction);
     });

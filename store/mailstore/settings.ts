@@ -1,12 +1,18 @@
-import type { Database } from './database.ts';
-import type { Settings, StoredSetting } from './mailstore.ts';
-import { inTransaction } from './transaction.ts';
+import type { ChangeNotices } from './changes.ts';
+import { type Database, integerList } from './database.ts';
+import type { MailboxOfSettings, SettingChange, SettingMark, Settings, StoredSetting } from './mailstore.ts';
+import { changeSettings } from './setting-change.ts';
+import { Abandon } from './transaction.ts';
+
+const MARK = 'SELECT mailbox_id, entry, LOWER(SHA2(value, 256)) FROM setting';
 
 export class SqlSettings implements Settings {
   readonly #database: Database;
+  readonly #notices: ChangeNotices;
 
-  constructor(database: Database) {
+  constructor(database: Database, notices: ChangeNotices) {
     this.#database = database;
+    this.#notices = notices;
   }
 
   async read(accountId: number, mailboxId: number): Promise<StoredSetting[]> {
@@ -17,35 +23,50 @@ export class SqlSettings implements Settings {
     return rows.map(([entry, value]) => ({ entry: entry as string, value: value as Buffer }));
   }
 
-  async write(
-    accountId: number,
-    mailboxId: number,
-    changes: readonly { readonly entry: string; readonly value: Buffer | undefined }[],
-  ): Promise<void> {
-    await inTransaction(this.#database, async (transaction) => {
-      for (const { entry, value } of changes) {
-        if (value === undefined) {
-          await transaction.change('DELETE FROM setting WHERE account_id = ? AND mailbox_id = ? AND entry = ?', [
-            accountId,
-            mailboxId,
-            entry,
-          ]);
-        } else {
-          await transaction.change(
-            `INSERT INTO setting (account_id, mailbox_id, entry, value) VALUES (?, ?, ?, ?)
-             ON DUPLICATE KEY UPDATE value = VALUES(value)`,
-            [accountId, mailboxId, entry, value],
+  async marks(accountId: number, shared: readonly MailboxOfSettings[]): Promise<SettingMark[]> {
+    const rows =
+      shared.length === 0
+        ? await this.#database.rows(`${MARK} WHERE account_id = ?`, [accountId])
+        : await this.#database.rowsOnce(
+            `${MARK} WHERE account_id = ? UNION ALL ${MARK}
+             WHERE account_id IN (${integerList(shared.map((mailbox) => mailbox.accountId))})
+             AND mailbox_id IN (${integerList(shared.map(({ id }) => id))}) AND account_id <> ? AND entry LIKE '/shared/%'`,
+            [accountId, accountId],
           );
-        }
+    return (rows as [number, string, string][]).map(([mailboxId, entry, sha256]) => ({ mailboxId, entry, sha256 }));
+  }
+
+  async write(changes: readonly SettingChange[]): Promise<void> {
+    const accountIds = changes.map(({ accountId }) => accountId);
+    await changeSettings<void>(this.#database, this.#notices, accountIds, async (transaction) => {
+      let changed = 0;
+      for (const { accountId, mailboxId, entry, value } of changes) {
+        const { affectedRows } =
+          value === undefined
+            ? await transaction.change('DELETE FROM setting WHERE account_id = ? AND mailbox_id = ? AND entry = ?', [
+                accountId,
+                mailboxId,
+                entry,
+              ])
+            : await transaction.change(
+                `INSERT INTO setting (account_id, mailbox_id, entry, value) VALUES (?, ?, ?, ?)
+                 ON DUPLICATE KEY UPDATE value = VALUES(value)`,
+                [accountId, mailboxId, entry, value],
+              );
+        changed += affectedRows;
       }
+      return changed === 0 ? new Abandon(undefined) : undefined;
     });
   }
 
   async writeOnce(accountId: number, mailboxId: number, entry: string, value: Buffer): Promise<Buffer> {
-    await this.#database.change(
-      'INSERT IGNORE INTO setting (account_id, mailbox_id, entry, value) VALUES (?, ?, ?, ?)',
-      [accountId, mailboxId, entry, value],
-    );
+    await changeSettings<void>(this.#database, this.#notices, [accountId], async (transaction) => {
+      const { affectedRows } = await transaction.change(
+        'INSERT IGNORE INTO setting (account_id, mailbox_id, entry, value) VALUES (?, ?, ?, ?)',
+        [accountId, mailboxId, entry, value],
+      );
+      return affectedRows === 0 ? new Abandon(undefined) : undefined;
+    });
     const kept = (await this.read(accountId, mailboxId)).find((setting) => setting.entry === entry);
     return kept?.value ?? value;
   }

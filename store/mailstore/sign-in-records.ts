@@ -1,14 +1,18 @@
 import { acceptedTotpStep } from '@postern/shared/sign-in/totp.ts';
+import type { ChangeNotices } from './changes.ts';
 import type { Database } from './database.ts';
 import type { AppPasswordRecord, AppPasswords, SecondFactors } from './mailstore.ts';
+import { changeSettings } from './setting-change.ts';
 
 const USED_RESOLUTION_MS = 60_000;
 
 export class SqlSecondFactors implements SecondFactors {
   readonly #database: Database;
+  readonly #notices: ChangeNotices;
 
-  constructor(database: Database) {
+  constructor(database: Database, notices: ChangeNotices) {
     this.#database = database;
+    this.#notices = notices;
   }
 
   async sinceMs(accountId: number): Promise<number | undefined> {
@@ -31,22 +35,30 @@ export class SqlSecondFactors implements SecondFactors {
   }
 
   async put(accountId: number, secret: Buffer, lastStep: number): Promise<void> {
-    await this.#database.change(
-      'REPLACE INTO second_factor (account_id, secret, created_at, last_step) VALUES (?, ?, ?, ?)',
-      [accountId, secret, Date.now(), lastStep],
+    await changeSettings<void>(this.#database, this.#notices, [accountId], (transaction) =>
+      transaction.later('REPLACE INTO second_factor (account_id, secret, created_at, last_step) VALUES (?, ?, ?, ?)', [
+        accountId,
+        secret,
+        Date.now(),
+        lastStep,
+      ]),
     );
   }
 
   async remove(accountId: number): Promise<void> {
-    await this.#database.change('DELETE FROM second_factor WHERE account_id = ?', [accountId]);
+    await changeSettings<void>(this.#database, this.#notices, [accountId], (transaction) =>
+      transaction.later('DELETE FROM second_factor WHERE account_id = ?', [accountId]),
+    );
   }
 }
 
 export class SqlAppPasswords implements AppPasswords {
   readonly #database: Database;
+  readonly #notices: ChangeNotices;
 
-  constructor(database: Database) {
+  constructor(database: Database, notices: ChangeNotices) {
     this.#database = database;
+    this.#notices = notices;
   }
 
   async list(accountId: number): Promise<AppPasswordRecord[]> {
@@ -67,14 +79,18 @@ export class SqlAppPasswords implements AppPasswords {
     accountId: number,
     { name, label, services }: { readonly name: string; readonly label: string; readonly services: readonly string[] },
   ): Promise<void> {
-    await this.#database.change(
-      'REPLACE INTO app_password (account_id, name, label, services, created_at) VALUES (?, ?, ?, ?, ?)',
-      [accountId, name, label, services.join(' '), Date.now()],
+    await changeSettings<void>(this.#database, this.#notices, [accountId], (transaction) =>
+      transaction.later(
+        'REPLACE INTO app_password (account_id, name, label, services, created_at) VALUES (?, ?, ?, ?, ?)',
+        [accountId, name, label, services.join(' '), Date.now()],
+      ),
     );
   }
 
   async remove(accountId: number, name: string): Promise<void> {
-    await this.#database.change('DELETE FROM app_password WHERE account_id = ? AND name = ?', [accountId, name]);
+    await changeSettings<void>(this.#database, this.#notices, [accountId], (transaction) =>
+      transaction.later('DELETE FROM app_password WHERE account_id = ? AND name = ?', [accountId, name]),
+    );
   }
 
   async used(accountId: number, name: string): Promise<void> {

@@ -1,30 +1,37 @@
+import type { ChangeNotices } from './changes.ts';
 import type { Database, Row } from './database.ts';
 import type { KnownToken, NewToken, TokenOwner, Tokens } from './mailstore.ts';
+import { changeSettings } from './setting-change.ts';
+import { Abandon } from './transaction.ts';
 
 const COLUMNS = 'token.name, certificate_name, scope, token.created_at, expires_at';
 
 export class SqlTokens implements Tokens {
   readonly #database: Database;
+  readonly #notices: ChangeNotices;
 
-  constructor(database: Database) {
+  constructor(database: Database, notices: ChangeNotices) {
     this.#database = database;
+    this.#notices = notices;
   }
 
   async put(accountId: number, token: NewToken): Promise<void> {
-    await this.#database.change(
-      `REPLACE INTO token (token_hash, account_id, name, certificate_name, scope, created_at, expires_at, password_version)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-      [
-        token.hash,
-        accountId,
-        token.name,
-        token.certificateName,
-        token.scope,
-        Date.now(),
-        token.expiresAtMs,
-        token.passwordVersion ?? null,
-      ],
-    );
+    await changeSettings<void>(this.#database, this.#notices, [accountId], async (transaction) => {
+      await transaction.later(
+        `REPLACE INTO token (token_hash, account_id, name, certificate_name, scope, created_at, expires_at, password_version)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+        [
+          token.hash,
+          accountId,
+          token.name,
+          token.certificateName,
+          token.scope,
+          Date.now(),
+          token.expiresAtMs,
+          token.passwordVersion ?? null,
+        ],
+      );
+    });
   }
 
   async list(accountId: number): Promise<KnownToken[]> {
@@ -36,7 +43,13 @@ export class SqlTokens implements Tokens {
   }
 
   async revoke(accountId: number, name: string): Promise<void> {
-    await this.#database.change('DELETE FROM token WHERE account_id = ? AND name = ?', [accountId, name]);
+    await changeSettings<void>(this.#database, this.#notices, [accountId], async (transaction) => {
+      const { affectedRows } = await transaction.change('DELETE FROM token WHERE account_id = ? AND name = ?', [
+        accountId,
+        name,
+      ]);
+      return affectedRows === 0 ? new Abandon(undefined) : undefined;
+    });
   }
 
   async find(hashes: readonly Buffer[]): Promise<Map<string, KnownToken & TokenOwner>> {

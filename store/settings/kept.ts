@@ -2,6 +2,15 @@ import { findEntry } from '@postern/shared/settings/entries.ts';
 import type { SettingEntry } from '@postern/shared/settings/entry.ts';
 import type { SettingHandler, SettingOutcome, SettingPlace } from './setting.ts';
 
+/** A new value of an entry that is kept as it is. */
+export interface KeptChange {
+  readonly place: SettingPlace;
+  /** In lower case. */
+  readonly name: string;
+  /** Undefined removes. */
+  readonly value: Buffer | undefined;
+}
+
 const placeOf = ({ accountId, mailbox }: SettingPlace): [number, number] =>
   mailbox === undefined ? [accountId, 0] : [accountId, mailbox.id];
 
@@ -15,29 +24,36 @@ export const kept: SettingHandler = {
     return all.filter((each) => belongs(each.entry, entry)).map((each) => ({ name: each.entry, value: each.value }));
   },
   async write(place, name, value) {
-    return writeKept(place, [{ name, value }]);
+    const changes = [{ place, name, value }];
+    const refused = await refusedAsTooMany(changes);
+    if (refused === undefined) await writeKept(changes);
+    return refused ?? 'done';
   },
 };
 
-/** Several entries that are kept as they are: all or none (RFC 5464 §4.3). */
-export async function writeKept(
-  place: SettingPlace,
-  changes: readonly { readonly name: string; readonly value: Buffer | undefined }[],
-): Promise<SettingOutcome> {
-  const there = new Set((await place.mailstore.settings.read(...placeOf(place))).map(({ entry }) => entry));
-  for (const { name, value } of changes) {
-    if (value === undefined) there.delete(name);
-    else there.add(name);
-  }
-  for (const { name, value } of changes) {
+/** RFC 5464 §4.3 TOOMANY: undefined when there is room for all of them. */
+export async function refusedAsTooMany(changes: readonly KeptChange[]): Promise<SettingOutcome | undefined> {
+  for (const { place, name, value } of changes) {
     const entry = findEntry(name, place.mailbox === undefined ? 'server' : 'mailbox');
     if (entry?.maxEntries === undefined || value === undefined) continue;
-    const all = [...there].filter((each) => belongs(each, entry));
-    if (all.length > entry.maxEntries) return { kind: 'refused', code: 'LIMIT', why: 'Too many of these' };
+    const names = new Set((await kept.read(place, entry)).map((each) => each.name));
+    for (const each of changes) {
+      if (!belongs(each.name, entry)) continue;
+      if (each.value === undefined) names.delete(each.name);
+      else names.add(each.name);
+    }
+    if (names.size > entry.maxEntries) return { kind: 'refused', code: 'METADATA TOOMANY', why: 'Too many of these' };
   }
-  await place.mailstore.settings.write(
-    ...placeOf(place),
-    changes.map(({ name, value }) => ({ entry: name, value })),
+  return undefined;
+}
+
+/** All of them or none (RFC 5464 §4.3). */
+export async function writeKept(changes: readonly KeptChange[]): Promise<void> {
+  const [first] = changes;
+  await first?.place.mailstore.settings.write(
+    changes.map(({ place, name, value }) => {
+      const [accountId, mailboxId] = placeOf(place);
+      return { accountId, mailboxId, entry: name, value };
+    }),
   );
-  return 'done';
 }

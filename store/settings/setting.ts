@@ -32,6 +32,11 @@ export type SettingOutcome = 'done' | { readonly kind: 'refused'; readonly code?
 
 /** What an entry does when it is read and written. */
 export interface SettingHandler {
+  /**
+   * Whether it may stand beside others that do something in a command, which is done whole or not at all: `put-back`, where what
+   * is read is what was written; `fails-alike`, where what refuses one value to a session refuses all.
+   */
+  readonly together?: 'put-back' | 'fails-alike';
   /** Full names and values, as far as there are any. */
   read(place: SettingPlace, entry: SettingEntry): Promise<{ readonly name: string; readonly value: Buffer }[]>;
   /** `name` is in lower case; undefined removes. */

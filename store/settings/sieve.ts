@@ -7,6 +7,7 @@ const ENTRY_NAME = /^[a-z0-9._-]{1,64}$/;
 
 /** The account's scripts, each an entry. */
 export const sieveScript: SettingHandler = {
+  together: 'put-back',
   async read({ mailstore, accountId }, entry) {
     const found: { name: string; value: Buffer }[] = [];
     for (const { name } of await mailstore.scripts.list(accountId)) {
@@ -28,12 +29,15 @@ export const sieveScript: SettingHandler = {
       return { kind: 'refused', code: 'CANNOT', why: `line ${first?.line ?? 1}: ${first?.message ?? 'not a script'}` };
     }
     const outcome = await mailstore.scripts.put(accountId, name, text);
-    return outcome === 'stored' ? 'done' : { kind: 'refused', code: 'OVERQUOTA', why: `Scripts: ${outcome}` };
+    if (outcome === 'stored') return 'done';
+    const code = outcome === 'too-many-scripts' ? 'METADATA TOOMANY' : 'OVERQUOTA';
+    return { kind: 'refused', code, why: `Scripts: ${outcome}` };
   },
 };
 
 /** Which of them is active. */
 export const sieveActive: SettingHandler = {
+  together: 'put-back',
   async read({ mailstore, accountId }, entry) {
     const active = await mailstore.scripts.active(accountId);
     return active === undefined ? [] : [{ name: entry.name, value: Buffer.from(active.name) }];

@@ -5,6 +5,7 @@ const nameOf = (entryName: string): string => entryName.slice(entryName.lastInde
 
 /** Tokens of the account: made for the host that asks, listed, revoked. */
 export const token: SettingHandler = {
+  together: 'fails-alike',
   async read({ mailstore, accountId }, entry) {
     const tokens = await mailstore.tokens.list(accountId);
     return tokens.map(({ name, certificateName, scope, createdAtMs, expiresAtMs }) => ({

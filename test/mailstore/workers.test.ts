@@ -81,6 +81,28 @@ describe('several workers of several hosts on one database', () => {
     }
   });
 
+  it('tell each other’s sessions of METADATA entries (RFC 5465 §5.6, §5.7)', { timeout: 30_000 }, async () => {
+    const [one, two] = hosts as [StoreProcess, StoreProcess];
+    const listening = await Promise.all([one, one, two, two].map(selected));
+    for (const session of listening) {
+      const answer = await session.command('NOTIFY SET (personal (MailboxMetadataChange ServerMetadataChange))');
+      expect(answer).toContain('TAG OK');
+    }
+    const writer = await selected(one);
+    for (const [change, told] of [
+      [
+        'INBOX (/shared/comment "x" /private/comment "y")',
+        /\* METADATA INBOX \/private\/comment \/shared\/comment\r\n/,
+      ],
+      ['INBOX (/shared/comment NIL)', /\* METADATA INBOX \/shared\/comment\r\n/],
+      ['"" (/private/vendor/postern/sieve/a "keep;")', /\* METADATA "" \/private\/vendor\/postern\/sieve\/a\r\n/],
+    ] as const) {
+      expect(await writer.command(`SETMETADATA ${change}`)).toContain('TAG OK');
+      await Promise.all(listening.map((session) => session.until(told)));
+    }
+    for (const session of [...listening, writer]) session.close();
+  });
+
   it('ask the database as often for forty idling sessions as for six', { timeout: 60_000 }, async () => {
     const few = await questionsPerSecond();
     for (let n = 0; n < 34; n++) await idle(hosts[n % 2] as StoreProcess);

@@ -120,7 +120,7 @@ async function find(id: string, context: RequestContext): Promise<Identity> {
 async function write(id: string, value: string | undefined, { session }: RequestContext): Promise<void> {
   const completion = await session.write(({ connection }) => writeSetting(connection, `identity/${id}`, value));
   if (completion.status === 'OK') return;
-  throw new SetFault(/^LIMIT/i.test(completion.code) ? 'overQuota' : 'invalidProperties', completion.text);
+  throw new SetFault(/^METADATA TOOMANY/i.test(completion.code) ? 'overQuota' : 'invalidProperties', completion.text);
 }
 
 function invalid(error: z.ZodError): SetFault {

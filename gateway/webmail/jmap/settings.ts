@@ -60,7 +60,7 @@ const set: Method = {
 
 function typeOf(code: string): string {
   if (/^(?:NOPERM|AUTHENTICATIONFAILED)/i.test(code)) return 'forbidden';
-  if (/^METADATA MAXSIZE|^LIMIT/i.test(code)) return 'tooLarge';
+  if (/^METADATA (?:MAXSIZE|TOOMANY)|^LIMIT/i.test(code)) return 'tooLarge';
   return /^UNAVAILABLE/i.test(code) ? 'serverUnavailable' : 'invalidProperties';
 }
 

@@ -1,5 +1,6 @@
 import { type FetchAttribute, readFetchAttributes } from './fetch-attribute.ts';
 import type { ArgumentReader } from './lexer.ts';
+import { KNOWN_EVENTS, MESSAGE_EVENTS } from './notify-events.ts';
 
 /** RFC 5465 §6: which mailboxes a group of events is about. Names are latin1 octets. */
 export type MailboxFilter =
@@ -21,16 +22,7 @@ export interface NotifyArguments {
   readonly groups: readonly EventGroup[] | undefined;
 }
 
-/** The events that are told; others are answered with BADEVENT. */
-export const KNOWN_EVENTS = [
-  'MessageNew',
-  'MessageExpunge',
-  'FlagChange',
-  'MailboxName',
-  'SubscriptionChange',
-] as const;
-
-const MESSAGE_EVENTS: ReadonlySet<string> = new Set(['MessageNew', 'MessageExpunge', 'FlagChange']);
+const MESSAGE: ReadonlySet<string> = new Set(MESSAGE_EVENTS);
 const MAX_GROUPS = 100;
 
 /** What follows NOTIFY, the space included. */
@@ -65,7 +57,8 @@ function readGroup(args: ArgumentReader): EventGroup {
       attributes = readFetchAttributes(args);
     }
   };
-  if (args.peek() === '(') args.list(readEvent, true);
+  const listed = args.peek() === '(';
+  if (listed) args.list(readEvent, true);
   else {
     // The examples of RFC 5465 leave these parentheses out.
     readEvent();
@@ -73,18 +66,21 @@ function readGroup(args: ArgumentReader): EventGroup {
   }
   args.expect(')');
   if (events.size === 1 && events.has('NONE')) events.clear();
+  // The example of §3.1 leaves MessageExpunge out as well.
+  if (!listed && events.has('MessageNew') && !filter.kind.startsWith('selected')) events.add('MessageExpunge');
   checkEvents(args, filter, events);
   return { filter, events, attributes };
 }
 
-/** RFC 5465 §8: what must be asked for together, and what the selected mailbox cannot tell. */
+/** RFC 5465 §5, §8: what must be asked for together, and what the selected mailbox cannot tell. */
 function checkEvents(args: ArgumentReader, filter: MailboxFilter, events: ReadonlySet<string>): void {
-  const both = events.has('MessageNew') && events.has('MessageExpunge');
-  if (events.has('FlagChange') && !both) args.fail('FlagChange needs MessageNew and MessageExpunge');
-  if (!filter.kind.startsWith('selected')) return;
   if (events.has('MessageNew') !== events.has('MessageExpunge')) args.fail('MessageNew goes with MessageExpunge');
-  const known = KNOWN_EVENTS as readonly string[];
-  const other = [...events].some((event) => known.includes(event) && !MESSAGE_EVENTS.has(event));
+  // AnnotationChange is read like the others, for NO and BADEVENT are the answer to what is well formed.
+  const needsBoth = events.has('FlagChange') || events.has('ANNOTATIONCHANGE');
+  if (needsBoth && !events.has('MessageNew')) args.fail('FlagChange needs MessageNew and MessageExpunge');
+  if (!filter.kind.startsWith('selected')) return;
+  const known: readonly string[] = KNOWN_EVENTS;
+  const other = [...events].some((event) => known.includes(event) && !MESSAGE.has(event));
   if (other) args.fail('only events of messages for the selected mailbox');
 }
 

@@ -66,6 +66,7 @@ async function appendTo(
   const result = await appendAs(session, mailbox, assembled.messages, quota, name);
   switch (result.kind) {
     case 'appended':
+      session.notifications?.addedByClient(mailbox.id, result.uids);
       return (
         (await sendFromOutbox(session, mailbox, result.uids)) ??
         ok('APPEND completed', `APPENDUID ${result.uidValidity} ${formatSequenceSet(result.uids)}`)

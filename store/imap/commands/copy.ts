@@ -55,6 +55,7 @@ function transferring(how: 'COPY' | 'MOVE', uid: boolean): Command<Arguments> {
       if (result.kind === 'no-such-mailbox') return tryCreate();
       if (result.kind === 'over-quota') return overQuota();
       if (result.sourceUids.length === 0) return ok(`${how} completed`, 'EXPUNGEISSUED');
+      session.notifications?.addedByClient(target.id, result.destinationUids);
       const sets = `${formatSequenceSet(result.sourceUids)} ${formatSequenceSet(result.destinationUids)}`;
       const copyUid = `COPYUID ${result.uidValidity} ${sets}`;
       if (how === 'COPY') {

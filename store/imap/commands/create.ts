@@ -52,6 +52,7 @@ export const create: Command<{ readonly octets: string; readonly uses: readonly 
     );
     switch (result.kind) {
       case 'created':
+        session.notifications?.madeByClient.created(place.prefix + result.mailbox.name);
         // RFC 8474 §4.2.
         return ok('CREATE completed', session.offers('OBJECTID') ? `MAILBOXID (M${result.mailbox.id})` : undefined);
       case 'exists':

@@ -25,6 +25,7 @@ export const deleteMailbox: Command<string> = {
     if (result === 'no-such-mailbox') return noSuchMailbox();
     if (result === 'is-inbox') return no('CANNOT', 'INBOX cannot be deleted');
     if (session.state === 'selected' && session.selected.view.mailboxId === mailbox.id) session.unselect();
+    session.notifications?.madeByClient.removed(mailbox.name);
     return ok('DELETE completed');
   },
 };

@@ -1,18 +1,13 @@
-import { findEntry, SETTING_ENTRIES } from '@postern/shared/settings/entries.ts';
 import type { SettingEntry } from '@postern/shared/settings/entry.ts';
-import { specialUse } from '@postern/shared/settings/special-use.ts';
-import { NO_RIGHTS } from '../../mailstore/access-rights.ts';
-import type { MailboxInfo } from '../../mailstore/mailstore.ts';
 import { handlerOf } from '../../settings/handlers.ts';
-import { kept, writeKept } from '../../settings/kept.ts';
-import type { SettingPlace } from '../../settings/setting.ts';
 import type { ArgumentReader } from '../codec/lexer.ts';
-import { type Completion, no, ok } from '../completion.ts';
-import { findMailbox, noSuchMailbox, writeName } from '../mailbox-argument.ts';
+import { ok } from '../completion.ts';
+import { noSuchMailbox, writeName } from '../mailbox-argument.ts';
+import { entriesOf, placeNamed, placeOfEntry } from '../metadata-place.ts';
+import { type EntryChange, writeEntries } from '../metadata-writing.ts';
 import type { ReachedMailbox } from '../namespaces.ts';
 import { refusal } from '../rights.ts';
 import type { Session } from '../session.ts';
-import { credentialDesk } from '../sign-in.ts';
 import { type Command, SIGNED_IN } from './command.ts';
 
 /** Most entries that one command may name. */
@@ -27,7 +22,7 @@ interface Reading {
 
 interface Writing {
   readonly mailbox: string;
-  readonly changes: readonly { readonly name: string; readonly value: Buffer | undefined }[];
+  readonly changes: readonly EntryChange[];
 }
 
 /** RFC 5464 §4.2. */
@@ -57,15 +52,14 @@ export const getMetadata: Command<Reading> = {
     return { mailbox, entries, maxSize, depth };
   },
   async act(session, { mailbox: octets, entries, maxSize, depth }) {
-    const place = await placeOf(session, octets);
+    const place = await placeNamed(session, octets);
     if (place === undefined) return noSuchMailbox();
     const refused = place.mailbox && refusal(place.mailbox, 'r');
     if (refused !== undefined) return refused;
     const found = new Map<string, Buffer>();
-    for (const entry of SETTING_ENTRIES.filter((each) => matchesPlace(each, place.mailbox))) {
-      if (session.signedIn.scope === 'watch' && entry.scope !== 'watch') continue;
+    for (const entry of entriesOf(session, place.mailbox === undefined ? 'server' : 'mailbox')) {
       if (!entries.some((name) => mayHold(entry, name, depth))) continue;
-      for (const { name, value } of await handlerOf(entry).read(placeFor(place, entry.name), entry)) {
+      for (const { name, value } of await handlerOf(entry).read(placeOfEntry(place, entry.name), entry)) {
         if (entries.some((asked) => isWithin(name, asked, depth))) found.set(name, value);
       }
     }
@@ -80,7 +74,7 @@ export const getMetadata: Command<Reading> = {
   },
 };
 
-/** RFC 5464 §4.3: all entries are judged before the first is written. */
+/** RFC 5464 §4.3. */
 export const setMetadata: Command<Writing> = {
   name: 'SETMETADATA',
   states: SIGNED_IN,
@@ -99,86 +93,14 @@ export const setMetadata: Command<Writing> = {
     return { mailbox, changes };
   },
   async act(session, { mailbox: octets, changes }) {
-    const place = await placeOf(session, octets);
+    const place = await placeNamed(session, octets);
     if (place === undefined) return noSuchMailbox();
-    for (const { name, value } of changes) {
-      const entry = findEntry(name, place.mailbox === undefined ? 'server' : 'mailbox');
-      const refused = (place.mailbox && refusedEntry(place.mailbox, name, entry)) ?? judge(session, entry, value);
-      if (refused !== undefined) return refused;
-    }
-    return (await write(place, changes)) ?? ok('SETMETADATA completed');
+    const refused = await writeEntries(session, place, changes);
+    if (refused !== undefined) return refused;
+    session.notifications?.madeByClient.settings(place.mailbox?.id ?? 0, changes);
+    return ok('SETMETADATA completed');
   },
 };
-
-/** Entries that do something are written one by one, in their order; then all that are kept as they are, together or none. */
-async function write(place: ReachedPlace, changes: Writing['changes']): Promise<Completion | undefined> {
-  const asTheyAre = new Map<number, { readonly at: SettingPlace; readonly changes: Writing['changes'][number][] }>();
-  for (const change of changes) {
-    const entry = findEntry(change.name, place.mailbox === undefined ? 'server' : 'mailbox');
-    const at = placeFor(place, change.name);
-    if (entry === undefined) continue;
-    const handler = handlerOf(entry);
-    if (handler === kept) {
-      const together = asTheyAre.get(at.accountId) ?? { at, changes: [] };
-      together.changes.push(change);
-      asTheyAre.set(at.accountId, together);
-      continue;
-    }
-    const outcome = await handler.write(at, change.name, change.value);
-    if (outcome !== 'done') return no(outcome.code, outcome.why);
-  }
-  for (const together of asTheyAre.values()) {
-    const outcome = await writeKept(together.at, together.changes);
-    if (outcome !== 'done') return no(outcome.code, outcome.why);
-  }
-  return undefined;
-}
-
-function judge(session: Session, entry: SettingEntry | undefined, value: Buffer | undefined): Completion | undefined {
-  if (entry === undefined || !entry.writable) return no('CANNOT', 'No such entry, or none that can be set');
-  const { scope, passwordAtMs } = session.signedIn;
-  if (scope !== 'all') return no('NOPERM', 'Not by this token');
-  const age = passwordAtMs === undefined ? Number.POSITIVE_INFINITY : Date.now() - passwordAtMs;
-  if (entry.freshSignInMs !== undefined && value !== undefined && age > entry.freshSignInMs) {
-    return no('NOPERM', 'Sign in again with the password first');
-  }
-  if (value === undefined) return undefined;
-  if (value.length > entry.maxBytes) return no(`METADATA MAXSIZE ${entry.maxBytes}`, 'Value too long');
-  const why = entry.check(value);
-  return why === undefined ? undefined : no('CANNOT', `Not a value of this entry: ${why}`);
-}
-
-/** What is shared is kept with the owner, what is private with the user (RFC 5464 §3). */
-function placeFor(place: ReachedPlace, name: string): SettingPlace {
-  const shared = place.mailbox !== undefined && name.startsWith('/shared/');
-  return shared ? { ...place, accountId: place.mailbox.accountId } : place;
-}
-
-/** RFC 5464 §4.3: w for what all see, r for what the user alone sees; the use of a mailbox is its owner's. */
-function refusedEntry(mailbox: ReachedMailbox, name: string, entry: SettingEntry | undefined): Completion | undefined {
-  if (entry === specialUse && mailbox.ownerAddress !== undefined) return refusal({ rights: NO_RIGHTS }, 'w');
-  return refusal(mailbox, name.startsWith('/shared/') ? 'w' : 'r');
-}
-
-/** The empty name is the account itself (RFC 5464 §4.2.1). */
-interface ReachedPlace extends SettingPlace {
-  readonly mailbox: ReachedMailbox | undefined;
-}
-
-async function placeOf(session: Session, octets: string): Promise<ReachedPlace | undefined> {
-  const { mailstore } = session;
-  const certificateName = session.trustedPeer;
-  const { account } = session.signedIn;
-  const { outbox, language } = session.services;
-  const credentials = credentialDesk(session);
-  const place = { mailstore, account, accountId: account.id, certificateName, credentials, outbox, language };
-  if (octets === '') return { ...place, mailbox: undefined };
-  const mailbox = await findMailbox(session, octets);
-  return mailbox && { ...place, mailbox };
-}
-
-const matchesPlace = (entry: SettingEntry, mailbox: MailboxInfo | undefined): boolean =>
-  entry.of === 'both' || entry.of === (mailbox === undefined ? 'server' : 'mailbox');
 
 /** Whether what is asked for may be found under an entry. */
 function mayHold(entry: SettingEntry, asked: string, depth: Reading['depth']): boolean {
@@ -197,7 +119,7 @@ function isWithin(name: string, asked: string, depth: Reading['depth']): boolean
 
 function writeValues(
   session: Session,
-  mailbox: MailboxInfo | undefined,
+  mailbox: ReachedMailbox | undefined,
   values: readonly (readonly [string, Buffer])[],
 ): void {
   const { out } = session;

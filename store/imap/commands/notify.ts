@@ -1,7 +1,10 @@
-import { KNOWN_EVENTS, type NotifyArguments, readNotifyArguments } from '../codec/notify-arguments.ts';
+import { type NotifyArguments, readNotifyArguments } from '../codec/notify-arguments.ts';
+import { KNOWN_EVENTS, METADATA_EVENTS } from '../codec/notify-events.ts';
 import { no, ok } from '../completion.ts';
 import { Notifications } from '../notifications.ts';
 import { type Command, SIGNED_IN } from './command.ts';
+
+const METADATA: ReadonlySet<string> = new Set(METADATA_EVENTS);
 
 /** RFC 5465 §3.1. NOTIFY SET implies NOOP, and replaces what was asked for before. */
 export const notify: Command<NotifyArguments> = {
@@ -12,7 +15,8 @@ export const notify: Command<NotifyArguments> = {
   capability: 'NOTIFY',
   read: readNotifyArguments,
   async act(session, { status, groups }) {
-    const known: readonly string[] = KNOWN_EVENTS;
+    // What cannot be asked for cannot change.
+    const known = KNOWN_EVENTS.filter((event) => session.offers('METADATA') || !METADATA.has(event)) as string[];
     if (groups?.some(({ events }) => [...events].some((event) => !known.includes(event)))) {
       return no(`BADEVENT (${known.join(' ')})`, 'Some of these events are not told');
     }

@@ -38,6 +38,8 @@ export const rename: Command<{ readonly from: string; readonly to: string }> = {
     const result = await mailboxes.rename(source.accountId, source.ownName, target.ownName);
     switch (result.kind) {
       case 'renamed':
+        session.notifications?.madeByClient.removed(source.prefix + source.ownName);
+        session.notifications?.madeByClient.created(target.prefix + target.ownName);
         return ok('RENAME completed');
       case 'no-such-mailbox':
         return noSuchMailbox();

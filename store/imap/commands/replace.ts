@@ -70,6 +70,7 @@ function replacing(uid: boolean): Command<Arguments> {
       if (result.kind === 'appended') await markSeen(session, target, [message], result.uids);
       switch (result.kind) {
         case 'appended': {
+          session.notifications?.addedByClient(target.id, result.uids);
           // RFC 8508 §3.2: before EXPUNGE, so that a client knows the new message when the old one goes.
           const code = `APPENDUID ${result.uidValidity} ${formatSequenceSet(result.uids)}`;
           session.out.line(`* OK [${code}] Replacement message ready`);

@@ -18,7 +18,9 @@ export const subscribe: Command<string> = {
     const name = decodeName(session, octets);
     if (name === undefined) return invalidName();
     const result = await session.mailstore.mailboxes.subscribe(session.signedIn.account.id, name);
-    return result === 'subscribed' ? ok('SUBSCRIBE completed') : invalidName();
+    if (result !== 'subscribed') return invalidName();
+    session.notifications?.madeByClient.subscribed(name, true);
+    return ok('SUBSCRIBE completed');
   },
 };
 
@@ -30,7 +32,10 @@ export const unsubscribe: Command<string> = {
   read: readName,
   async act(session, octets) {
     const name = decodeName(session, octets);
-    if (name !== undefined) await session.mailstore.mailboxes.unsubscribe(session.signedIn.account.id, name);
+    if (name !== undefined) {
+      await session.mailstore.mailboxes.unsubscribe(session.signedIn.account.id, name);
+      session.notifications?.madeByClient.subscribed(name, false);
+    }
     return ok('UNSUBSCRIBE completed');
   },
 };
