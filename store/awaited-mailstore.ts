@@ -26,6 +26,27 @@ export interface AwaitedMailstore {
 /** Methods that answer without a promise. */
 const IMMEDIATE: ReadonlySet<PropertyKey> = new Set(['fetch', 'watch', 'watchAccount']);
 
+const SECTIONS = [
+  'access',
+  'accounts',
+  'administration',
+  'appPasswords',
+  'backups',
+  'changes',
+  'contents',
+  'deliveries',
+  'imports',
+  'mailboxes',
+  'maintenance',
+  'messages',
+  'outgoing',
+  'scripts',
+  'secondFactors',
+  'settings',
+  'tokens',
+] as const satisfies readonly (keyof Mailstore)[];
+type Section = (typeof SECTIONS)[number];
+
 /**
  * A mailstore that may be away when the process starts, so that the listeners answer "try again" meanwhile, and that is
  * there by itself when the database comes up. Once open, coming back after an outage is the mailstore's own affair.
@@ -55,29 +76,8 @@ export function awaitMailstore(options: AwaitedMailstoreOptions): AwaitedMailsto
     }
   };
 
-  /** One section of the door: each call goes to the open mailstore, or fails. */
-  const section = <
-    K extends
-      | 'access'
-      | 'accounts'
-      | 'backups'
-      | 'imports'
-      | 'contents'
-      | 'deliveries'
-      | 'mailboxes'
-      | 'messages'
-      | 'outgoing'
-      | 'changes'
-      | 'maintenance'
-      | 'scripts'
-      | 'settings'
-      | 'tokens'
-      | 'secondFactors'
-      | 'administration'
-      | 'appPasswords',
-  >(
-    name: K,
-  ): Mailstore[K] =>
+  /** One section of the door while it is not open, for whoever keeps it: each call goes to the open mailstore, or fails. */
+  const away = <K extends Section>(name: K): Mailstore[K] =>
     new Proxy({} as Mailstore[K], {
       get(_target, method) {
         if (opened !== undefined) {
@@ -93,31 +93,19 @@ export function awaitMailstore(options: AwaitedMailstoreOptions): AwaitedMailsto
       },
     });
 
-  const mailstore: Mailstore = {
-    access: section('access'),
-    accounts: section('accounts'),
-    backups: section('backups'),
-    imports: section('imports'),
-    contents: section('contents'),
-    deliveries: section('deliveries'),
-    mailboxes: section('mailboxes'),
-    messages: section('messages'),
-    outgoing: section('outgoing'),
-    changes: section('changes'),
-    maintenance: section('maintenance'),
-    scripts: section('scripts'),
-    settings: section('settings'),
-    tokens: section('tokens'),
-    administration: section('administration'),
-    secondFactors: section('secondFactors'),
-    appPasswords: section('appPasswords'),
+  const mailstore = {
     check: () => opened?.check() ?? Promise.resolve({ ok: false, cause }),
-    collectGarbage: (now) => opened?.collectGarbage(now) ?? Promise.reject(new MailstoreUnavailable(cause)),
+    collectGarbage: (now?: Date) => opened?.collectGarbage(now) ?? Promise.reject(new MailstoreUnavailable(cause)),
     async close() {
       closed = true;
       clearTimeout(pause);
       await opened?.close();
     },
-  };
+  } as Mailstore;
+  for (const name of SECTIONS) {
+    const section = away(name);
+    // Once it is open, nothing stands between.
+    Object.defineProperty(mailstore, name, { enumerable: true, get: () => opened?.[name] ?? section });
+  }
   return { mailstore, firstTry: tryOnce(options.retryMs) };
 }

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { setImmediate as otherSessions } from 'node:timers/promises';
 import { type SecureContext, TLSSocket } from 'node:tls';
 import { Compression } from './compression.ts';
+import { KeptTimer } from './kept-timer.ts';
 import { PIECE_BYTES, type PieceWriter, recyclePiece } from './piece-writer.ts';
 
 /** The peer is gone, or did not take our bytes in time: the session ends without another word. */
@@ -13,6 +14,7 @@ export class ConnectionGone extends Error {
 const READ_AHEAD_BYTES = 262_144;
 /** How long a response is written without a turn for other sessions. */
 const TURN_MS = 4;
+const NOTHING_TO_WAIT_FOR: Promise<void> = Promise.resolve();
 
 /** Cuts what a client sends into the frames of its protocol. Pure and bounded: a framer keeps to limits of its own. */
 export interface InputFramer {
@@ -41,11 +43,14 @@ export class ClientConnection<Framer extends InputFramer, Writer extends PieceWr
   #compression: Compression | undefined;
   /** Called when the socket closes while the one writer of the session waits. */
   #onceClosed: (() => void) | undefined;
-  #wakeReader: (() => void) | undefined;
+  #wakeReader: ((late?: 'late') => void) | undefined;
   readonly #closeListeners: (() => void)[] = [];
   readonly #writeTimeoutMs: number;
   /** When this session let others have their turn, or ended a response. */
   #turnSinceMs = 0;
+  /** Whether {@link endResponse} has left something to be written when nothing more can be done without waiting. */
+  #flushing = false;
+  readonly #patience = new KeptTimer(() => this.#wake('late'));
 
   constructor(socket: Socket, framer: Framer, out: Writer, writeTimeoutMs: number) {
     this.framer = framer;
@@ -107,6 +112,7 @@ export class ClientConnection<Framer extends InputFramer, Writer extends PieceWr
   readonly #lose = (): void => {
     if (this.#gone) return;
     this.#gone = true;
+    this.#patience.stop();
     this.#wake();
     this.#onceClosed?.();
     for (const listener of this.#closeListeners) listener();
@@ -117,10 +123,11 @@ export class ClientConnection<Framer extends InputFramer, Writer extends PieceWr
     this.#closeListeners.push(listener);
   }
 
-  #wake(): void {
+  #wake(late?: 'late'): void {
     const wake = this.#wakeReader;
     this.#wakeReader = undefined;
-    wake?.();
+    this.#turnSinceMs = performance.now();
+    wake?.(late);
   }
 
   /**
@@ -178,15 +185,12 @@ export class ClientConnection<Framer extends InputFramer, Writer extends PieceWr
   #moreInput(timeoutMs: number): Promise<'input' | 'timeout'> {
     if (this.#gone) return Promise.reject(new ConnectionGone());
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        this.#wakeReader = undefined;
-        resolve('timeout');
-      }, timeoutMs);
-      this.#wakeReader = () => {
-        clearTimeout(timer);
-        if (this.#gone && this.framer.bufferedBytes === 0) reject(new ConnectionGone());
+      this.#wakeReader = (late) => {
+        if (late === 'late') resolve('timeout');
+        else if (this.#gone && this.framer.bufferedBytes === 0) reject(new ConnectionGone());
         else resolve('input');
       };
+      this.#patience.set(timeoutMs);
       this.#compression?.resumeInput();
       this.#socket.resume();
     });
@@ -203,12 +207,45 @@ export class ClientConnection<Framer extends InputFramer, Writer extends PieceWr
       this.#turnSinceMs = performance.now();
     } else if (all) this.#turnSinceMs = now;
     if (this.#compression !== undefined) return this.#flowCompressed(this.#compression, all);
+    if (this.#write(all)) await this.#drained();
+  }
+
+  /**
+   * {@link flow} behind a whole response. Where the client has sent more, what is written goes out together with the answers to that, as far as these
+   * wait for nothing: commands that came together are answered by one write. Others have their turn in between all the same.
+   *
+   * @param more whether commands are waiting that were taken out of the input already
+   */
+  endResponse(more: boolean): Promise<void> {
+    const alone = !more && this.framer.bufferedBytes === 0;
+    if (alone || this.#compression !== undefined) return this.flow(true);
+    if (performance.now() - this.#turnSinceMs > TURN_MS) return this.#flowAndLetOthers();
+    if (this.out.pendingBytes >= PIECE_BYTES) return this.flow(false);
+    if (!this.#flushing) process.nextTick(this.#flush);
+    this.#flushing = true;
+    return NOTHING_TO_WAIT_FOR;
+  }
+
+  async #flowAndLetOthers(): Promise<void> {
+    await this.flow(true);
+    await otherSessions();
+    this.#turnSinceMs = performance.now();
+  }
+
+  /** The session has done what it could without waiting for anybody. */
+  readonly #flush = (): void => {
+    this.#flushing = false;
+    if (this.#compression === undefined && !this.#socket.destroyed) this.#write(true);
+  };
+
+  /** True when the peer is slow. */
+  #write(all: boolean): boolean {
     let full = false;
     for (const { piece, length } of this.out.takeFilled(all)) {
       if (this.#socket.destroyed) throw new ConnectionGone();
       full = !this.#socket.write(piece.subarray(0, length), () => recyclePiece(piece));
     }
-    if (full) await this.#drained();
+    return full;
   }
 
   async #flowCompressed(compression: Compression, all: boolean): Promise<void> {

@@ -224,7 +224,8 @@ export abstract class ClientSession<
       const frame = await this.#nextCommand();
       if (frame === 'interrupted') continue;
       if (frame === 'timeout') return 'idle';
-      await this.#pace.keep();
+      const pause = this.#pace.keep();
+      if (pause !== undefined) await pause;
       badInARow = (await this.#answer(frame)) ? 0 : badInARow + 1;
       const after = this.#afterResponse;
       this.#afterResponse = undefined;
@@ -236,7 +237,7 @@ export abstract class ClientSession<
       }
       if (this.#leaving) return undefined;
       this.#upcoming ??= this.connection.nextFrame();
-      await this.connection.flow(this.#upcoming === undefined);
+      await this.connection.endResponse(this.#upcoming !== undefined);
       if (badInARow >= MAX_BAD_IN_A_ROW) return 'bad-commands';
     }
   }

@@ -10,14 +10,14 @@ export class CommandPace {
     this.#maxPerSecond = maxPerSecond;
   }
 
-  /** Called before each command. */
-  async keep(): Promise<void> {
+  /** Called before each command: what to wait for, if it comes too soon. */
+  keep(): Promise<void> | undefined {
     const second = Math.floor(performance.now() / 1000);
     if (second !== this.#second) {
       this.#second = second;
       this.#count = 0;
     }
     this.#count += 1;
-    if (this.#count > this.#maxPerSecond) await pause((second + 1) * 1000 - performance.now());
+    return this.#count > this.#maxPerSecond ? pause((second + 1) * 1000 - performance.now()) : undefined;
   }
 }

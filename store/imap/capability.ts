@@ -94,3 +94,29 @@ export function capabilityOn(config: StoreConfig['imap'], name: string, account:
   const isOff = (each: string): boolean => each.toUpperCase() === plain;
   return !config.capabilitiesOff.some(isOff) && off?.some(isOff) !== true;
 }
+
+/** Which capabilities are on for an account, or for nobody yet: each is found out once. */
+export class OfferedCapabilities {
+  readonly #config: StoreConfig['imap'];
+  readonly #on = new Map<string, boolean>();
+  #account: string | undefined;
+
+  constructor(config: StoreConfig['imap']) {
+    this.#config = config;
+  }
+
+  /** Somebody has signed in, or nobody is any more. */
+  for(account: string | undefined): void {
+    this.#account = account;
+    this.#on.clear();
+  }
+
+  has(capability: string): boolean {
+    let on = this.#on.get(capability);
+    if (on === undefined) {
+      on = capabilityOn(this.#config, capability, this.#account);
+      this.#on.set(capability, on);
+    }
+    return on;
+  }
+}

@@ -40,9 +40,11 @@ export function sharedOwner(session: Session): string | undefined {
 /** Whether a name belongs to a namespace of others: the personal one has no such names. */
 export function isReserved(session: Session, name: string): boolean {
   if (!session.offers('ACL')) return false;
-  const [top] = name.split(SEPARATOR);
-  return top === OTHER_USERS || (top === SHARED && sharedOwner(session) !== undefined);
+  return isBelow(name, OTHER_USERS) || (isBelow(name, SHARED) && sharedOwner(session) !== undefined);
 }
+
+const isBelow = (name: string, top: string): boolean =>
+  name.startsWith(top) && (name.length === top.length || name[top.length] === SEPARATOR);
 
 /** The account and the name in it that a name means; undefined when no account can be meant. */
 export async function placeOfName(session: Session, name: string): Promise<Place | undefined> {
@@ -87,13 +89,21 @@ export async function takenByAllMail(session: Session, { ownName, ownerAddress }
 
 /** The mailbox of a name, if there is one and the user has any right in it: the others must not be told apart from none. */
 export async function reachMailbox(session: Session, name: string): Promise<ReachedMailbox | undefined> {
+  if (!isReserved(session, name)) return reachOwnMailbox(session, name);
   const place = await placeOfName(session, name);
   const mailbox = place && (await session.mailstore.mailboxes.find(place.accountId, place.ownName));
-  if (place === undefined) return undefined;
-  if (mailbox === undefined) return name === allMailName(session) ? reachAllMail(session) : undefined;
+  if (place === undefined || mailbox === undefined) return undefined;
   const rights = await session.mailstore.access.rightsOf(session.signedIn.account.id, mailbox);
   if (![...'lrikxa'].some((right) => rights.has(right))) return undefined;
   return { ...reached(place, mailbox, rights), found: mailbox };
+}
+
+/** The same in the personal namespace, where the user has all rights. */
+async function reachOwnMailbox(session: Session, name: string): Promise<ReachedMailbox | undefined> {
+  const { id } = session.signedIn.account;
+  const mailbox = await session.mailstore.mailboxes.find(id, name);
+  if (mailbox === undefined) return name === allMailName(session) ? reachAllMail(session) : undefined;
+  return { ...mailbox, ownName: mailbox.name, ownerAddress: undefined, rights: OWNER_RIGHTS, found: mailbox };
 }
 
 function reached(place: Omit<Place, 'ownName'>, mailbox: MailboxInfo, rights: Rights): ReachedMailbox {

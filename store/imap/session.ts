@@ -3,7 +3,7 @@ import type { Log } from '@postern/shared/runtime/log.ts';
 import type { TokenScope } from '@postern/shared/settings/token.ts';
 import { CommandPace } from '../connection/pace.ts';
 import type { Mailstore, StoredAccount } from '../mailstore/mailstore.ts';
-import { capabilities, capabilityOn } from './capability.ts';
+import { capabilities, OfferedCapabilities } from './capability.ts';
 import type { ResponseWriter } from './codec/response.ts';
 import type { Connection } from './connection.ts';
 import { EnabledExtensions } from './enabled-extensions.ts';
@@ -29,6 +29,7 @@ export class Session {
   readonly log: Log;
   readonly enabled = new EnabledExtensions();
   #signedIn: SignedIn | undefined;
+  readonly #offered: OfferedCapabilities;
   #selected: Selected | undefined;
   readonly #literals: HeldLiterals;
   #ended = false;
@@ -53,6 +54,7 @@ export class Session {
     this.services = services;
     this.connection = connection;
     this.log = log;
+    this.#offered = new OfferedCapabilities(services.config);
     this.#pace = new CommandPace(services.config.maxCommandsPerSecond);
     this.#literals = new HeldLiterals(services.literals);
     this.#incoming = new IncomingCommands(this);
@@ -139,7 +141,7 @@ export class Session {
 
   /** Whether a capability is on for this session: not switched off for all, nor for the account that has signed in. */
   offers(capability: string): boolean {
-    return capabilityOn(this.services.config, capability, this.#signedIn?.account.address);
+    return this.#offered.has(capability);
   }
 
   capabilities(): string {
@@ -160,6 +162,7 @@ export class Session {
   ): Promise<boolean> {
     if (!(await this.services.accountSessions.admit(account.id))) return false;
     const { defaultBytes, defaultMessages } = this.services.quota;
+    this.#offered.for(account.address);
     this.#signedIn = {
       account,
       entry,
@@ -243,6 +246,7 @@ export class Session {
     this.#signedOut = undefined;
     if (this.#signedIn !== undefined) this.services.accountSessions.dismiss(this.#signedIn.account.id);
     this.#signedIn = undefined;
+    this.#offered.for(undefined);
   }
 
   /** Something to do once the tagged response has gone out: beginning TLS. */
@@ -290,9 +294,21 @@ export class Session {
     if (!this.#quiet || options.own === true) await writeChanges(this, selected, options.expunges);
   }
 
+  /** Whether somebody changed something in the selected mailbox since the client was told last. */
+  get isStale(): boolean {
+    return this.#selected?.stale === true;
+  }
+
+  /** Whether {@link tellChanges} would have anything to do. */
+  hasToTell(refresh: boolean): boolean {
+    const selected = this.#selected;
+    if (selected === undefined) return false;
+    return refresh || selected.stale || selected.view.hasChanges || selected.contexts.size > 0;
+  }
+
   /** Asks again for the rights in the selected mailbox, where somebody changed something since the client was told last. */
   async checkRightsIfStale(): Promise<void> {
-    if (this.#selected?.stale === true) await this.#checkRights();
+    if (this.isStale) await this.#checkRights();
   }
 
   /** What was granted in another one's mailbox may have been taken back since (RFC 4314). */
@@ -358,7 +374,7 @@ export class Session {
     for (;;) {
       const signedIn = this.#signedIn !== undefined;
       this.checkEnding();
-      await this.tellEvents();
+      if (this.#notifications?.pending === true) await this.tellEvents();
       let next = this.#incoming.prepared();
       if (next === undefined) {
         const waitMs = signedIn
@@ -376,7 +392,8 @@ export class Session {
         }
         next = this.#incoming.read(frame);
       }
-      await this.#pace.keep();
+      const pause = this.#pace.keep();
+      if (pause !== undefined) await pause;
       this.#tag = next.tag;
       const completion = await runCommand(this, next);
       this.#literals.release();
@@ -384,7 +401,7 @@ export class Session {
       const after = this.#afterResponse;
       this.#afterResponse = undefined;
       if (after !== undefined) await after();
-      else await this.connection.flow(!this.#incoming.hasPrepared);
+      else await this.connection.endResponse(this.#incoming.hasPrepared);
       if (this.#leaving) return;
       waitingSinceMs = performance.now();
       if (badInARow >= MAX_BAD_IN_A_ROW) throw new Goodbye('Too many bad commands');

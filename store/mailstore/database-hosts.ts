@@ -15,8 +15,10 @@ export interface DatabaseLink {
   proven(): void;
   /** Its host can serve nobody now: the connection ends with this fault, and the next host has its turn. */
   fail(fault: Error): void;
-  /** Counts a statement that waits for an answer; the returned function ends the wait. */
-  waits(): () => void;
+  /** Counts a statement that waits for an answer. */
+  asked(): void;
+  /** One of them waits no more. */
+  answered(): void;
 }
 
 interface Host {
@@ -79,12 +81,12 @@ export class DatabaseHosts {
       proven() {
         proven = true;
       },
-      waits() {
+      asked() {
         if (own.statements++ === 0) own.since = performance.now();
-        return () => {
-          own.statements--;
-          own.since = performance.now();
-        };
+      },
+      answered() {
+        own.statements--;
+        own.since = performance.now();
       },
     };
   }

@@ -27,6 +27,8 @@ interface Opened {
   readonly link: DatabaseLink;
   /** Settles when the session is set up; rejects when its host cannot serve. */
   readonly ready: Promise<{ readonly inGaleraCluster: boolean }>;
+  /** The same once it is set up. */
+  usable?: SqlConnection;
 }
 
 /** The pool of one process. The only place of the store, beside migrations, that knows the database driver. */
@@ -92,17 +94,44 @@ export class Database implements SqlRunner {
     for (let tried = 1; ; tried++) {
       try {
         const connection = await this.#borrow();
-        const { link, ready } = this.#opened.get(connection) as Opened;
-        return new SqlConnection(connection, link, (await ready).inGaleraCluster);
+        const opened = this.#opened.get(connection) as Opened;
+        const { link, ready } = opened;
+        opened.usable ??= new SqlConnection(connection, link, (await ready).inGaleraCluster);
+        return opened.usable;
       } catch (fault) {
         if (tried >= this.#hosts.count) throw fault;
       }
     }
   }
 
-  /** One statement on whatever connection is free; once more on the next host if this one refused it. */
-  async #alone<T>(statement: (connection: SqlConnection) => Promise<T>): Promise<T> {
-    for (let tried = 1; ; tried++) {
+  /** One statement on whatever connection is free. This is what each short command waits for: no more promises than it takes. */
+  #alone<T>(statement: (connection: SqlConnection) => Promise<T>): Promise<T> {
+    return new Promise((done, fail) => {
+      this.#pool.getConnection((fault, borrowed) => {
+        const connection = fault ? undefined : this.#opened.get(borrowed)?.usable;
+        if (connection === undefined) {
+          if (!fault) borrowed.release();
+          this.#onSomeHost(statement, 1).then(done, fail);
+          return;
+        }
+        statement(connection).then(
+          (value) => {
+            connection.release();
+            done(value);
+          },
+          (refused) => {
+            connection.release();
+            if (isRefusalToServe(refused) && this.#hosts.count > 1) this.#onSomeHost(statement, 2).then(done, fail);
+            else fail(refused);
+          },
+        );
+      });
+    });
+  }
+
+  /** The same with all tries: on a connection that has to be opened or set up first; once more on the next host if this one refused it. */
+  async #onSomeHost<T>(statement: (connection: SqlConnection) => Promise<T>, first: number): Promise<T> {
+    for (let tried = first; ; tried++) {
       const connection = await this.connect();
       try {
         return await statement(connection);
@@ -229,16 +258,20 @@ export class SqlConnection implements SqlRunner {
   }
 
   /** While it waits, the host is watched; a host that refuses to serve is left. */
-  async #waited<T>(answer: Promise<T>): Promise<T> {
-    const answered = this.#link.waits();
-    try {
-      return await answer;
-    } catch (fault) {
-      if (isRefusalToServe(fault)) this.#link.fail(fault as Error);
-      throw fault;
-    } finally {
-      answered();
-    }
+  #waited<T>(answer: Promise<T>): Promise<T> {
+    const link = this.#link;
+    link.asked();
+    return answer.then(
+      (value) => {
+        link.answered();
+        return value;
+      },
+      (fault) => {
+        link.answered();
+        if (isRefusalToServe(fault)) link.fail(fault as Error);
+        throw fault;
+      },
+    );
   }
 
   release(): void {

@@ -49,6 +49,11 @@ export class MailboxFinder {
       const select = `SELECT ${FOUND_COLUMNS} FROM mailbox WHERE owner_id = ? AND name_hash`;
       const among = hashes.length === 1 ? '= ?' : `IN (${placeholders(hashes.length)})`;
       const rows = await this.#database.currentRows(`${select} ${among}`, [accountId, ...hashes]);
+      const [first] = questions;
+      if (first !== undefined && questions.length === 1) {
+        first.answer(rows[0] && foundOf(rows[0]));
+        return;
+      }
       const found = new Map(rows.map((row) => [(row[13] as Buffer).toString('latin1'), foundOf(row)]));
       for (const { hash, answer } of questions) answer(found.get(hash.toString('latin1')));
     } catch (fault) {
@@ -69,11 +74,10 @@ export function infoOf(row: Row): MailboxInfo {
 }
 
 function foundOf(row: Row): FoundMailbox {
-  const info = infoOf(row);
-  const [uidNext, highestModSeq, messages, unseen, deleted, sizeBytes, firstRecentUid, vanishedFloor] = row.slice(
-    5,
-  ) as [number, number, number, number, number, number, number, number];
-  const { id, uidValidity } = info;
+  const [id, accountId, name, uidValidity, specialUse, uidNext, highestModSeq, messages, unseen, deleted, sizeBytes] =
+    row as [number, number, string, number, SpecialUse | null, number, number, number, number, number, number];
+  const [firstRecentUid, vanishedFloor] = [row[11] as number, row[12] as number];
+  const info = { id, accountId, name, uidValidity, specialUse: specialUse ?? undefined };
   const recent = firstRecentUid < uidNext ? undefined : 0;
   const counters = { id, uidValidity, uidNext, highestModSeq, messages, unseen, deleted, sizeBytes, recent };
   return { ...info, counters, firstRecentUid, vanishedFloor };

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** Hierarchy separator of every mailbox name. */
 export const SEPARATOR = '/';
@@ -33,12 +33,13 @@ export function checkMailboxName(given: string): CheckedName {
 export function canonicalMailboxName(given: string): string {
   const name = given.normalize('NFC');
   const trimmed = name.endsWith(SEPARATOR) ? name.slice(0, -1) : name;
-  return trimmed.replace(/^inbox(?=\/|$)/i, 'INBOX');
+  // The regular expression costs more than the rest: few names begin with an I.
+  return (trimmed.charCodeAt(0) | 0x20) === 0x69 ? trimmed.replace(/^inbox(?=\/|$)/i, 'INBOX') : trimmed;
 }
 
 /** What UNIQUE(owner_id, name_hash) holds: names are longer than an index takes. */
 export function mailboxNameHash(canonicalName: string): Buffer {
-  return createHash('sha256').update(canonicalName).digest();
+  return hash('sha256', canonicalName, 'buffer');
 }
 
 /** `a/b/c` → `a`, `a/b`. */

@@ -126,6 +126,17 @@ export class MailboxSession implements SelectedMailbox {
     return this.#view.refresh();
   }
 
+  get hasChanges(): boolean {
+    const { current, head, keywordCount } = this.#view;
+    return (
+      this.#columns !== current ||
+      current.count !== this.#exists ||
+      current.highestModSeq > this.#told ||
+      head.highestModSeq > this.#toldWhole ||
+      keywordCount > this.#keywordsTold
+    );
+  }
+
   take({ expunges }: { readonly expunges: boolean }): SessionChanges {
     const known = this.#exists;
     const next = this.#view.current;

@@ -21,7 +21,8 @@ interface Entry {
   /** The same once it is there. */
   loaded?: SharedView | undefined;
   sessions: number;
-  bytes: number;
+  /** What it holds while nobody looks at it; undefined while somebody does. */
+  unusedBytes: number | undefined;
 }
 
 /** The views of a process: one a mailbox, however many sessions look at it. */
@@ -31,6 +32,8 @@ export class MailboxViews {
   readonly #keywords: Keywords;
   /** In order of last use: the first unused one goes first. */
   readonly #entries = new Map<string, Entry>();
+  #unusedBytes = 0;
+  #unusedViews = 0;
 
   constructor(database: Database, notices: ChangeNotices, keywords: Keywords) {
     this.#database = database;
@@ -47,7 +50,7 @@ export class MailboxViews {
       const head = options.found && headOf(options.found);
       return MailboxView.load(mailboxId, this.#database, this.#keywords, { head, seenOf: options.seenOf });
     });
-    opened.sessions++;
+    this.#enter(opened);
     try {
       const view = await opened.view;
       if (view === undefined) {
@@ -80,7 +83,7 @@ export class MailboxViews {
     const mailboxId = allMailId(accountId);
     const key = `${mailboxId}/`;
     const entry = this.#entry(key, () => this.#loadAllMail(mailboxId));
-    entry.sessions++;
+    this.#enter(entry);
     try {
       const view = await entry.view;
       if (view === undefined || (await view.refresh()) === 'gone') {
@@ -102,7 +105,7 @@ export class MailboxViews {
   #entry(key: string, load: () => Promise<SharedView | undefined>): Entry {
     const known = this.#entries.get(key);
     if (known !== undefined) return known;
-    const entry: Entry = { view: load(), sessions: 0, bytes: 0 };
+    const entry: Entry = { view: load(), sessions: 0, unusedBytes: undefined };
     this.#entries.set(key, entry);
     entry.view.then(
       (view) => {
@@ -119,9 +122,15 @@ export class MailboxViews {
     return view?.isAt(state) === true ? view : undefined;
   }
 
+<<<<<<< HEAD
   /** What is known of the emails of a mailbox that is in memory. */
   emailNumbers(mailboxId: number): EmailNumbers | undefined {
     return this.#entries.get(`${mailboxId}/`)?.loaded?.emailNumbers;
+=======
+  #enter(entry: Entry): void {
+    entry.sessions++;
+    this.#noLongerUnused(entry);
+>>>>>>> 9e3b28c (store/imap: a short command does less on its way)
   }
 
   #forget(key: string, entry: Entry): void {
@@ -132,23 +141,24 @@ export class MailboxViews {
   #closed(key: string, entry: Entry, view: SharedView): void {
     entry.sessions--;
     if (entry.sessions > 0 || this.#entries.get(key) !== entry) return;
-    entry.bytes = view.bytes;
+    entry.unusedBytes = view.bytes;
+    this.#unusedBytes += view.bytes;
+    this.#unusedViews++;
     this.#entries.delete(key);
     this.#entries.set(key, entry);
-    let bytes = 0;
-    let views = 0;
-    for (const { sessions, bytes: size } of this.#entries.values()) {
-      if (sessions > 0) continue;
-      bytes += size;
-      views++;
-    }
-    for (const [id, { sessions, bytes: size }] of this.#entries) {
-      if (bytes <= MAX_UNUSED_BYTES && views <= MAX_UNUSED_VIEWS) return;
-      if (sessions > 0) continue;
+    for (const [id, oldest] of this.#entries) {
+      if (this.#unusedBytes <= MAX_UNUSED_BYTES && this.#unusedViews <= MAX_UNUSED_VIEWS) return;
+      if (oldest.unusedBytes === undefined) continue;
       this.#entries.delete(id);
-      bytes -= size;
-      views--;
+      this.#noLongerUnused(oldest);
     }
+  }
+
+  #noLongerUnused(entry: Entry): void {
+    if (entry.unusedBytes === undefined) return;
+    this.#unusedBytes -= entry.unusedBytes;
+    this.#unusedViews--;
+    entry.unusedBytes = undefined;
   }
 
   async #firstRecentUid(mailboxId: number): Promise<number> {

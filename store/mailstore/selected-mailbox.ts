@@ -71,6 +71,8 @@ export interface SelectedMailbox {
 
   /** Catches up with the database, as far as others committed. Cheap when nothing changed. `gone`: it was deleted. */
   refresh(): Promise<'current' | 'gone'>;
+  /** Whether `take()` would say anything, or move what the client was told. */
+  readonly hasChanges: boolean;
   /**
    * What the client has to be told since the last time, without asking the database (call refresh() before, where
    * the newest is wanted). Expunges are reported (and sequence numbers move) only when `expunges` allows: never during
