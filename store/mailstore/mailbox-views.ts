@@ -122,15 +122,14 @@ export class MailboxViews {
     return view?.isAt(state) === true ? view : undefined;
   }
 
-<<<<<<< HEAD
   /** What is known of the emails of a mailbox that is in memory. */
   emailNumbers(mailboxId: number): EmailNumbers | undefined {
     return this.#entries.get(`${mailboxId}/`)?.loaded?.emailNumbers;
-=======
+  }
+
   #enter(entry: Entry): void {
     entry.sessions++;
     this.#noLongerUnused(entry);
->>>>>>> 9e3b28c (store/imap: a short command does less on its way)
   }
 
   #forget(key: string, entry: Entry): void {
