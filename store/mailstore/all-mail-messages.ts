@@ -1,5 +1,6 @@
 import { accountOfAllMail } from './all-mail-id.ts';
-import { type AllMailView, type Copies, copiesByMailbox } from './all-mail-view.ts';
+import type { AllMailView } from './all-mail-view.ts';
+import { type Copies, copiesByMailbox } from './email-copies.ts';
 import { ALL_SYSTEM_FLAGS, DELETED } from './flags.ts';
 import type { MailboxViews } from './mailbox-views.ts';
 import type {
@@ -120,7 +121,7 @@ export class MessagesWithAllMail implements Messages {
     const changed = new Set<number>();
     // \Deleted is for the mailbox that a copy lies in: no copy is lost by what is done here.
     const actor = { accountId, system: ALL_SYSTEM_FLAGS & ~DELETED, keywords: true };
-    for (const { mailboxId: there, uids: copies, emailNos } of await view.copiesOfAll(emails)) {
+    for (const { mailboxId: there, uids: copies, emailNos } of view.copiesOfAll(emails)) {
       const result = await this.#messages.storeFlags(there, copies, change, actor);
       if (result.kind === 'no-such-mailbox') continue;
       if (result.kind !== 'stored') return result;

@@ -1,44 +1,32 @@
 import { accountOfAllMail } from './all-mail-id.ts';
-import { type Database, integerList, type Row, type SqlConnection } from './database.ts';
-import { DELETED } from './flags.ts';
-import { KEYWORD_COLUMNS, type Keywords, MORE_BIT, readMoreKeywords } from './keywords.ts';
+import { type Database, integerList, type Row, type SqlConnection, type SqlRunner } from './database.ts';
+import { type Copies, type CopyAt, copiesByMailbox, EmailCopies } from './email-copies.ts';
+import { COPY_COLUMNS, type CopyRow, type Gathered, Gathering } from './gathered-emails.ts';
+import { type Keywords, readMoreKeywords } from './keywords.ts';
 import type { ExpungedSince } from './mailstore.ts';
 import { changedUidsOfAll } from './message-changes.ts';
 import { type ColumnRow, MessageColumns } from './message-columns.ts';
 import { type MailboxHead, SharedView } from './shared-view.ts';
+import { inSnapshot } from './snapshot.ts';
 import { uidRuns } from './uid-ranges.ts';
 
-/** Above so many changed emails the whole is read anew: that is quicker than looking for the copies of each. */
+/** Above so many changed messages the whole is read anew: that is quicker. */
 const MOST_CHANGED = 2000;
 const KEYWORD_PAGE = 2000;
-/** Mailbox and UID of a copy in one number: the mailbox's index times this, and the UID. */
-const UIDS = 2 ** 32;
-/** What an entry of a Map of numbers takes. */
-const COPY_BYTES = 40;
 
-const COPY_COLUMNS = `e.email_no, m.mailbox_id, m.uid, m.flags, ${KEYWORD_COLUMNS.replaceAll('keywords', 'm.keywords')},
-  GREATEST(m.modseq, e.modseq)`;
-type CopyRow = [
-  emailNo: number,
-  mailboxId: number,
-  uid: number,
-  flags: number,
-  low: number,
-  high: number,
-  modSeq: number,
-];
+type GoneRow = [emailNo: number, mailboxId: number, uid: number];
 
-/** A copy of an email: the message that stands for it. */
-export interface CopyAt {
+/** Messages of a mailbox: a condition in SQL on `m`. */
+interface Place {
   readonly mailboxId: number;
-  readonly uid: number;
+  readonly condition: string;
 }
 
-/** Copies in one mailbox, in order of their UIDs, and the email of each. */
-export interface Copies {
-  readonly mailboxId: number;
-  readonly uids: readonly number[];
-  readonly emailNos: readonly number[];
+/** What happened since the view was read last, as of one instant. */
+interface Changes {
+  readonly head: MailboxHead;
+  /** Undefined when too much happened, or a mailbox went. */
+  readonly found: { readonly gone: readonly GoneRow[]; readonly emails: readonly Gathered[] } | undefined;
 }
 
 interface ChangedMailbox {
@@ -46,24 +34,12 @@ interface ChangedMailbox {
   readonly isDeleted: boolean;
 }
 
-/** Emails as they are put together from their copies, which come one after the other. */
-interface Gathered {
-  emailNo: number;
-  flags: number;
-  low: number;
-  high: number;
-  modSeq: number;
-  readonly at: CopyAt;
-  /** Copies with keywords from number 64 on. */
-  readonly marked: CopyAt[];
-}
-
 /** For IN; 0 is no mailbox, and a list must not be empty. */
 const idsOf = (mailboxes: readonly ChangedMailbox[]): string => integerList([0, ...mailboxes.map(({ id }) => id)]);
 
 /** Ids in a list make a range of the key; joined to its mailbox, all that was ever expunged there would be read. */
-const expungedIn = (mailboxes: readonly ChangedMailbox[], known: number): string =>
-  `SELECT email_no FROM expunged WHERE mailbox_id IN (${idsOf(mailboxes)}) AND modseq > ${integerList([known])}`;
+const expungedIn = (mailboxes: readonly ChangedMailbox[], known: number, columns = 'email_no'): string =>
+  `SELECT ${columns} FROM expunged WHERE mailbox_id IN (${idsOf(mailboxes)}) AND modseq > ${integerList([known])}`;
 
 /**
  * All mail of an account as a mailbox: a message for each email, its UID the email's number, which only grows. A flag is set
@@ -71,10 +47,7 @@ const expungedIn = (mailboxes: readonly ChangedMailbox[], known: number): string
  */
 export class AllMailView extends SharedView {
   readonly #accountId: number;
-  /** Where a copy of each email lies. */
-  #copies = new Map<number, number>();
-  readonly #mailboxIds: number[] = [];
-  readonly #indexOf = new Map<number, number>();
+  #copies = new EmailCopies();
 
   private constructor(mailboxId: number, accountId: number, database: Database, keywords: Keywords, head: MailboxHead) {
     super(mailboxId, database, keywords, head);
@@ -96,36 +69,28 @@ export class AllMailView extends SharedView {
 
   /** Where a copy of an email lay when the view was read last; undefined when there was none. */
   copyOf(emailNo: number): CopyAt | undefined {
-    const packed = this.#copies.get(emailNo);
-    if (packed === undefined) return undefined;
-    return { mailboxId: this.#mailboxIds[Math.floor(packed / UIDS)] as number, uid: packed % UIDS };
+    return this.#copies.first(emailNo);
   }
 
-  /** All copies of these emails as they are now, by mailbox. */
-  async copiesOfAll(emailNos: readonly number[]): Promise<Copies[]> {
-    const found: (CopyAt & { readonly emailNo: number })[] = [];
-    for (let i = 0; i < emailNos.length; i += MOST_CHANGED) {
-      const rows = await this.#readCopies(emailNos.slice(i, i + MOST_CHANGED));
-      found.push(...rows.map(([emailNo, mailboxId, uid]) => ({ emailNo, mailboxId, uid })));
-    }
-    return copiesByMailbox(found);
+  /** All copies of these emails as they were then, by mailbox. */
+  copiesOfAll(emailNos: readonly number[]): Copies[] {
+    return copiesByMailbox(emailNos.flatMap((emailNo) => this.#copies.all(emailNo).map((at) => ({ ...at, emailNo }))));
   }
 
   override get bytes(): number {
-    return super.bytes + this.#copies.size * COPY_BYTES;
+    return super.bytes + this.#copies.bytes;
   }
 
   protected async catchUp(): Promise<'current' | 'gone'> {
     const head = await readHead(this.database, this.#accountId);
     if (head === undefined || head.uidValidity !== this.head.uidValidity) return 'gone';
-    const known = this.head.highestModSeq;
-    if (head.highestModSeq === known) return 'current';
-    // The head was read first: what is committed later has a higher number and is read again next time.
-    const changed = head.vanishedFloor > known ? undefined : await this.#changedSince(known, head.highestModSeq);
-    if (changed === undefined) this.apply(await this.#loadColumns());
-    else if (changed.length > 0) await this.#readAgain(changed);
+    if (head.highestModSeq === this.head.highestModSeq) return 'current';
+    // Of one instant: a message that is moved meanwhile is found here or there.
+    const changes = await inSnapshot(this.database, (snapshot) => this.#changesIn(snapshot));
+    if (changes === undefined || changes.head.uidValidity !== this.head.uidValidity) return 'gone';
+    if (changes.found === undefined || !(await this.#apply(changes.found))) this.apply(await this.#loadColumns());
     await this.learnKeywords();
-    this.head = this.withUidNext(head);
+    this.head = this.withUidNext(changes.head);
     return 'current';
   }
 
@@ -148,62 +113,78 @@ export class AllMailView extends SharedView {
     return { kind: 'known', uids: uids.sort((a, b) => a - b) };
   }
 
-  /** Numbers of the emails of which a copy changed, came or went; undefined when a mailbox went, or too much happened. */
-  async #changedSince(known: number, modSeq: number): Promise<number[] | undefined> {
-    const mailboxes = await this.#mailboxesChangedSince(known);
-    if (mailboxes.some(({ isDeleted }) => isDeleted)) return undefined;
-    const places = await changedUidsOfAll(this.database, { ids: idsOf(mailboxes), modSeq }, known, MOST_CHANGED);
-    if (places === undefined) return undefined;
-    const changed = places.map(
-      ({ mailboxId, condition }) =>
-        `SELECT email_no FROM message WHERE mailbox_id = ${integerList([mailboxId])} AND ${condition}
-         UNION `,
+  async #changesIn(snapshot: SqlConnection): Promise<Changes | undefined> {
+    const head = await readHead(snapshot, this.#accountId);
+    if (head === undefined) return undefined;
+    const known = this.head.highestModSeq;
+    if (head.vanishedFloor > known) return { head, found: undefined };
+    const mailboxes = await this.#mailboxesChangedSince(known, snapshot);
+    if (mailboxes.some(({ isDeleted }) => isDeleted)) return { head, found: undefined };
+    const modSeq = head.highestModSeq;
+    const places = await changedUidsOfAll(snapshot, { ids: idsOf(mailboxes), modSeq }, known, MOST_CHANGED);
+    if (places === undefined) return { head, found: undefined };
+    const conditions = new Map(
+      mailboxes.map(({ id }) => [id, [`m.uid > ${integerList([this.#copies.highestUid(id)])}`]]),
     );
-    const rows = await this.database.rowsOnce(
-      `${changed.join('')} SELECT email_no FROM email WHERE account_id = ? AND email_no >= ?
-       UNION
-       ${expungedIn(mailboxes, known)} LIMIT ${MOST_CHANGED + 1}`,
-      [this.#accountId, this.head.uidNext],
+    for (const { mailboxId, condition } of places) {
+      conditions.get(mailboxId)?.push(condition.replaceAll('uid ', 'm.uid '));
+    }
+    const changed = await this.#readCopies(
+      snapshot,
+      [...conditions].map(([mailboxId, any]) => ({ mailboxId, condition: `(${any.join(' OR ')})` })),
     );
-    return rows.length > MOST_CHANGED ? undefined : rows.map(([emailNo]) => emailNo as number);
+    if (changed.length > MOST_CHANGED) return { head, found: undefined };
+    const gone = (await snapshot.rowsOnce(
+      `${expungedIn(mailboxes, known, 'email_no, mailbox_id, uid')} LIMIT ${MOST_CHANGED + 1}`,
+    )) as GoneRow[];
+    if (gone.length > MOST_CHANGED) return { head, found: undefined };
+    const others = this.#otherCopies(changed, gone);
+    if (others.length > MOST_CHANGED) return { head, found: undefined };
+    const rows = [...changed, ...(await this.#readCopies(snapshot, placesOf(others)))];
+    rows.sort((a, b) => a[0] - b[0] || a[1] - b[1] || a[2] - b[2]);
+    const emails: Gathered[] = [];
+    const gathering = new Gathering();
+    for (const row of rows) gathering.add(row, (email) => emails.push(email));
+    gathering.end((email) => emails.push(email));
+    return { head, found: { gone, emails } };
   }
 
-  async #mailboxesChangedSince(known: number): Promise<ChangedMailbox[]> {
-    const rows = await this.database.rows(
+  /** Copies that did not change themselves, of emails of which another did. */
+  #otherCopies(changed: readonly CopyRow[], gone: readonly GoneRow[]): (CopyAt & { readonly emailNo: number })[] {
+    const nameOf = (mailboxId: number, uid: number): string => `${mailboxId}/${uid}`;
+    const known = new Set([...changed, ...gone].map(([, mailboxId, uid]) => nameOf(mailboxId, uid)));
+    const emailNos = [...new Set([...changed, ...gone].map(([emailNo]) => emailNo))];
+    return emailNos.flatMap((emailNo) =>
+      this.#copies.all(emailNo).flatMap((at) => (known.has(nameOf(at.mailboxId, at.uid)) ? [] : [{ ...at, emailNo }])),
+    );
+  }
+
+  async #mailboxesChangedSince(known: number, sql: SqlRunner = this.database): Promise<ChangedMailbox[]> {
+    const rows = await sql.rows(
       'SELECT id, deleted_at IS NOT NULL FROM mailbox WHERE owner_id = ? AND highestmodseq > ?',
       [this.#accountId, known],
     );
     return (rows as [number, number][]).map(([id, isDeleted]) => ({ id, isDeleted: isDeleted === 1 }));
   }
 
-  async #readAgain(emailNos: readonly number[]): Promise<void> {
-    const gathering = new Gathering();
-    const found: Gathered[] = [];
-    for (const row of await this.#readCopies(emailNos)) gathering.add(row, (email) => found.push(email));
-    gathering.end((email) => found.push(email));
-    const complete = await this.#withMore(found);
-    const gone = new Set(emailNos);
-    for (const email of found) {
-      gone.delete(email.emailNo);
-      this.#copies.set(email.emailNo, this.#packed(email.at));
-    }
-    if (!this.put(complete)) {
-      this.apply(await this.#loadColumns());
-      return;
-    }
-    for (const emailNo of gone) this.#copies.delete(emailNo);
-    this.expunge(gone);
+  /** False when an email is there that should have been known. */
+  async #apply({ gone, emails }: NonNullable<Changes['found']>): Promise<boolean> {
+    const complete = await this.#withMore(emails);
+    if (!this.put(complete)) return false;
+    for (const [emailNo, mailboxId, uid] of gone) this.#copies.remove(emailNo, { mailboxId, uid });
+    for (const { emailNo, copies } of emails) for (const copy of copies) this.#copies.add(emailNo, copy);
+    this.expunge(new Set(gone.map(([emailNo]) => emailNo).filter((no) => this.#copies.first(no) === undefined)));
+    return true;
   }
 
-  async #readCopies(emailNos: readonly number[]): Promise<CopyRow[]> {
-    const rows = await this.database.rowsOnce(
-      `SELECT STRAIGHT_JOIN ${COPY_COLUMNS}
-       FROM email e JOIN mailbox b ON b.owner_id = e.account_id AND b.name_hash IS NOT NULL
-         JOIN message m FORCE INDEX (message_email) ON m.email_no = e.email_no AND m.mailbox_id = b.id
-       WHERE e.account_id = ${this.#accountId} AND e.email_no IN (${integerList(emailNos)})
-       ORDER BY e.email_no, m.mailbox_id, m.uid`,
+  async #readCopies(snapshot: SqlConnection, places: readonly Place[]): Promise<CopyRow[]> {
+    if (places.length === 0) return [];
+    const each = places.map(
+      ({ mailboxId, condition }) =>
+        `(SELECT ${COPY_COLUMNS} FROM message m JOIN email e ON e.account_id = ${this.#accountId} AND e.email_no = m.email_no
+          WHERE m.mailbox_id = ${integerList([mailboxId])} AND ${condition} LIMIT ${MOST_CHANGED + 1})`,
     );
-    return rows as CopyRow[];
+    return (await snapshot.rowsOnce(each.join(' UNION ALL '))) as CopyRow[];
   }
 
   /** One statement, so one snapshot: an email that is moved meanwhile is found here or there. */
@@ -211,10 +192,10 @@ export class AllMailView extends SharedView {
     const columns = new MessageColumns();
     const gathering = new Gathering();
     const marked: Gathered[] = [];
-    const copies = new Map<number, number>();
+    const copies = new EmailCopies();
     const take = (email: Gathered): void => {
       columns.put(rowOf(email));
-      copies.set(email.emailNo, this.#packed(email.at));
+      for (const copy of email.copies) copies.add(email.emailNo, copy);
       if (email.marked.length > 0) marked.push(email);
     };
     const connection: SqlConnection = await this.database.connect();
@@ -237,15 +218,6 @@ export class AllMailView extends SharedView {
     for (const row of await this.#withMore(marked)) columns.put(row);
     this.#copies = copies;
     return columns;
-  }
-
-  #packed({ mailboxId, uid }: CopyAt): number {
-    let index = this.#indexOf.get(mailboxId);
-    if (index === undefined) {
-      index = this.#mailboxIds.push(mailboxId) - 1;
-      this.#indexOf.set(mailboxId, index);
-    }
-    return index * UIDS + uid;
   }
 
   /** Rows of emails with their keywords from number 64 on, of all copies. */
@@ -273,52 +245,19 @@ export class AllMailView extends SharedView {
   }
 }
 
-/** Puts emails together from rows in order of email. */
-class Gathering {
-  #email: Gathered | undefined;
-
-  add([emailNo, mailboxId, uid, flags, low, high, modSeq]: CopyRow, complete: (email: Gathered) => void): void {
-    const copy = { mailboxId, uid };
-    const marked = (high & MORE_BIT) !== 0 ? [copy] : [];
-    const email = this.#email;
-    if (email === undefined || email.emailNo !== emailNo) {
-      if (email !== undefined) complete(email);
-      this.#email = { emailNo, flags, low, high, modSeq, at: copy, marked };
-      return;
-    }
-    email.flags = ((email.flags | flags) & ~DELETED) | (email.flags & flags & DELETED);
-    email.low = (email.low | low) >>> 0;
-    email.high = (email.high | high) >>> 0;
-    email.modSeq = Math.max(email.modSeq, modSeq);
-    email.marked.push(...marked);
-  }
-
-  end(complete: (email: Gathered) => void): void {
-    if (this.#email !== undefined) complete(this.#email);
-    this.#email = undefined;
-  }
-}
-
-/** Copies by mailbox, each in order of UID. */
-export function copiesByMailbox(copies: readonly (CopyAt & { readonly emailNo: number })[]): Copies[] {
-  const byMailbox = new Map<number, { readonly uid: number; readonly emailNo: number }[]>();
-  for (const { mailboxId, uid, emailNo } of copies) {
-    const there = byMailbox.get(mailboxId);
-    if (there === undefined) byMailbox.set(mailboxId, [{ uid, emailNo }]);
-    else there.push({ uid, emailNo });
-  }
-  return [...byMailbox].map(([mailboxId, there]) => {
-    there.sort((a, b) => a.uid - b.uid);
-    return { mailboxId, uids: there.map(({ uid }) => uid), emailNos: there.map(({ emailNo }) => emailNo) };
-  });
+function placesOf(copies: readonly (CopyAt & { readonly emailNo: number })[]): Place[] {
+  return copiesByMailbox(copies).map(({ mailboxId, uids }) => ({
+    mailboxId,
+    condition: uidRuns(uids).replaceAll('uid ', 'm.uid '),
+  }));
 }
 
 function rowOf({ emailNo, flags, low, high, modSeq }: Gathered): ColumnRow {
   return { uid: emailNo, flags, keywordsLow: low, keywordsHigh: high, modSeq };
 }
 
-async function readHead(database: Database, accountId: number): Promise<MailboxHead | undefined> {
-  const [row] = await database.rows(
+async function readHead(sql: SqlRunner, accountId: number): Promise<MailboxHead | undefined> {
+  const [row] = await sql.rows(
     `SELECT a.id, CAST(COALESCE(a.all_uidvalidity, a.created_at DIV 1000) AS UNSIGNED), a.next_email_no, a.modseq,
        CAST(GREATEST(a.purged_floor, COALESCE((SELECT MAX(b.vanished_floor) FROM mailbox b WHERE b.owner_id = a.id), 0))
          AS UNSIGNED)

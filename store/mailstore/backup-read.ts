@@ -9,6 +9,7 @@ import {
 import type { Database, Row, SqlConnection, SqlValue } from './database.ts';
 import type { BackupSink } from './door/backups.ts';
 import { unpacked } from './packed-body.ts';
+import { inSnapshot } from './snapshot.ts';
 
 const PAGE = 1_000;
 /** Rows that carry texts of messages are larger. */
@@ -20,19 +21,7 @@ export async function readAccount(
   directoryUuid: string,
   sink: BackupSink,
 ): Promise<'read' | 'no-such-account'> {
-  const connection = await database.connect();
-  try {
-    // Reads within one READ COMMITTED transaction would each see another instant.
-    await connection.change('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ');
-    await connection.change('START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY');
-    const result = await readInSnapshot(connection, directoryUuid, sink);
-    await connection.change('COMMIT');
-    connection.release();
-    return result;
-  } catch (fault) {
-    connection.destroy();
-    throw fault;
-  }
+  return inSnapshot(database, (connection) => readInSnapshot(connection, directoryUuid, sink));
 }
 
 async function readInSnapshot(

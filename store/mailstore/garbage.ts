@@ -62,13 +62,23 @@ async function forgetFinishedSendings(database: Database, before: number): Promi
 /** History of expunges; the mailbox remembers up to where it is missing (RFC 7162 §3.2.5.2). */
 async function forgetExpunged(database: Database, before: number): Promise<number> {
   let removed = 0;
-  for (;;) {
+  for (let after = 0; ; ) {
+    // The oldest row of each mailbox: a look-up each. Times grow with mod-sequences, as far as clocks agree.
     const rows = await database.rows(
-      `SELECT mailbox_id, MAX(modseq) FROM expunged WHERE at < ? GROUP BY mailbox_id LIMIT ${SLICE}`,
-      [before],
+      `SELECT o.mailbox_id, (SELECT x.at FROM expunged x WHERE x.mailbox_id = o.mailbox_id AND x.modseq = o.modseq LIMIT 1)
+       FROM (SELECT mailbox_id, MIN(modseq) AS modseq FROM expunged WHERE mailbox_id > ?
+         GROUP BY mailbox_id ORDER BY mailbox_id LIMIT ${SLICE}) o ORDER BY o.mailbox_id`,
+      [after],
     );
     if (rows.length === 0) return removed;
-    for (const [mailboxId, modSeq] of rows as [number, number][]) {
+    after = rows.at(-1)?.[0] as number;
+    for (const [mailboxId, oldest] of rows as [number, number][]) {
+      if (oldest >= before) continue;
+      const [last] = await database.rows('SELECT MAX(modseq) FROM expunged WHERE mailbox_id = ? AND at < ?', [
+        mailboxId,
+        before,
+      ]);
+      const modSeq = (last?.[0] ?? 0) as number;
       removed += await inTransaction(database, async (transaction) => {
         await transaction.change('UPDATE mailbox SET vanished_floor = GREATEST(vanished_floor, ?) WHERE id = ?', [
           modSeq,

@@ -1,4 +1,4 @@
-import { type Database, integerList, type SqlValue } from './database.ts';
+import { type Database, integerList, type SqlRunner, type SqlValue } from './database.ts';
 import { insertRowsLater, type Transaction } from './queued-transaction.ts';
 
 /**
@@ -79,13 +79,13 @@ export async function changedUids(
  * @param mailboxes their ids as {@link integerList} writes them, and the account's mod-sequence, read before
  */
 export async function changedUidsOfAll(
-  database: Database,
+  sql: SqlRunner,
   mailboxes: { readonly ids: string; readonly modSeq: number },
   known: number,
   most: number,
 ): Promise<{ readonly mailboxId: number; readonly condition: string }[] | undefined> {
   if (isTooFarBehind(known, mailboxes.modSeq)) return undefined;
-  const rows = await database.rowsOnce(
+  const rows = await sql.rowsOnce(
     // With the ids in a list the rows are a range of the key; joined to their mailboxes, all rows of each would be read.
     `SELECT mailbox_id, first_uid, last_uid FROM message_change
      WHERE mailbox_id IN (${mailboxes.ids}) AND modseq > ${integerList([known])} LIMIT ${MOST_READ}`,

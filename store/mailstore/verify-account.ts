@@ -148,9 +148,9 @@ async function verifyEmails(
     );
   }
   const miscounted = (await transaction.rowsOnce(
-    `SELECT e.email_no, e.copies, COUNT(m.uid) FROM email e
-       LEFT JOIN message m ON m.email_no = e.email_no AND m.mailbox_id IN (${list})
-     WHERE e.account_id = ${accountId} GROUP BY e.email_no, e.copies HAVING e.copies <> COUNT(m.uid)`,
+    `SELECT e.email_no, e.copies, CAST(COALESCE(c.copies, 0) AS SIGNED) FROM email e LEFT JOIN
+       (SELECT email_no, COUNT(*) AS copies FROM message WHERE mailbox_id IN (${list}) GROUP BY email_no) c ON c.email_no = e.email_no
+     WHERE e.account_id = ${accountId} AND e.copies <> COALESCE(c.copies, 0)`,
   )) as [number, number, number][];
   for (const [emailNo, has, copies] of miscounted) {
     tell(`email ${emailNo} counts ${has} messages, there are ${copies}`);

@@ -31,10 +31,10 @@ const QUESTIONS: readonly { readonly wrong: string; readonly sql: string }[] = [
   },
   {
     wrong: 'an email number that its account has not given yet, or an email without its messages',
-    sql: `SELECT e.account_id, e.email_no, e.copies, COUNT(m.uid) AS messages FROM email e JOIN account a ON a.id = e.account_id
-          LEFT JOIN (message m JOIN mailbox b ON b.id = m.mailbox_id) ON b.owner_id = e.account_id AND m.email_no = e.email_no
-          GROUP BY e.account_id, e.email_no, e.copies, a.next_email_no
-          HAVING e.copies <> messages OR e.email_no >= a.next_email_no`,
+    sql: `SELECT e.account_id, e.email_no, e.copies, c.messages FROM email e JOIN account a ON a.id = e.account_id
+          LEFT JOIN (SELECT b.owner_id, m.email_no, COUNT(*) AS messages FROM message m JOIN mailbox b ON b.id = m.mailbox_id
+            GROUP BY b.owner_id, m.email_no) c ON c.owner_id = e.account_id AND c.email_no = e.email_no
+          WHERE e.copies <> COALESCE(c.messages, 0) OR e.email_no >= a.next_email_no`,
   },
   {
     wrong: 'a message without its email, its content or what is kept ready for FETCH',

@@ -208,6 +208,33 @@ describe('all mail of an account', () => {
     ]);
   });
 
+  it('tells of no message as gone that is moved to and fro, however the moves fall between its questions', async () => {
+    const account = await somebody(store);
+    const places = [await mailboxOf(store, account), await mailboxOf(store, account, 'Archive')] as const;
+    await appendLetters(store, places[0], 20, { same: true });
+    const view = await openAllMail(store, account);
+    let moving = true;
+    const moves = (async () => {
+      for (let n = 0; n < 60; n++) {
+        const [from, to] = n % 2 === 0 ? places : [places[1], places[0]];
+        const there = await other.mailboxes.open(from, { claimRecent: false });
+        await other.messages.move(from, [...(there?.columns.uids.slice(0, there.exists) ?? [])], to, NO_QUOTA);
+        there?.close();
+      }
+      moving = false;
+    })();
+    while (moving) {
+      await view.refresh();
+      expect(view.take({ expunges: true }).expungedUids).toEqual([]);
+    }
+    await moves;
+    await view.refresh();
+    const anew = await openAllMail(other, account);
+    expect(contentsOf(view)).toEqual(contentsOf(anew));
+    expect(view.exists).toBe(20);
+    for (const each of [view, anew]) each.close();
+  });
+
   it('is read and told by STATUS on a database whose accounts are older than it', async () => {
     const account = await somebody(store);
     const connection = await createConnection(server.url);
