@@ -13,6 +13,16 @@ export interface GarbageLimits {
 /** Rows of one transaction: short locks, small logs. */
 const SLICE = 500;
 const FEED_KEEPS_SECONDS = 600;
+/** What goes with a mailbox, beside its messages. */
+const OF_MAILBOX = [
+  'message_keyword',
+  'message_keys',
+  'message_change',
+  'seen_by',
+  'mailbox_right',
+  'setting',
+  'expunged',
+] as const;
 
 /** Removes what is past its time, and bodies that nothing refers to. Several nodes may do it at once. */
 export async function collectGarbage(database: Database, limits: GarbageLimits, now: number): Promise<GarbageReport> {
@@ -130,7 +140,7 @@ async function emptyDeletedMailboxes(database: Database, before: number): Promis
        WHERE b.id = ? AND b.deleted_at < ?`,
       [id, before],
     );
-    for (const table of ['message_keyword', 'message_keys', 'message_change', 'seen_by', 'expunged']) {
+    for (const table of OF_MAILBOX) {
       await inSlices(() => database.change(`DELETE FROM ${table} WHERE mailbox_id = ? LIMIT ${SLICE}`, [id]));
     }
     await database.change('DELETE FROM mailbox WHERE id = ? AND deleted_at < ?', [id, before]);

@@ -15,7 +15,8 @@ import type {
 import { inTransaction } from './transaction.ts';
 import { listDeletedMailboxes, listDeletedMessages, restoreMailbox, restoreMessages } from './undelete.ts';
 import { verifyAccount } from './verify-account.ts';
-import { verifyBodies, verifyOrphans } from './verify-rest.ts';
+import { verifyKeyGaps } from './verify-derived.ts';
+import { verifyBodies, verifyOrphans, verifyOutgoing } from './verify-rest.ts';
 import { WriteScope } from './write-scope.ts';
 
 /** Checks mail, and brings back what was deleted. */
@@ -65,7 +66,9 @@ export class SqlMaintenance implements Maintenance {
       tell(address, found);
     }
     tell(undefined, await verifyOrphans(this.#database, repair));
-    tell(undefined, await verifyBodies(this.#database, options.bodies === true));
+    tell(undefined, await verifyKeyGaps(this.#database, repair));
+    tell(undefined, await verifyOutgoing(this.#database));
+    tell(undefined, await verifyBodies(this.#database, { read: options.bodies === true, repair }));
     return { accounts: accounts.length, problems, repaired };
   }
 

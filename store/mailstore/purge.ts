@@ -10,6 +10,7 @@ const SLICE = 500;
 const OF_MAILBOX = [
   'message_keyword',
   'message_keys',
+  'message_change',
   'seen_by',
   'expunged',
   'mailbox_right',

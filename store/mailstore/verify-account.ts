@@ -1,6 +1,7 @@
 import { integerList } from './database.ts';
 import { DELETED, SEEN } from './flags.ts';
 import type { Problem } from './mailstore.ts';
+import { verifyRows } from './verify-rows.ts';
 import type { LockedMailbox, WriteScope } from './write-scope.ts';
 
 type Found = Omit<Problem, 'address'>;
@@ -16,7 +17,7 @@ interface Recount {
   readonly maxModSeq: number;
 }
 
-/** Recounts one account, locked by the scope: counters, numbers, emails and their bodies. */
+/** Verifies and recounts one account, locked by the scope: its rows, counters, numbers, emails and their bodies. */
 export async function verifyAccount(scope: WriteScope, accountId: number, repair: boolean): Promise<Found[]> {
   const { transaction } = scope;
   const account = scope.account(accountId);
@@ -30,8 +31,8 @@ export async function verifyAccount(scope: WriteScope, accountId: number, repair
     [accountId],
   );
   const ids = all.map(([id]) => id as number);
-  if (ids.length === 0) return [];
   await scope.lockMailboxes(ids);
+  await verifyRows({ scope, accountId, mailboxIds: ids, repair, tell });
   const recounts = await recount(scope, ids);
   let [bytes, messages] = [0, 0];
   let highest = 1;
@@ -61,7 +62,7 @@ export async function verifyAccount(scope: WriteScope, accountId: number, repair
     wrong++;
   };
   const uidValidities = all.map((row) => row[1] as number);
-  const nextUidValidity = Math.max(...uidValidities) + 1;
+  const nextUidValidity = Math.max(0, ...uidValidities) + 1;
   const [emails] = await transaction.rows(
     'SELECT CAST(COALESCE(MAX(email_no), 0) AS UNSIGNED) FROM email WHERE account_id = ?',
     [accountId],
@@ -80,12 +81,13 @@ export async function verifyAccount(scope: WriteScope, accountId: number, repair
     account.nextUidValidity = Math.max(account.nextUidValidity, nextUidValidity);
     scope.modSeqOf(accountId);
   }
-  await verifyEmails(scope, accountId, ids, repair, found, tell);
+  if (ids.length > 0) await verifyEmails(scope, accountId, ids, repair, found, tell);
   if (repair && found.length > 0) await scope.save();
   return found;
 }
 
 async function recount(scope: WriteScope, ids: readonly number[]): Promise<Map<number, Recount>> {
+  if (ids.length === 0) return new Map();
   const list = integerList(ids);
   const [messages, expunged] = await scope.transaction.rowSets([
     {
@@ -158,6 +160,16 @@ async function verifyEmails(
     await transaction.change(
       'UPDATE email SET copies = ?, expunged_at = IF(? > 0, NULL, COALESCE(expunged_at, ?)) WHERE account_id = ? AND email_no = ?',
       [copies, copies, Date.now(), accountId, emailNo],
+    );
+  }
+  const endless = (await transaction.rowsOnce(
+    `SELECT email_no FROM email WHERE account_id = ${accountId} AND copies <= 0 AND expunged_at IS NULL`,
+  )) as [number][];
+  for (const [emailNo] of endless) tell(`email ${emailNo} has no copy and no end`);
+  if (repair && endless.length > 0) {
+    await transaction.change(
+      'UPDATE email SET expunged_at = ? WHERE account_id = ? AND copies <= 0 AND expunged_at IS NULL',
+      [Date.now(), accountId],
     );
   }
   const bodiless = (await transaction.rowsOnce(

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Database } from './database.ts';
 import type { Problem } from './mailstore.ts';
 import { AS_THEY_CAME, CHUNK_BYTES, unpacked } from './packed-body.ts';
+import { verifyDerived } from './verify-derived.ts';
 
 type Found = Omit<Problem, 'address'>;
 
@@ -9,6 +10,43 @@ const SLICE = 500;
 
 /** Rows that belong to nothing, by table: the alias is `t`. Deleting them loses nothing that anybody can see. */
 const ORPHANS: readonly { readonly table: string; readonly what: string; readonly condition: string }[] = [
+  {
+    table: 'mailbox',
+    what: 'mailboxes of accounts that are not there',
+    condition: 'NOT EXISTS (SELECT 1 FROM account a WHERE a.id = t.owner_id)',
+  },
+  ...[
+    'email',
+    'subscription',
+    'keyword',
+    'thread_reference',
+    'setting',
+    'token',
+    'sieve_script',
+    'sieve_memory',
+    'second_factor',
+    'app_password',
+    'import_record',
+  ].map((table) => ({
+    table,
+    what: `rows of ${table} without their account`,
+    condition: 'NOT EXISTS (SELECT 1 FROM account a WHERE a.id = t.account_id)',
+  })),
+  ...['message_change', 'mailbox_right', 'setting'].map((table) => ({
+    table,
+    what: `rows of ${table} without their mailbox`,
+    condition: `${table === 'setting' ? 't.mailbox_id <> 0 AND ' : ''}NOT EXISTS (SELECT 1 FROM mailbox b WHERE b.id = t.mailbox_id)`,
+  })),
+  {
+    table: 'mailbox_right',
+    what: 'rights of accounts that are not there',
+    condition: 't.grantee_id <> 0 AND NOT EXISTS (SELECT 1 FROM account a WHERE a.id = t.grantee_id)',
+  },
+  {
+    table: 'outgoing_recipient',
+    what: 'recipients of messages to be sent that are not there',
+    condition: 'NOT EXISTS (SELECT 1 FROM outgoing o WHERE o.id = t.outgoing_id)',
+  },
   {
     table: 'message',
     what: 'messages of mailboxes that are not there',
@@ -61,8 +99,23 @@ export async function verifyOrphans(database: Database, repair: boolean): Promis
   return found;
 }
 
-/** Every body has all its octets; with `hashes` they are read and compared with the hash under which they were stored. */
-export async function verifyBodies(database: Database, hashes: boolean): Promise<Found[]> {
+/** What waits to be sent has its body. */
+export async function verifyOutgoing(database: Database): Promise<Found[]> {
+  const rows = await database.rows(
+    `SELECT o.id FROM outgoing o LEFT JOIN content c ON c.id = o.content_id
+     WHERE o.finished_at IS NULL AND c.id IS NULL ORDER BY o.id`,
+  );
+  return (rows as [string][]).map(([id]) => ({ text: `the body of ${id}, to be sent, is missing`, state: 'lost' }));
+}
+
+export interface BodyCheck {
+  /** Bodies are read, and compared with the hash under which they were stored and with what is kept ready of them. */
+  readonly read: boolean;
+  readonly repair: boolean;
+}
+
+/** Every body has all its octets. */
+export async function verifyBodies(database: Database, { read, repair }: BodyCheck): Promise<Found[]> {
   const found: Found[] = [];
   let after: Buffer = Buffer.alloc(16);
   for (;;) {
@@ -80,22 +133,28 @@ export async function verifyBodies(database: Database, hashes: boolean): Promise
       if (chunks !== wanted) found.push({ text: `${name} has ${chunks} of ${wanted} pieces`, state: 'lost' });
       else if (encoding === AS_THEY_CAME && octets !== size) {
         found.push({ text: `${name} has ${octets} of ${size} octets`, state: 'lost' });
-      } else if (hashes && !(await storedHash(database, id, encoding))?.equals(sha256)) {
-        found.push({ text: `${name} is not what was stored`, state: 'lost' });
+      } else if (read) {
+        const body = await storedBody(database, id, encoding);
+        if (body === undefined || !createHash('sha256').update(body).digest().equals(sha256)) {
+          found.push({ text: `${name} is not what was stored`, state: 'lost' });
+        } else found.push(...(await verifyDerived(database, id, body, repair)));
       }
     }
     if (rows.length < SLICE) return found;
   }
 }
 
-/** Hash of the message that lies in the database; no cache has a say. Undefined when a chunk cannot be read. */
-async function storedHash(database: Database, id: Buffer, encoding: number): Promise<Buffer | undefined> {
-  const hash = createHash('sha256');
-  for (let n = 0; ; n++) {
-    const [row] = await database.rows('SELECT data FROM content_chunk WHERE content_id = ? AND n = ?', [id, n]);
-    if (row === undefined) return hash.digest();
+/** The message that lies in the database; no cache has a say. Undefined when a chunk cannot be read. */
+async function storedBody(database: Database, id: Buffer, encoding: number): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = [];
+  for (;;) {
+    const [row] = await database.rows('SELECT data FROM content_chunk WHERE content_id = ? AND n = ?', [
+      id,
+      chunks.length,
+    ]);
+    if (row === undefined) return Buffer.concat(chunks);
     try {
-      hash.update(await unpacked(encoding, row[0] as Buffer));
+      chunks.push(await unpacked(encoding, row[0] as Buffer));
     } catch {
       // Why it cannot be read is of no use to anybody: the octets are lost.
       return undefined;
