@@ -15,7 +15,7 @@ import type {
 import { inTransaction } from './transaction.ts';
 import { listDeletedMailboxes, listDeletedMessages, restoreMailbox, restoreMessages } from './undelete.ts';
 import { verifyAccount } from './verify-account.ts';
-import { verifyKeyGaps } from './verify-derived.ts';
+import { verifyKeyGaps, verifyKeys } from './verify-derived.ts';
 import { verifyBodies, verifyOrphans, verifyOutgoing } from './verify-rest.ts';
 import { WriteScope } from './write-scope.ts';
 
@@ -69,6 +69,7 @@ export class SqlMaintenance implements Maintenance {
     tell(undefined, await verifyKeyGaps(this.#database, repair));
     tell(undefined, await verifyOutgoing(this.#database));
     tell(undefined, await verifyBodies(this.#database, { read: options.bodies === true, repair }));
+    if (options.bodies === true) tell(undefined, await verifyKeys(this.#database, repair));
     return { accounts: accounts.length, problems, repaired };
   }
 

@@ -10,6 +10,9 @@ import { TEXT_VERSION } from './search.ts';
 type Found = Omit<Problem, 'address'>;
 type Octets = Buffer | null;
 
+const SLICE = 500;
+const KEYS = [...Object.values(KEY_COLUMNS), 'sort_keys', 'thread_ids'];
+
 /** What is kept ready of a body, compared with the body; what differs is made anew. */
 export async function verifyDerived(
   database: Database,
@@ -72,40 +75,45 @@ export async function verifyDerived(
     tell(`email ${emailNo} of account ${accountId}: its text for search is not its message's`);
     if (repair) await remove(database, 'search_text', accountId, emailNo);
   }
-  await verifyKeys(database, contentId, prepared.headerFields, repair, tell);
   return found;
 }
 
-/** Rows of `message_keys` are corrected where they lie: SEARCH takes it that there are no gaps. */
-async function verifyKeys(
-  database: Database,
-  contentId: Buffer,
-  headerFields: Buffer,
-  repair: boolean,
-  tell: (text: string) => void,
-): Promise<void> {
-  const columns = [...Object.values(KEY_COLUMNS), 'sort_keys', 'thread_ids'];
-  const rows = await database.rows(
-    `SELECT k.mailbox_id, k.uid, ${columns.map((column) => `k.${column}`).join(', ')}
-     FROM email e JOIN message m ON m.email_no = e.email_no
-       JOIN mailbox b ON b.id = m.mailbox_id AND b.owner_id = e.account_id
-       JOIN message_keys k ON k.mailbox_id = m.mailbox_id AND k.version = ${KEYS_VERSION} AND k.uid = m.uid
-     WHERE e.content_id = ?`,
-    [contentId],
-  );
-  if (rows.length === 0) return;
-  const keys = keyRow(headerFields);
-  const wanted = [...keys.searched, keys.sortKeys, keys.threadIds];
-  for (const [mailboxId, uid, ...texts] of rows as [number, number, ...Octets[]][]) {
-    if (same(texts, wanted)) continue;
-    tell(`message ${uid} of mailbox M${mailboxId}: its keys are not its message's`);
-    if (!repair) continue;
-    await database.change(
-      `UPDATE message_keys SET ${columns.map((column) => `${column} = ?`).join(', ')}
-       WHERE mailbox_id = ? AND version = ${KEYS_VERSION} AND uid = ?`,
-      [...wanted, mailboxId, uid],
-    );
+/**
+ * What SEARCH and SORT compare, against the header fields that lie ready, mailbox by mailbox. Rows are corrected where they are: a gap would be
+ * a message that nobody finds.
+ */
+export async function verifyKeys(database: Database, repair: boolean): Promise<Found[]> {
+  const found: Found[] = [];
+  const mailboxes = await database.rows('SELECT id, owner_id FROM mailbox ORDER BY id');
+  for (const [mailboxId, ownerId] of mailboxes as [number, number][]) {
+    for (let after = 0; ; ) {
+      const rows = await database.rows(
+        `SELECT k.uid, ${KEYS.map((column) => `k.${column}`).join(', ')}, c.header_fields FROM message_keys k
+           JOIN message m ON m.mailbox_id = k.mailbox_id AND m.uid = k.uid
+           LEFT JOIN email_cache c ON c.account_id = ? AND c.email_no = m.email_no AND c.version = ${PREPARED_VERSION}
+         WHERE k.mailbox_id = ? AND k.version = ${KEYS_VERSION} AND k.uid > ? ORDER BY k.uid LIMIT ${SLICE}`,
+        [ownerId, mailboxId, after],
+      );
+      for (const [uid, ...texts] of rows as [number, ...Octets[]][]) {
+        after = uid;
+        const headerFields = texts.pop();
+        const keys = headerFields ? keyRow(headerFields) : undefined;
+        if (keys === undefined) continue;
+        const wanted = [...keys.searched, keys.sortKeys, keys.threadIds];
+        if (same(texts, wanted)) continue;
+        const text = `message ${uid} of mailbox M${mailboxId}: its keys are not its message's`;
+        found.push({ text, state: repair ? 'repaired' : 'found' });
+        if (!repair) continue;
+        await database.change(
+          `UPDATE message_keys SET ${KEYS.map((column) => `${column} = ?`).join(', ')}
+           WHERE mailbox_id = ? AND version = ${KEYS_VERSION} AND uid = ?`,
+          [...wanted, mailboxId, uid],
+        );
+      }
+      if (rows.length < SLICE) break;
+    }
   }
+  return found;
 }
 
 function same(one: readonly Octets[], other: readonly Octets[]): boolean {
