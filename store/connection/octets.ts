@@ -1,6 +1,4 @@
 const ZERO = 0x30;
-/** What fits into 32 bits is divided quickest. */
-const BILLION = 1_000_000_000;
 
 /** Copies octets to a place; returns the place behind them. A loop is quicker than `set` for the short runs that responses are made of. */
 export function putOctets(to: Uint8Array, at: number, octets: Uint8Array): number {
@@ -14,23 +12,41 @@ export const NUMBER_OCTETS = 16;
 
 /** Writes a number (an integer from 0 to 2^53) in decimal; returns the place behind it. No string is made. */
 export function putNumber(to: Uint8Array, at: number, value: number): number {
-  if (value <= 0xffffffff) return putDigits(to, at, value, digitsOf(value));
-  const high = Math.floor(value / BILLION);
-  return putDigits(to, putNumber(to, at, high), value - high * BILLION, 9);
-}
-
-function putDigits(to: Uint8Array, at: number, value: number, digits: number): number {
-  let left = value;
-  for (let place = at + digits - 1; place >= at; place -= 1) {
-    const rest = (left / 10) >>> 0;
-    to[place] = ZERO + left - rest * 10;
-    left = rest;
+  if (value < FOUR) return putUpToFour(to, at, value);
+  if (value < FOUR * FOUR) {
+    const high = (value / FOUR) | 0;
+    return putFour(to, putUpToFour(to, at, high), value - high * FOUR);
   }
-  return at + digits;
+  const high = Math.floor(value / FOUR);
+  return putFour(to, putNumber(to, at, high), value - high * FOUR);
 }
 
-function digitsOf(value: number): number {
-  if (value < 10_000) return value < 100 ? (value < 10 ? 1 : 2) : value < 1_000 ? 3 : 4;
-  if (value < 100_000_000) return value < 1_000_000 ? (value < 100_000 ? 5 : 6) : value < 10_000_000 ? 7 : 8;
-  return value < BILLION ? 9 : 10;
+/** Numbers below this have four digits at most: they are looked up, since division is what takes time. */
+const FOUR = 10_000;
+/** `0000` to `9999`. */
+const DIGITS = new Uint8Array(4 * FOUR);
+for (let value = 0; value < FOUR; value += 1) {
+  for (let place = 3, left = value; place >= 0; place -= 1, left = Math.floor(left / 10)) {
+    DIGITS[value * 4 + place] = ZERO + (left % 10);
+  }
+}
+
+function putFour(to: Uint8Array, at: number, value: number): number {
+  const from = value * 4;
+  to[at] = DIGITS[from] as number;
+  to[at + 1] = DIGITS[from + 1] as number;
+  to[at + 2] = DIGITS[from + 2] as number;
+  to[at + 3] = DIGITS[from + 3] as number;
+  return at + 4;
+}
+
+/** Without zeros before it. */
+function putUpToFour(to: Uint8Array, at: number, value: number): number {
+  if (value >= 1_000) return putFour(to, at, value);
+  const from = value * 4;
+  let next = at;
+  if (value >= 100) to[next++] = DIGITS[from + 1] as number;
+  if (value >= 10) to[next++] = DIGITS[from + 2] as number;
+  to[next++] = DIGITS[from + 3] as number;
+  return next;
 }

@@ -68,7 +68,7 @@ export async function writeFetchRows(
   let written = 0;
   for await (const page of pages) {
     if (bodies) {
-      for await (const [message, source] of withBodies(session, page)) {
+      for await (const [message, source] of page.every(hasBody) ? page.map(inMemory) : withBodies(session, page)) {
         written += await writeWithSource(session, message, source, asked);
         if (out.pendingBytes >= PIECE_BYTES) await session.flow();
       }
@@ -146,6 +146,12 @@ async function writeWithSource(
   endMessage(session, sequence, attributes, flagsAlso.has(message.uid));
   return 1;
 }
+
+const hasBody = ({ body }: FetchedMessage): boolean => body !== undefined;
+const inMemory = (message: FetchedMessage): [FetchedMessage, BodySource] => [
+  message,
+  wholeBody(message.body ?? NO_OCTETS),
+];
 
 /** Each message with the source of its octets; what did not come with the page is read in groups. */
 async function* withBodies(

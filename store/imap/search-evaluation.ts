@@ -1,5 +1,5 @@
 import { SEEN, systemFlagBit } from '../mailstore/flags.ts';
-import type { FetchedMessage, Mailstore, TextCriterion } from '../mailstore/mailstore.ts';
+import type { FetchedMessage, Mailstore, SelectedMailbox, TextCriterion } from '../mailstore/mailstore.ts';
 import { DAY_MS } from './codec/date-time.ts';
 import { CommandSyntaxError } from './codec/lexer.ts';
 import { decodeUtf8 } from './codec/mailbox-name.ts';
@@ -20,10 +20,20 @@ type Key<Kind extends SearchKey['kind']> = SearchKey & { readonly kind: Kind };
  */
 export function search(mailstore: Mailstore, numbering: Numbering, key: SearchKey): Promise<number[]> {
   const { exists } = numbering.view;
+  const bit = key.kind === 'flag' ? systemFlagBit(key.flag) : 0;
+  if (key.kind === 'flag' && bit !== 0) return Promise.resolve(withSystemFlag(numbering.view, bit, key.set));
   const test = viewTest(numbering, key) ?? everything;
   const found: number[] = [];
   for (let sequence = 1; sequence <= exists; sequence += 1) if (test(sequence)) found.push(sequence);
   return test === everything ? searchAmong(mailstore, numbering, key, found) : Promise.resolve(found);
+}
+
+/** What clients ask most, SEARCH UNSEEN, without a call for each message. */
+function withSystemFlag({ exists, columns: { flags } }: SelectedMailbox, bit: number, set: boolean): number[] {
+  const wanted = set ? bit : 0;
+  const found: number[] = [];
+  for (let row = 0; row < exists; row += 1) if (((flags[row] as number) & bit) === wanted) found.push(row + 1);
+  return found;
 }
 
 const everything = (): boolean => true;

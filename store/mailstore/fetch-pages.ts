@@ -115,12 +115,15 @@ async function readPage(
     textsAlone && numbers !== undefined
       ? await readTextRows(database, mailboxId, page.uids, numbers, list.slice(1).join(', '))
       : undefined;
+  const select = `SELECT ${list.join(', ')} FROM message m ${joins} WHERE m.mailbox_id =`;
+  const [only, another] = page.uids;
   const rows =
     byEmail ??
-    (await database.rowsOnce(
-      `SELECT ${list.join(', ')} FROM message m ${joins}
-       WHERE m.mailbox_id = ${integerList([mailboxId])} AND ${page.condition.replaceAll('uid ', 'm.uid ')} ORDER BY m.uid`,
-    ));
+    (only !== undefined && another === undefined
+      ? await database.rows(`${select} ? AND m.uid = ?`, [mailboxId, only])
+      : await database.rowsOnce(
+          `${select} ${integerList([mailboxId])} AND ${page.condition.replaceAll('uid ', 'm.uid ')} ORDER BY m.uid`,
+        ));
   const at = Object.fromEntries(columns.map((name, i) => [name, i])) as Readonly<Partial<Record<ColumnName, number>>>;
   const wanted = page.exact ? undefined : new Set(page.uids);
   const kept = wanted === undefined ? rows : rows.filter((row) => wanted.has(row[0] as number));

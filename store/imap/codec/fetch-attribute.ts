@@ -78,20 +78,10 @@ const MACROS: Record<string, readonly FetchAttribute[]> = {
 
 /** The items of a FETCH: one, a list of them, or a macro (which stands alone). */
 export function readFetchAttributes(args: ArgumentReader): readonly FetchAttribute[] {
-  if (args.peek() === '(') return args.list(() => readFetchAttribute(args, readName(args)), true);
-  const name = readName(args);
+  // Not atom(): `[` is an atom's character too.
+  if (args.peek() === '(') return args.list(() => readFetchAttribute(args, args.wordWithPoints()), true);
+  const name = args.wordWithPoints();
   return MACROS[name] ?? [readFetchAttribute(args, name)];
-}
-
-/** The letters, digits and points before a bracket: `[` is an atom's character too, so that atom() would take too much. */
-function readName(args: ArgumentReader): string {
-  let name = '';
-  while (/[A-Za-z0-9.]/.test(args.peek())) {
-    const char = args.peek();
-    args.expect(char);
-    name += char;
-  }
-  return name.toUpperCase();
 }
 
 function readFetchAttribute(args: ArgumentReader, name: string): FetchAttribute {

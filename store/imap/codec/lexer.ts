@@ -57,7 +57,8 @@ export class ArgumentReader {
 
   /** Whether this text comes next, in any case. */
   peekText(text: string): boolean {
-    return this.#text.slice(this.#at, this.#at + text.length).toUpperCase() === text.toUpperCase();
+    const next = this.#text.slice(this.#at, this.#at + text.length);
+    return next === text || next.toUpperCase() === text.toUpperCase();
   }
 
   /** Takes the text if it comes next, in any case. */
@@ -102,6 +103,13 @@ export class ArgumentReader {
     while (this.#at < text.length && member(text.charCodeAt(this.#at))) this.#at += 1;
     if (this.#at === start) this.fail(`expected ${what}`);
     return text.slice(start, this.#at);
+  }
+
+  /** The letters, digits and points that come next, upper-cased; there may be none. */
+  wordWithPoints(): string {
+    const word = /^[A-Za-z0-9.]*/.exec(this.#text.slice(this.#at))?.[0] ?? '';
+    this.#at += word.length;
+    return word.toUpperCase();
   }
 
   /** The digits that come next, as a number up to `max`. */
