@@ -6,6 +6,7 @@ import { formatDateTime } from './codec/date-time.ts';
 import type { FetchAttribute } from './codec/fetch-attribute.ts';
 import type { FieldSelection } from './codec/header-fields.ts';
 import { beginMessage, writeFlags, writeModSeq } from './message-data.ts';
+import { objectIdIn } from './object-id.ts';
 import {
   headerValueOf,
   isCached,
@@ -219,10 +220,14 @@ function writeItem(
       out.text('BODY ').bytes(bodyFromBodyStructure(message.bodyStructure ?? Buffer.from('NIL')));
       break;
     case 'emailid':
-      out.text(`EMAILID (${message.emailId})`);
+      out.text(`EMAILID (${objectIdIn(session.selected.view, message.emailId)})`);
       break;
     case 'threadid':
-      out.text(message.threadId === undefined ? 'THREADID NIL' : `THREADID (${message.threadId})`);
+      out.text(
+        message.threadId === undefined
+          ? 'THREADID NIL'
+          : `THREADID (${objectIdIn(session.selected.view, message.threadId)})`,
+      );
       break;
     case 'savedate':
       out.text(`SAVEDATE "${formatDateTime(message.saveDateMs)}"`);

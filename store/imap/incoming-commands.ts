@@ -75,7 +75,7 @@ export class IncomingCommands {
   }
 
   #readCommand(segments: readonly Segment[]): ReadCommand {
-    const args = new ArgumentReader(segments, (capability) => this.#session.offers(capability));
+    const args = new ArgumentReader(segments, (capability) => this.#session.offers(capability), this.#session.utf8);
     let tag = '*';
     try {
       tag = args.tag();

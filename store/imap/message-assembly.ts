@@ -42,7 +42,12 @@ export async function assembleMessages(
     if (bytes > maxLiteralBytes) return refused(no('TOOBIG', 'The message would be too big'));
     // RFC 3502 §6.3.11: an empty message is an error, by which a client may take its APPEND back.
     if (bytes === 0) return refused(no('CANNOT', 'An empty message is not stored'));
-    bodies.push(pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : Buffer.concat(pieces));
+    const body = pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : Buffer.concat(pieces);
+    // RFC 6855 §4: what a client sends that does not know of it, it could not read again.
+    if (session.offers('UTF8=ACCEPT') && !session.utf8 && hasEightBitHeader(body)) {
+      return refused(no('CANNOT', 'The header has 8-bit characters: ENABLE UTF8=ACCEPT first'));
+    }
+    bodies.push(body);
   }
   // Asked before bodies are written in transactions of their own, so that an account over its quota fills no table; decided under the lock.
   const more = bodies.reduce((sum, body) => sum + body.length, 0) - (holder.freedBytes ?? 0);
@@ -55,6 +60,17 @@ export async function assembleMessages(
     messages.push({ content, flags: flags ?? NO_FLAGS, internalDate: new Date(internalDateMs ?? Date.now()) });
   }
   return { kind: 'assembled', messages };
+}
+
+/** Whether the header, up to the empty line, has octets above ASCII. */
+function hasEightBitHeader(message: Buffer): boolean {
+  let lineIsEmpty = true;
+  for (const octet of message) {
+    if (octet > 0x7f) return true;
+    if (octet === 0x0a && lineIsEmpty) return false;
+    if (octet !== 0x0d) lineIsEmpty = octet === 0x0a;
+  }
+  return false;
 }
 
 /** RFC 4469 §4.1: the URL comes back in the response, but for octets that a response code cannot hold. */

@@ -22,7 +22,7 @@ function isOutbox({ ownName }: ReachedMailbox): boolean {
 export async function refusedIntoOutbox(
   session: Session,
   mailbox: ReachedMailbox,
-  how: 'APPEND' | 'COPY' | 'MOVE',
+  how: 'APPEND' | 'COPY' | 'MOVE' | 'REPLACE',
   messages: number,
 ): Promise<Completion | undefined> {
   if (!isOutbox(mailbox)) return undefined;
@@ -33,6 +33,8 @@ export async function refusedIntoOutbox(
       'Nothing is copied or moved into the Outbox: APPEND, and say by METADATA that it is to be sent',
     );
   }
+  // What is refused would be gone on both sides.
+  if (how === 'REPLACE' && sending) return no('CANNOT', 'This Outbox sends what is put there: APPEND');
   return sending && messages > 1 ? no('LIMIT', 'This Outbox takes one message at a time') : undefined;
 }
 

@@ -6,6 +6,7 @@ import { decodeUtf8 } from './codec/mailbox-name.ts';
 import type { DateRelation, SearchKey } from './codec/search-key.ts';
 import { rangesContain } from './codec/sequence-set.ts';
 import { type Numbering, sequenceRanges } from './message-set.ts';
+import { objectIdIn } from './object-id.ts';
 
 /** What a search has read of the messages already. */
 interface Context extends Numbering {
@@ -71,9 +72,14 @@ async function evaluate(context: Context, key: SearchKey, candidates: readonly n
         key.relation === 'larger' ? sizeBytes > key.bytes : sizeBytes < key.bytes,
       );
     case 'emailid':
-      return byMessage(context, candidates, {}, ({ emailId }) => emailId === key.id);
+      return byMessage(context, candidates, {}, ({ emailId }) => objectIdIn(context.view, emailId) === key.id);
     case 'threadid':
-      return byMessage(context, candidates, { threadId: true }, ({ threadId }) => threadId === key.id);
+      return byMessage(
+        context,
+        candidates,
+        { threadId: true },
+        ({ threadId }) => threadId !== undefined && objectIdIn(context.view, threadId) === key.id,
+      );
     case 'date':
       return byDate(context, key, candidates);
     case 'within': {

@@ -14,6 +14,8 @@ export interface RecentRange {
 
 /** What a session needs of the mailstore beside the view. */
 export interface SessionDoor {
+  /** The mailbox is another account's than the session's. */
+  readonly foreign: boolean;
   claimRecent(mailboxId: number): Promise<RecentRange>;
   closed(): void;
 }
@@ -54,6 +56,10 @@ export class MailboxSession implements SelectedMailbox {
 
   get accountId(): number {
     return this.#view.head.ownerId;
+  }
+
+  get foreign(): boolean {
+    return this.#door.foreign;
   }
 
   get uidValidity(): number {

@@ -64,6 +64,7 @@ export class MailboxViews {
         return await this.open(mailboxId, again);
       }
       const session = new MailboxSession(view, this.#keywords, options.claimRecent, {
+        foreign: options.seenOf !== undefined,
         claimRecent: (id) => this.#claimRecent(id),
         closed: () => this.#closed(key, opened, view),
       });

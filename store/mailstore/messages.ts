@@ -24,6 +24,7 @@ import type {
   MessageKeys,
   Messages,
   QuotaLimits,
+  ReplaceResult,
   StoredStructure,
   StoreFlagsResult,
   TextCriterion,
@@ -117,24 +118,21 @@ export class SqlMessages implements Messages {
     given: AppendMessage,
     quota: QuotaLimits,
     byUser?: string,
-  ): Promise<AppendResult | { readonly kind: 'replaced-is-gone' }> {
+  ): Promise<ReplaceResult> {
     const message = { ...given, content: await this.#contents.keep(given.content) };
-    return this.#locked<AppendResult | { readonly kind: 'replaced-is-gone' }>(
-      [mailboxId, toMailboxId],
-      async (scope, from, to) => {
-        const [replaced] = await readCounted(scope, from.id, [uid]);
-        if (replaced === undefined) return new Abandon({ kind: 'replaced-is-gone' });
-        const freed = from.ownerId === to.ownerId ? replaced.sizeBytes : 0;
-        const more = { bytes: message.content.sizeBytes - freed, messages: freed > 0 ? 0 : 1 };
-        const inserts = new MessageInserts(scope);
-        const result = await addMessages(inserts, scope, this.#keywords, to, [message], more, quota);
-        if (result.kind !== 'appended') return new Abandon(result);
-        await inserts.flush();
-        await removeMessages(scope, from, [replaced], 'expunge', byUser);
-        await scope.save();
-        return result;
-      },
-    );
+    return this.#locked<ReplaceResult>([mailboxId, toMailboxId], async (scope, from, to) => {
+      const [replaced] = await readCounted(scope, from.id, [uid]);
+      if (replaced === undefined) return new Abandon({ kind: 'replaced-is-gone' });
+      const freed = from.ownerId === to.ownerId ? replaced.sizeBytes : 0;
+      const more = { bytes: message.content.sizeBytes - freed, messages: freed > 0 ? 0 : 1 };
+      const inserts = new MessageInserts(scope);
+      const result = await addMessages(inserts, scope, this.#keywords, to, [message], more, quota);
+      if (result.kind !== 'appended') return new Abandon(result);
+      await inserts.flush();
+      await removeMessages(scope, from, [replaced], 'expunge', byUser);
+      await scope.save();
+      return { ...result, sourceModSeq: from.highestModSeq };
+    });
   }
 
   async storeFlags(

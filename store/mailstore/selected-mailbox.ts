@@ -36,6 +36,8 @@ export interface SessionChanges {
 export interface SelectedMailbox {
   readonly mailboxId: number;
   readonly accountId: number;
+  /** Whether it is another account's than that of the session (OpenOptions.seenOf). */
+  readonly foreign: boolean;
   readonly uidValidity: number;
   /** Number of messages as the client knows it. */
   readonly exists: number;

@@ -43,18 +43,22 @@ function readData(args: ArgumentReader): AppendPart[] {
   if (args.offers('CATENATE') && args.take('CATENATE ')) {
     const parts = args.list((): AppendPart => {
       if (args.take('URL ')) return { kind: 'url', url: args.astring() };
+      const bytes = readUtf8Message(args);
+      if (bytes !== undefined) return { kind: 'text', bytes };
       args.expect('TEXT ');
       return { kind: 'text', bytes: readMessage(args) };
     }, true);
     return parts.length > MAX_PARTS ? args.fail('too many parts') : parts;
   }
-  // RFC 6855 §4: the message has UTF-8 in its header.
-  if (args.offers('UTF8=ACCEPT') && args.take('UTF8 (')) {
-    const bytes = readMessage(args);
-    args.expect(')');
-    return [{ kind: 'text', bytes }];
-  }
-  return [{ kind: 'text', bytes: readMessage(args) }];
+  return [{ kind: 'text', bytes: readUtf8Message(args) ?? readMessage(args) }];
+}
+
+/** RFC 6855 §4: a message with UTF-8 in its header, or a part of one; undefined when something else comes next. */
+function readUtf8Message(args: ArgumentReader): Buffer | undefined {
+  if (!args.offers('UTF8=ACCEPT') || !args.take('UTF8 (')) return undefined;
+  const bytes = readMessage(args);
+  args.expect(')');
+  return bytes;
 }
 
 /** RFC 3516 §4.4: NUL only in literal8. */

@@ -1,4 +1,5 @@
 import type { Literal, Segment } from './command.ts';
+import { decodeUtf8 } from './mailbox-name.ts';
 import { isAstringChar, isAtomChar, isListChar, isQuotedChar, isTagChar } from './octets.ts';
 import { parseSequenceSet, type SequenceSet } from './sequence-set.ts';
 
@@ -17,14 +18,19 @@ const MAX_NUMBER64 = 2n ** 63n - 1n;
 export class ArgumentReader {
   readonly #segments: readonly Segment[];
   readonly #offers: (capability: string) => boolean;
+  readonly #utf8: boolean;
   #segment = 0;
   #at = 0;
   #depth = 0;
 
-  /** @param offers whether a capability is on: what one that is off brings is no syntax */
-  constructor(segments: readonly Segment[], offers: (capability: string) => boolean = () => true) {
+  /**
+   * @param offers whether a capability is on: what one that is off brings is no syntax
+   * @param utf8 whether quoted strings are in UTF-8: IMAP4rev2 or UTF8=ACCEPT is enabled
+   */
+  constructor(segments: readonly Segment[], offers: (capability: string) => boolean = () => true, utf8 = false) {
     this.#segments = segments;
     this.#offers = offers;
+    this.#utf8 = utf8;
   }
 
   /** Whether a capability is on, so that what it adds to the grammar may be read. */
@@ -159,6 +165,8 @@ export class ArgumentReader {
     }
     out += text.slice(start, this.#at);
     this.#at += 1;
+    // RFC 6855 §3: BAD for octets above ASCII that are not UTF-8.
+    if (this.#utf8 && decodeUtf8(out) === undefined) this.fail('a quoted string that is not UTF-8');
     return out;
   }
 

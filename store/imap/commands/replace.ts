@@ -7,6 +7,7 @@ import { bad, no, ok } from '../completion.ts';
 import { toFlagSet } from '../flag-argument.ts';
 import { findMailbox, overQuota, tryCreate } from '../mailbox-argument.ts';
 import { assembleMessages } from '../message-assembly.ts';
+import { refusedIntoOutbox } from '../outbox.ts';
 import { flagActor, flagsAllowed, markSeen, quotaOf, quotaUnknown, refusal } from '../rights.ts';
 import { type Command, SELECTED } from './command.ts';
 
@@ -45,7 +46,10 @@ function replacing(uid: boolean): Command<Arguments> {
       if (replacedUid === undefined) return uid ? no('NONEXISTENT', 'No such message') : bad('No such message');
       const target = await findMailbox(session, octets);
       if (target === undefined) return tryCreate();
-      const refused = refusal(target, 'i') ?? refusal(session.selected, 'te');
+      const refused =
+        refusal(target, 'i') ??
+        refusal(session.selected, 'te') ??
+        (await refusedIntoOutbox(session, target, 'REPLACE', 1));
       if (refused !== undefined) return refused;
       let freedBytes = 0;
       for await (const [message] of session.mailstore.messages.fetch(view.mailboxId, [replacedUid], {})) {
@@ -74,7 +78,8 @@ function replacing(uid: boolean): Command<Arguments> {
           // RFC 8508 §3.2: before EXPUNGE, so that a client knows the new message when the old one goes.
           const code = `APPENDUID ${result.uidValidity} ${formatSequenceSet(result.uids)}`;
           session.out.line(`* OK [${code}] Replacement message ready`);
-          return ok('REPLACE completed');
+          // RFC 8508 §4.5, RFC 7162 §3.2.9: as after UID EXPUNGE.
+          return ok('REPLACE completed', session.condstore ? `HIGHESTMODSEQ ${result.sourceModSeq}` : undefined);
         }
         case 'replaced-is-gone':
           return no('EXPUNGEISSUED', 'Another session removed the message');

@@ -41,7 +41,7 @@ export interface Messages {
     message: AppendMessage,
     quota: QuotaLimits,
     byUser?: string,
-  ): Promise<AppendResult | { readonly kind: 'replaced-is-gone' }>;
+  ): Promise<ReplaceResult>;
   /**
    * STORE. `unchangedSince` (RFC 7162 §3.1.3) leaves out messages with a higher mod-sequence and names them. Messages
    * whose flags stay what they were keep their mod-sequence. Many messages are committed in slices.
@@ -103,6 +103,14 @@ export type AppendResult =
   | { readonly kind: 'no-such-mailbox' }
   | { readonly kind: 'over-quota' }
   | { readonly kind: 'too-many-keywords' };
+
+export type ReplaceResult =
+  | (Extract<AppendResult, { readonly kind: 'appended' }> & {
+      /** Of the mailbox that lost the message that was replaced. */
+      readonly sourceModSeq: number;
+    })
+  | Exclude<AppendResult, { readonly kind: 'appended' }>
+  | { readonly kind: 'replaced-is-gone' };
 
 export interface FlagChange {
   readonly how: 'set' | 'add' | 'remove';
