@@ -146,8 +146,9 @@ type Ports = Readonly<Record<string, number>> & { readonly https?: readonly numb
 
 /** Starts what ENTRYPOINT says, in the image's folder; resolves with the ports of its `ready` message. */
 async function start(image: BuiltImage, config: string): Promise<Ports> {
-  const [, options, script = ''] = image.entryPoint;
-  expect([options]).toEqual(NODE_ARGUMENTS);
+  const [, ...options] = image.entryPoint;
+  const script = options.pop() ?? '';
+  expect(options).toEqual(NODE_ARGUMENTS);
   const child = spawn(process.execPath, [script, '--config', config], {
     cwd: image.workFolder,
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],

@@ -49,8 +49,8 @@ it.each([
   expect(others.filter((path) => there(`opt/postern/${path}`))).toEqual([]);
   expect(there('opt/postern/infra/pki')).toBe(tier === 'store');
   const unit = readFileSync(join(root, `etc/systemd/system/postern-${tier}.service`), 'utf8');
-  const [, options, program = '', config = ''] = /ExecStart=\S+ (\S+) (\S+) --config (\S+)/.exec(unit) ?? [];
-  expect(options).toBe(NODE_ARGUMENTS.join(' '));
+  const [, options, program = '', config = ''] = /ExecStart=\S+ ((?:--\S+ )+)(\S+) --config (\S+)/.exec(unit) ?? [];
+  expect(options?.trim().split(' ')).toEqual(NODE_ARGUMENTS);
   expect(there(program), program).toBe(true);
   expect(there(config), config).toBe(true);
   // The user of the unit is made, and the folder of its keys is there.
