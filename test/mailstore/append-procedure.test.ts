@@ -28,8 +28,14 @@ describe('a single APPEND', () => {
       mail('Two', 'x\r\n', 'References: <a@b.example> <c@d.example>\r\n'),
       first,
       mail('Three', 'y\r\n', 'References: <c@d.example>\r\nIn-Reply-To: <e@f.example>\r\n'),
+      // Named by the second, which came before it.
+      Buffer.from(
+        mail('Four')
+          .toString('latin1')
+          .replace(/Message-ID: <[^>]*>/, 'Message-ID: <a@b.example>'),
+      ),
     ];
-    const flags = [SEEN, 0, SEEN | DELETED, DELETED];
+    const flags = [SEEN, 0, SEEN | DELETED, DELETED, 0];
     const one = await newAccount(store);
     const other = await newAccount(store);
     const modes = await ask(
@@ -45,7 +51,7 @@ describe('a single APPEND', () => {
     }
     const full = { bytes: 10, messages: 0 };
     expect((await appendOne(store, byProcedure, first, { quota: full })).kind).toBe('over-quota');
-    expect((await appendOne(store, byProcedure, first, { quota: { bytes: 0, messages: 4 } })).kind).toBe('over-quota');
+    expect((await appendOne(store, byProcedure, first, { quota: { bytes: 0, messages: 5 } })).kind).toBe('over-quota');
     expect((await appendOne(store, byProcedure, first, { name: 'Archives' })).kind).toBe('no-such-mailbox');
     expect((await calls(stores.url)) - before).toBe(messages.length + 3);
     await ask(stores.url, 'DROP PROCEDURE append_message');

@@ -1,14 +1,22 @@
 import type { Knex } from 'knex';
-import { createProcedure, DECLARATIONS, MESSAGE_PARAMETERS, OVER_QUOTA, storeMessage } from '../message-procedures.ts';
+import {
+  type BodyOfMessage,
+  createProcedure,
+  DECLARATIONS,
+  MESSAGE_PARAMETERS,
+  OVER_QUOTA,
+  storeMessage,
+} from '../message-procedures.ts';
 
 /** A single APPEND: what store/mailstore/appends.ts does. */
-const PROCEDURE = `(
+const procedure = (body: BodyOfMessage): string => `(
   IN p_account BIGINT UNSIGNED, IN p_mailbox BIGINT UNSIGNED, IN p_name VARCHAR(1000) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
   ${MESSAGE_PARAMETERS}
 )
 SQL SECURITY INVOKER
 BEGIN
   ${DECLARATIONS}
+  ${body.kept}
   START TRANSACTION;
   SELECT modseq + 1, next_email_no, bytes, n_msgs INTO v_modseq, v_email_no, v_bytes, v_messages
     FROM account WHERE id = p_account FOR UPDATE;
@@ -21,7 +29,7 @@ BEGIN
     ROLLBACK;
     SELECT 'over-quota', 0, 0, 0;
   ELSE
-    ${storeMessage('p_mailbox')}
+    ${storeMessage('p_mailbox', body)}
     SET v_committing = TRUE;
     COMMIT;
     SELECT 'appended', v_uidvalidity, v_uid, v_modseq;
@@ -30,7 +38,7 @@ END`;
 
 /** As it is in this version of the program: made anew by every migration that changes what it writes. */
 export function appendMessage(knex: Knex): Promise<void> {
-  return createProcedure(knex, 'append_message', PROCEDURE);
+  return createProcedure(knex, 'append_message', procedure);
 }
 
 export const up = appendMessage;

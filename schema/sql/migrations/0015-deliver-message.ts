@@ -1,11 +1,18 @@
 import type { Knex } from 'knex';
-import { createProcedure, DECLARATIONS, MESSAGE_PARAMETERS, OVER_QUOTA, storeMessage } from '../message-procedures.ts';
+import {
+  type BodyOfMessage,
+  createProcedure,
+  DECLARATIONS,
+  MESSAGE_PARAMETERS,
+  OVER_QUOTA,
+  storeMessage,
+} from '../message-procedures.ts';
 
 /**
  * A delivery that comes alone, into one mailbox: what store/mailstore/batch-delivery.ts does. Whatever is not
  * the plain case (locked by somebody else, on record already, no such mailbox, other rules) changes nothing and is `other`.
  */
-const PROCEDURE = `(
+const procedure = (body: BodyOfMessage): string => `(
   IN p_peer VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin, IN p_delivery_id BINARY(16),
   IN p_recipient VARCHAR(320) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin, IN p_received_sha256 BINARY(32),
   IN p_outcome VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin, IN p_reply VARCHAR(600) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
@@ -17,6 +24,7 @@ BEGIN
   DECLARE v_mailbox, v_rules_version BIGINT UNSIGNED;
   DECLARE v_name VARCHAR(1000) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
   ${DECLARATIONS}
+  ${body.kept}
   START TRANSACTION;
   SELECT modseq + 1, next_email_no, bytes, n_msgs, rules_version INTO v_modseq, v_email_no, v_bytes, v_messages, v_rules_version
     FROM account WHERE id = p_account FOR UPDATE SKIP LOCKED;
@@ -30,7 +38,7 @@ BEGIN
     ROLLBACK;
     SELECT 'over-quota', 0, '', 0, 0, 0, 0;
   ELSE
-    ${storeMessage('v_mailbox')}
+    ${storeMessage('v_mailbox', body)}
     INSERT INTO delivery (peer, delivery_id, recipient, sha256, outcome, reply, at)
       VALUES (p_peer, p_delivery_id, p_recipient, p_received_sha256, p_outcome, p_reply, p_now);
     SET v_committing = TRUE;
@@ -41,7 +49,7 @@ END`;
 
 /** As it is in this version of the program: made anew by every migration that changes what it writes. */
 export function deliverMessage(knex: Knex): Promise<void> {
-  return createProcedure(knex, 'deliver_message', PROCEDURE);
+  return createProcedure(knex, 'deliver_message', procedure);
 }
 
 export const up = deliverMessage;
