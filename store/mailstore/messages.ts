@@ -7,7 +7,6 @@ import type { SqlContents } from './content.ts';
 import { type Database, integerList, type Row } from './database.ts';
 import { readExpungedSince } from './expunged.ts';
 import { readPages } from './fetch-pages.ts';
-import { DELETED } from './flags.ts';
 import type { Keywords } from './keywords.ts';
 import type { MailboxViews } from './mailbox-views.ts';
 import type {
@@ -34,6 +33,7 @@ import { readKeys, readThreadKeys } from './message-keys.ts';
 import { MessageInserts } from './message-rows.ts';
 import { copyToOtherAccount } from './other-account.ts';
 import { carrySeen, flagsCarried } from './own-seen.ts';
+import { type Removal, removeInSlices } from './removals.ts';
 import { searchTexts } from './search.ts';
 import { SentDates } from './sent-dates.ts';
 import { storeFlags } from './store-flags.ts';
@@ -44,7 +44,7 @@ import { slicesOf, uidRuns } from './uid-ranges.ts';
 import { isLockedByOthers, type LockedMailbox, WriteScope } from './write-scope.ts';
 
 /**
- * Messages of one transaction of STORE, COPY, MOVE and EXPUNGE: the account is locked for some ten milliseconds at a time, and
+ * Messages of one transaction of STORE, COPY and MOVE: the account is locked for some ten milliseconds at a time, and
  * deliveries come in between.
  */
 const SLICE = 5000;
@@ -290,39 +290,15 @@ export class SqlMessages implements Messages {
   }
 
   expunge(mailboxId: number, uids?: ArrayLike<number>, byUser?: string): Promise<ExpungeResult> {
-    return this.#remove(mailboxId, uids, byUser, `(flags & ${DELETED}) <> 0`);
+    return this.#remove(mailboxId, { uids, deletedAlone: true, byUser });
   }
 
   remove(mailboxId: number, uids: ArrayLike<number>, byUser?: string): Promise<ExpungeResult> {
-    return this.#remove(mailboxId, uids, byUser);
+    return this.#remove(mailboxId, { uids, deletedAlone: false, byUser });
   }
 
-  /** @param which condition that the messages have to meet as well; without it `uids` alone tell */
-  async #remove(mailboxId: number, uids?: ArrayLike<number>, byUser?: string, which?: string): Promise<ExpungeResult> {
-    const gone: number[] = [];
-    const slices: (readonly number[] | 'all')[] = uids === undefined ? ['all'] : slicesOf(uids, SLICE);
-    let modSeq = 0;
-    let from = 1;
-    for (let i = 0; i < slices.length; i++) {
-      const slice = slices[i] as readonly number[] | 'all';
-      const result = await this.#locked<ExpungeResult>([mailboxId], async (scope, mailbox) => {
-        const nothing: ExpungeResult = { kind: 'expunged', uids: [], modSeq: mailbox.highestModSeq };
-        if (which !== undefined && mailbox.deleted === 0) return new Abandon(nothing);
-        const condition = `uid >= ${from}${which === undefined ? '' : ` AND ${which}`}`;
-        const messages = await readCounted(scope, mailbox.id, slice, condition, slice === 'all' ? SLICE : 0);
-        if (messages.length === 0) return new Abandon(nothing);
-        await removeMessages(scope, mailbox, messages, 'expunge', byUser);
-        await scope.save();
-        return { kind: 'expunged', uids: messages.map((m) => m.uid), modSeq: mailbox.highestModSeq };
-      });
-      if (result.kind !== 'expunged') return result;
-      for (const uid of result.uids) gone.push(uid);
-      modSeq = result.modSeq;
-      // All that are \Deleted: another slice as long as one comes back full.
-      if (slice === 'all' && result.uids.length === SLICE) slices.push('all');
-      from = slice === 'all' ? (result.uids.at(-1) ?? 0) + 1 : 1;
-    }
-    return { kind: 'expunged', uids: gone, modSeq };
+  #remove(mailboxId: number, removal: Removal): Promise<ExpungeResult> {
+    return removeInSlices((id, work) => this.#locked([id], work), this.#views, mailboxId, removal);
   }
 
   expungedSince(mailboxId: number, modSeq: number): Promise<ExpungedSince> {

@@ -31,6 +31,11 @@ export interface Transaction extends SqlRunner {
   later(sql: string, values?: readonly SqlValue[]): Promise<void>;
   /** Several SELECTs in one round trip. */
   rowSets(queries: readonly SqlQuery[]): Promise<Row[][]>;
+  /** Rows of a SELECT and statements that travel behind it; how many rows each of these changed. */
+  rowsBefore(
+    sql: string,
+    statements: readonly SqlQuery[],
+  ): Promise<{ readonly rows: Row[]; readonly changed: number[] }>;
   /** A SELECT that travels with COMMIT: for what is needed only when all is done. At most one. */
   rowsWithCommit(sql: string, values?: readonly SqlValue[]): RowsOfCommit;
   afterCommit(notice: AfterCommit): void;
@@ -92,6 +97,15 @@ export class QueuedTransaction implements Transaction {
     const texts = queries.map(({ sql, values }) => inlined(sql, values));
     const results = await this.#send(texts);
     return results.slice(-queries.length) as Row[][];
+  }
+
+  async rowsBefore(
+    sql: string,
+    statements: readonly SqlQuery[],
+  ): Promise<{ readonly rows: Row[]; readonly changed: number[] }> {
+    const results = await this.#send([sql, ...statements.map((each) => inlined(each.sql, each.values))]);
+    const changes = results.splice(results.length - statements.length) as SqlChange[];
+    return { rows: results.at(-1) as Row[], changed: changes.map(({ affectedRows }) => affectedRows) };
   }
 
   rowsWithCommit(sql: string, values: readonly SqlValue[] = []): RowsOfCommit {

@@ -116,6 +116,13 @@ export abstract class SharedView {
     this.head = { ...this.head, highestModSeq: modSeq };
   }
 
+  /** The same of messages that it has expunged. */
+  learnExpunged(uids: readonly number[], before: number, modSeq: number): void {
+    if (this.head.highestModSeq !== before) return;
+    this.expunge(new Set(uids));
+    this.head = { ...this.head, highestModSeq: modSeq };
+  }
+
   protected expunge(uids: ReadonlySet<number>): void {
     let found = false;
     for (const uid of uids) found ||= this.current.indexOf(uid) >= 0;

@@ -1,5 +1,6 @@
 import { integerList } from './database.ts';
 import { ALL_SYSTEM_FLAGS, DELETED, SEEN } from './flags.ts';
+import type { SqlQuery } from './transaction.ts';
 import { uidPages, uidRuns } from './uid-ranges.ts';
 import type { LockedMailbox, WriteScope } from './write-scope.ts';
 
@@ -23,23 +24,24 @@ export interface CountedMessage {
   readonly sizeBytes: number;
 }
 
-/** Those of the messages that exist, ascending; `condition` is an additional one in SQL, `most` ends a search through all. */
+const COUNTED_COLUMNS = 'uid, flags, email_no, size';
+type CountedRow = [uid: number, flags: number, emailNo: number, sizeBytes: number];
+
+const counted = ([uid, flags, emailNo, sizeBytes]: CountedRow): CountedMessage => ({ uid, flags, emailNo, sizeBytes });
+
+/** Those of the messages that exist, ascending. */
 export async function readCounted(
   scope: WriteScope,
   mailboxId: number,
   uids: ArrayLike<number> | 'all',
-  condition = 'TRUE',
-  most = 0,
 ): Promise<CountedMessage[]> {
   const found: CountedMessage[] = [];
   const read = async (uidCondition: string, wanted: ReadonlySet<number> | undefined): Promise<void> => {
     const rows = await scope.transaction.rowsOnce(
-      `SELECT uid, flags, email_no, size FROM message
-       WHERE mailbox_id = ${integerList([mailboxId])} AND ${uidCondition} AND ${condition} ORDER BY uid${most > 0 ? ` LIMIT ${most}` : ''}`,
+      `SELECT ${COUNTED_COLUMNS} FROM message
+       WHERE mailbox_id = ${integerList([mailboxId])} AND ${uidCondition} ORDER BY uid`,
     );
-    for (const [uid, flags, emailNo, sizeBytes] of rows as [number, number, number, number][]) {
-      if (wanted === undefined || wanted.has(uid)) found.push({ uid, flags, emailNo, sizeBytes });
-    }
+    for (const row of rows as CountedRow[]) if (wanted === undefined || wanted.has(row[0])) found.push(counted(row));
   };
   if (uids === 'all') await read('TRUE', undefined);
   else for (const page of uidPages(uids, PAGE)) await read(page.condition, page.exact ? undefined : new Set(page.uids));
@@ -128,21 +130,60 @@ export async function removeMessages(
   reason: 'expunge' | 'move' | 'undone',
   byUser = '',
 ): Promise<void> {
-  const { transaction } = scope;
-  const modSeq = scope.modSeqFor(from);
   for (let i = 0; i < messages.length; i += PAGE) {
-    const condition = `mailbox_id = ${from.id} AND ${uidRuns(messages.slice(i, i + PAGE).map((m) => m.uid))}`;
-    await transaction.later(
-      `INSERT INTO expunged (mailbox_id, modseq, uid, email_no, content_id, flags, keywords, internal_date, save_date,
-         size, at, by_user, reason)
-       SELECT mailbox_id, ${modSeq}, uid, email_no, content_id, flags, keywords, internal_date, save_date, size,
-         ${Date.now()}, ?, ? FROM message WHERE ${condition}`,
-      [byUser, reason],
-    );
-    await transaction.later(`DELETE FROM message WHERE ${condition}`);
+    const condition = uidRuns(messages.slice(i, i + PAGE).map((m) => m.uid));
+    for (const { sql, values } of removal(scope, from, condition, reason, byUser)) {
+      await scope.transaction.later(sql, values);
+    }
   }
   count(scope, from, messages, -1);
   await changeCopies(scope, from.ownerId, messages, -1);
+}
+
+/**
+ * Expunges the messages that meet a condition in SQL on `message`, in order of UID, and answers which they were: read and removed in one round trip,
+ * so that rows are understood here while the database goes on.
+ *
+ * @param most 0: all
+ */
+export async function removeReading(
+  scope: WriteScope,
+  from: LockedMailbox,
+  condition: string,
+  most: number,
+  byUser = '',
+): Promise<CountedMessage[]> {
+  const which = most === 0 ? condition : `${condition} ORDER BY uid LIMIT ${most}`;
+  const { rows, changed } = await scope.transaction.rowsBefore(
+    `SELECT ${COUNTED_COLUMNS} FROM message WHERE mailbox_id = ${from.id} AND ${condition}
+     ORDER BY uid${most === 0 ? '' : ` LIMIT ${most}`}`,
+    removal(scope, from, which, 'expunge', byUser),
+  );
+  if (changed.some((n) => n !== rows.length)) throw new Error('messages changed under the lock of their mailbox');
+  const messages = (rows as CountedRow[]).map(counted);
+  count(scope, from, messages, -1);
+  await changeCopies(scope, from.ownerId, messages, -1);
+  return messages;
+}
+
+function removal(
+  scope: WriteScope,
+  from: LockedMailbox,
+  condition: string,
+  reason: string,
+  byUser: string,
+): readonly [SqlQuery, SqlQuery] {
+  const which = `mailbox_id = ${from.id} AND ${condition}`;
+  return [
+    {
+      sql: `INSERT INTO expunged (mailbox_id, modseq, uid, email_no, content_id, flags, keywords, internal_date, save_date,
+         size, at, by_user, reason)
+       SELECT mailbox_id, ${scope.modSeqFor(from)}, uid, email_no, content_id, flags, keywords, internal_date, save_date, size,
+         ${Date.now()}, ?, ? FROM message WHERE ${which}`,
+      values: [byUser, reason],
+    },
+    { sql: `DELETE FROM message WHERE ${which}`, values: [] },
+  ];
 }
 
 /** RFC 9051 §6.3.6: renaming INBOX moves its messages. */
