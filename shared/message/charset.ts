@@ -4,13 +4,29 @@ import iconv from 'iconv-lite';
 const STRICT_UTF8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
+ * Encodings of the WHATWG Encoding Standard that Node knows less of than iconv-lite: Korean without the syllables of windows-949, Big5
+ * without those of Hong Kong.
+ */
+const BETTER_BY_ICONV: Readonly<Record<string, string>> = { 'euc-kr': 'cp949', big5: 'big5-hkscs' };
+/** Names of iconv-lite that are no charsets. */
+const NO_CHARSETS: ReadonlySet<string> = new Set(['hex', 'base64']);
+
+/**
  * Octets in a charset as text; never throws. The labels of the WHATWG Encoding Standard first, then what iconv-lite knows besides (UTF-7,
  * the old code pages). US-ASCII and unknown charsets are read as UTF-8 if they are valid UTF-8, else as windows-1252.
  */
 export function decodeCharset(bytes: Buffer, charset: string | undefined): string {
-  const label = (charset ?? 'us-ascii').trim().toLowerCase();
-  if (label === 'us-ascii' || label === 'ascii' || label === '') return decodeUnknown(bytes);
+  // Apostrophes are no quotes of RFC 2045 §5.1, and common as such.
+  const label = (charset ?? 'us-ascii')
+    .trim()
+    .toLowerCase()
+    .replace(/^'(.*)'$/, '$1');
+  if (label === 'us-ascii' || label === 'ascii' || label === '' || NO_CHARSETS.has(label)) return decodeUnknown(bytes);
+  // RFC 2781 §3.3: the order of octets is what the mark at the beginning says; the standard's UTF-16 is little-endian always.
+  if (label === 'utf-16') return iconv.decode(bytes, label);
   const decoder = decoderOf(label);
+  const better = decoder && BETTER_BY_ICONV[decoder.encoding];
+  if (better) return iconv.decode(bytes, better);
   if (decoder) return decoder.decode(bytes);
   return iconv.encodingExists(label) ? iconv.decode(bytes, label) : decodeUnknown(bytes);
 }

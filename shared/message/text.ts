@@ -1,14 +1,17 @@
 import { decodeCharset } from './charset.ts';
 import { rawParameter } from './content-fields.ts';
-import { decodeEncodedWords } from './encoded-word.ts';
-import { fieldName, fieldValue } from './header.ts';
+import { decodeEncodedWords, decodeParameter } from './encoded-word.ts';
+import { type FieldRange, fieldName, fieldValue, readHeader } from './header.ts';
 import { textOfHtml } from './html-text.ts';
 import type { MimePart, ScannedMessage } from './mime-part.ts';
 import { decodeTransfer } from './transfer-encoding.ts';
 
 /** Text for SEARCH: decoded, case-folded by `foldCase`, as UTF-8. */
 export interface SearchableText {
-  /** `name: value` of each header field of the message, a line each. */
+  /**
+   * `name: value` of each header field of the message, a line each; then those of its parts, and file names, each behind a blank, which keeps
+   * them apart from the message's own fields.
+   */
   readonly headers: Buffer;
   /** All text parts, and the headers of enclosed messages. */
   readonly body: Buffer;
@@ -36,13 +39,15 @@ export function foldCase(text: string): string {
 /** All text of a message, ready to be searched; of very long ones the first `maxOctets` of header and body each. */
 export function searchableText(scan: ScannedMessage, maxOctets = MAX_SEARCHABLE_OCTETS): SearchableText {
   const budget = { octets: maxOctets, truncated: false };
-  const headers = headerText(scan.bytes, scan.root, { octets: maxOctets, truncated: false });
+  const headerBudget = { octets: maxOctets, truncated: false };
+  const headers =
+    fieldsText(scan.bytes, scan.root.fields, headerBudget) + partHeaderText(scan.bytes, scan.root, headerBudget);
   const pieces: string[] = [];
   collectText(scan.bytes, scan.root, pieces, budget);
   return {
-    headers: Buffer.from(foldCase(headers.text)),
+    headers: Buffer.from(foldCase(headers)),
     body: Buffer.from(foldCase(pieces.join('\n'))),
-    truncated: budget.truncated || headers.truncated,
+    truncated: budget.truncated || headerBudget.truncated,
   };
 }
 
@@ -77,14 +82,14 @@ function collectText(bytes: Buffer, part: MimePart, pieces: string[], budget: Bu
     budget.octets = Math.max(0, budget.octets - length);
   }
   for (const child of part.children) {
-    if (part.kind === 'message') pieces.push(headerText(bytes, child, budget).text);
+    if (part.kind === 'message') pieces.push(fieldsText(bytes, child.fields, budget));
     collectText(bytes, child, pieces, budget);
   }
 }
 
-function headerText(bytes: Buffer, part: MimePart, budget: Budget): { text: string; truncated: boolean } {
+function fieldsText(bytes: Buffer, fields: readonly FieldRange[], budget: Budget): string {
   let text = '';
-  for (const field of part.fields) {
+  for (const field of fields) {
     const length = field.end - field.start;
     if (length > budget.octets) {
       budget.truncated = true;
@@ -93,7 +98,27 @@ function headerText(bytes: Buffer, part: MimePart, budget: Budget): { text: stri
     budget.octets -= length;
     text += `${fieldName(bytes, field)}: ${decodeEncodedWords(fieldValue(bytes, field))}\n`;
   }
-  return { text, truncated: budget.truncated };
+  return text;
+}
+
+/** RFC 9051 §6.4.4: TEXT looks into MIME header fields too. Those of an enclosed message are text of the body. */
+function partHeaderText(bytes: Buffer, part: MimePart, budget: Budget): string {
+  let text = fileNames(part);
+  for (const child of part.children) {
+    if (part.kind !== 'message')
+      text += fieldsText(bytes, readHeader(bytes, child.headerStart, child.bodyStart).fields, budget).replace(
+        /^(?=.)/gm,
+        ' ',
+      );
+    text += partHeaderText(bytes, child, budget);
+  }
+  return text;
+}
+
+/** As a reader sees them: RFC 2231 hides them in pieces and percent signs. */
+function fileNames({ params, disposition }: MimePart): string {
+  const names = [decodeParameter(disposition?.params ?? [], 'filename'), decodeParameter(params, 'name')];
+  return [...new Set(names)].map((name) => (name === undefined ? '' : ` ${name.replace(/[\r\n]/g, ' ')}\n`)).join('');
 }
 
 function firstText(part: MimePart, subtype: string): MimePart | undefined {

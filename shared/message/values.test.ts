@@ -183,6 +183,19 @@ describe('text for search and preview', () => {
     ).toBe('hello wörld & 1 < 2');
   });
 
+  it.each([
+    ['&Zeta;&alpha;&rarr;&infin; &hearts; &Yuml; &thetasym;', 'Ζα→∞ ♥ Ÿ ϑ'],
+    ['A &#8211; B &#150; C &#x2014; D &amp;lt; &unknown; &copy', 'A – B – C — D &lt; &unknown; ©'],
+    ['a<!--> b --> c<!-- x > y -->d', 'a b --> cd'],
+    ['<p title="not this" alt = "nor > this">text</p>', 'text'],
+    ['<script>var a = "<p>no</p>";</script >yes<STYLE type=x>p{}</STYLE>', 'yes'],
+    ['<head><title>no</title></head><body>b&shy;d</body>', 'b\u00add'],
+    ['x<!-- never closed', 'x'],
+    ['x<script>never closed', 'x'],
+    ['1 < 2 > 0 &', '1 < 2 > 0 &'],
+    ['&#xD800;&#0;&#1114112;!', '\ud800 !'],
+  ])('%s', (html, text) => expect(textOfHtml(html)).toBe(text));
+
   it('keeps headers apart from the body, and includes those of enclosed messages there', () => {
     const bytes = latin1(
       'Subject: =?utf-8?q?=C3=9Cber?=\r\nContent-Type: message/rfc822\r\n\r\nSubject: Inner\r\n\r\nText\r\n',
@@ -192,6 +205,24 @@ describe('text for search and preview', () => {
     expect(body.toString()).toContain('subject: inner\n');
     expect(body.toString()).toContain('text');
     expect(truncated).toBe(false);
+  });
+
+  it('has header fields of parts and file names behind a blank, where HEADER does not look', () => {
+    const part =
+      "Content-Type: image/png\r\nContent-Disposition: attachment; filename*0*=utf-8''%C3%BC; filename*1=x.png";
+    const bytes = latin1(
+      `Subject: s\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n${part}\r\n\r\nx\r\n--b--\r\n`,
+    );
+    const { headers, body } = searchableText(scanMessage(bytes));
+    expect(headers.toString().split('\n')).toEqual([
+      'subject: s',
+      'content-type: multipart/mixed; boundary=b',
+      ' content-type: image/png',
+      " content-disposition: attachment; filename*0*=utf-8''%c3%bc; filename*1=x.png",
+      ' üx.png',
+      '',
+    ]);
+    expect(body.toString()).toBe('');
   });
 
   it('previews plain text before HTML, and never an attachment', () => {
