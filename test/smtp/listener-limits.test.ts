@@ -93,10 +93,51 @@ describe('who the listener waits for, and for how long', () => {
   });
 
   it('ends a silent session and one that lasts too long', async () => {
-    const { listener } = await start({ limits: { idleTimeoutMs: 100 } });
+    const { listener, refusals } = await start({ limits: { idleTimeoutMs: 100 } });
     expect(await (await greeted(listener)).rest()).toMatch(/^421 4\.4\.2 /);
+    expect(refusals).toEqual([expect.stringMatching(/^command: /)]);
     const { listener: short } = await start({ limits: { sessionTimeoutMs: 100 } });
     expect(await (await greeted(short)).rest()).toMatch(/^421 4\.4\.2 /);
+  });
+
+  it('tells of each refusal, once, with its stage', async () => {
+    const { listener, refusals } = await start({ limits: { hardErrors: 100, softErrors: 100 } });
+    const peer = await typist(listener);
+    await peer.reply();
+    const said: string[] = [];
+    for (const [stage, line] of [
+      ['helo', 'EHLO'],
+      ['helo', 'LHLO client.test'],
+      ['mail', 'MAIL FROM:<a@a.test>'],
+      ['command', 'STARTTLS'],
+      ['command', 'STARTTLS now'],
+      ['auth', 'AUTH PLAIN AGEAYg=='],
+      ['command', 'EXPN staff'],
+      ['command', 'VRFY'],
+      ['command', 'RSET all'],
+      ['command', 'QUIT now'],
+      ['command', 'AGEAYg=='],
+      ['command', '\xff'],
+      ['', 'EHLO client.test'],
+      ['rcpt', 'RCPT TO:<b@b.test>'],
+      ['data', 'DATA'],
+      ['data', 'BDAT 0 LAST'],
+      ['', 'MAIL FROM:<a@a.test>'],
+      ['mail', 'MAIL FROM:<a@a.test>'],
+      ['data', 'DATA now'],
+      // What a handler refuses is its own to tell.
+      ['', 'RCPT TO:<nobody@b.test>'],
+      ['data', 'DATA'],
+      ['', 'RCPT TO:<b@b.test>'],
+      ['', 'BDAT 0'],
+      ['rcpt', 'RCPT TO:<c@b.test>'],
+      ['data', 'DATA'],
+    ] as const) {
+      peer.type(Buffer.from(`${line}\r\n`, 'latin1'));
+      const heard = await peer.reply();
+      if (stage !== '') said.push(`${stage}: ${heard.trimEnd().replace(/^\d{3} [\d.]+ /, '')}`);
+      expect(refusals, line).toEqual(said);
+    }
   });
 
   it('refuses an early talker where a wait is asked for, and connections beyond the limit', async () => {

@@ -2,6 +2,7 @@ import { INVALID_TOKEN, parseOauthBearer } from '../../sasl/oauthbearer.ts';
 import { parsePlain } from '../../sasl/plain.ts';
 import { type Reply, reply } from '../reply.ts';
 import type { HardenedConnection } from './connection.ts';
+import { refuse } from './own-refusal.ts';
 import type { SaslCredentials } from './session.ts';
 
 /** RFC 4954 §4: base64 lines between us, until credentials are there. */
@@ -14,6 +15,8 @@ const CANCELLED = reply(501, '5.7.0', 'Authentication cancelled');
 const BAD_RESPONSE = reply(501, '5.5.2', 'Cannot read this authentication response');
 const NOT_KNOWN = reply(504, '5.5.4', 'This mechanism is not offered');
 const NEEDS_TLS = reply(538, '5.7.11', 'Encryption is required for authentication');
+const NOT_OFFERED = reply(502, '5.5.1', 'Command not offered');
+const SAY_EHLO = reply(503, '5.5.1', 'Say EHLO first');
 const ALREADY = reply(503, '5.5.1', 'You are authenticated already');
 const WITHIN_TRANSACTION = reply(503, '5.5.1', 'Not within a mail transaction');
 
@@ -63,21 +66,21 @@ export function mayAuthenticate(c: HardenedConnection): boolean {
 /** RFC 4954 §4: `AUTH mechanism [initial-response]`. */
 export function authenticate(c: HardenedConnection, line: string): Reply | Promise<Reply> {
   const { auth } = c.server.settings;
-  if (auth === undefined || c.greetedBy === 'HELO') return reply(502, '5.5.1', 'Command not offered');
-  if (c.greetedBy === undefined) return reply(503, '5.5.1', 'Say EHLO first');
-  if (!mayAuthenticate(c)) return NEEDS_TLS;
-  if (c.user !== undefined) return ALREADY;
-  if (c.transaction !== undefined) return WITHIN_TRANSACTION;
+  if (auth === undefined || c.greetedBy === 'HELO') return refuse(c, 'auth', NOT_OFFERED);
+  if (c.greetedBy === undefined) return refuse(c, 'auth', SAY_EHLO);
+  if (!mayAuthenticate(c)) return refuse(c, 'auth', NEEDS_TLS);
+  if (c.user !== undefined) return refuse(c, 'auth', ALREADY);
+  if (c.transaction !== undefined) return refuse(c, 'auth', WITHIN_TRANSACTION);
   const [, name = '', initial, more] = line.split(' ');
   const mechanism = auth.mechanisms.find((each) => each === name.toUpperCase());
-  if (mechanism === undefined || more !== undefined) return NOT_KNOWN;
+  if (mechanism === undefined || more !== undefined) return refuse(c, 'auth', NOT_KNOWN);
   const { first, step } = MECHANISMS[mechanism];
   // RFC 4954 §4: a lone "=" is an empty initial response.
   return initial === undefined ? ask(c, first, step) : take(c, initial === '=' ? '' : initial, step);
 }
 
 function ask(c: HardenedConnection, challenge: string, step: Step): Reply {
-  c.continuation = (response) => (response === '*' ? CANCELLED : take(c, response, step));
+  c.continuation = (response) => (response === '*' ? refuse(c, 'auth', CANCELLED) : take(c, response, step));
   return reply(334, '', challenge);
 }
 
@@ -85,13 +88,13 @@ function take(c: HardenedConnection, response: string, step: Step): Reply | Prom
   const next = step(response);
   if (typeof next === 'function') return ask(c, '', next);
   if ('challenge' in next) return ask(c, next.challenge, next.next);
-  if ('malformed' in next) return BAD_RESPONSE;
+  if ('malformed' in next) return refuse(c, 'auth', BAD_RESPONSE);
   return judge(c, next.credentials);
 }
 
 async function judge(c: HardenedConnection, credentials: SaslCredentials): Promise<Reply> {
   const answer = await c.handlers.onAuth?.(c.peer, credentials);
-  if (answer === undefined) return NOT_KNOWN;
+  if (answer === undefined) return refuse(c, 'auth', NOT_KNOWN);
   if (answer.kind === 'granted') {
     c.user = answer.user;
     return SUCCEEDED;

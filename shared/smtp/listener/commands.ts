@@ -3,6 +3,7 @@ import { authenticate } from './auth.ts';
 import type { HardenedConnection } from './connection.ts';
 import { refusalOf } from './data-refusal.ts';
 import { parseMail, parseRecipient } from './mail-command.ts';
+import { refuse } from './own-refusal.ts';
 import type { RefusalStage } from './session.ts';
 import { Transaction } from './transaction.ts';
 
@@ -16,10 +17,12 @@ interface Command {
 
 const SAY_MAIL = reply(503, '5.5.1', 'Say MAIL first');
 
+const NOT_OFFERED_REPLY = reply(502, '5.5.1', 'Command not offered');
+
 const NOT_OFFERED: Command = {
   stage: 'command',
   junk: false,
-  run: () => reply(502, '5.5.1', 'Command not offered'),
+  run: (c) => refuse(c, 'command', NOT_OFFERED_REPLY),
 };
 
 /** RFC 5321 §4.1.1, RFC 2033 §4 and RFC 3207: every command that is known, offered or not. */
@@ -34,7 +37,7 @@ export const COMMANDS = {
     stage: 'command',
     junk: true,
     run: (c, line) => {
-      if (line.length > 4) return syntax('RSET');
+      if (line.length > 4) return refuse(c, 'command', syntax('RSET'));
       c.resetTransaction();
       return reply(250, '2.0.0', 'OK');
     },
@@ -44,7 +47,7 @@ export const COMMANDS = {
     stage: 'command',
     junk: false,
     run: (c, line) => {
-      if (line.length > 4) return syntax('QUIT');
+      if (line.length > 4) return refuse(c, 'command', syntax('QUIT'));
       c.quit();
       return undefined;
     },
@@ -54,8 +57,10 @@ export const COMMANDS = {
   VRFY: {
     stage: 'command',
     junk: true,
-    run: (_, line) =>
-      line.length > 5 ? reply(252, '2.0.0', 'Send mail, and delivery will be tried') : syntax('VRFY string'),
+    run: (c, line) =>
+      line.length > 5
+        ? reply(252, '2.0.0', 'Send mail, and delivery will be tried')
+        : refuse(c, 'command', syntax('VRFY string')),
   },
   EXPN: NOT_OFFERED,
   STARTTLS: { stage: 'command', junk: false, run: startTls },
@@ -77,10 +82,10 @@ function syntax(form: string): Reply {
 
 function hello(c: HardenedConnection, line: string, verb: 'EHLO' | 'HELO' | 'LHLO'): Reply | undefined {
   // RFC 2033 §4.1: LMTP uses LHLO, and HELO and EHLO must not be answered with success there.
-  if ((verb === 'LHLO') !== c.server.lmtp) return reply(500, '5.5.1', `${verb} is not spoken here`);
+  if ((verb === 'LHLO') !== c.server.lmtp) return refuse(c, 'helo', reply(500, '5.5.1', `${verb} is not spoken here`));
   const name = line.slice(5).trim();
   // RFC 5321 §4.1.3 and §2.3.5 leave much to the world as it is; what reaches logs and headers is bounded.
-  if (!/^[!-~\u0080-\u{10FFFF}]{1,255}$/u.test(name)) return syntax(`${verb} hostname`);
+  if (!/^[!-~\u0080-\u{10FFFF}]{1,255}$/u.test(name)) return refuse(c, 'helo', syntax(`${verb} hostname`));
   c.resetTransaction();
   c.heloName = name;
   c.greetedBy = verb;
@@ -91,21 +96,22 @@ function hello(c: HardenedConnection, line: string, verb: 'EHLO' | 'HELO' | 'LHL
 
 /** RFC 3207 §4: no parameter; the session begins anew inside TLS. */
 function startTls(c: HardenedConnection, line: string): Reply | undefined {
-  if (line.length > 8) return syntax('STARTTLS');
-  if (c.secure) return reply(503, '5.5.1', 'TLS is active already');
-  if (!c.server.offersStartTls) return reply(502, '5.5.1', 'Command not offered');
+  if (line.length > 8) return refuse(c, 'command', syntax('STARTTLS'));
+  if (c.secure) return refuse(c, 'command', reply(503, '5.5.1', 'TLS is active already'));
+  if (!c.server.offersStartTls) return refuse(c, 'command', NOT_OFFERED_REPLY);
   c.startTls(() => undefined);
   return undefined;
 }
 
 function mail(c: HardenedConnection, line: string): Reply | Promise<Reply> {
-  if (c.greetedBy === undefined) return reply(503, '5.5.1', `Say ${c.server.lmtp ? 'LHLO' : 'EHLO'} first`);
+  if (c.greetedBy === undefined)
+    return refuse(c, 'mail', reply(503, '5.5.1', `Say ${c.server.lmtp ? 'LHLO' : 'EHLO'} first`));
   // RFC 4954 §6.
   if (c.server.settings.auth?.required === true && c.user === undefined) {
     return refuse(c, 'mail', reply(530, '5.7.0', 'Authentication required'));
   }
   // RFC 5321 §4.1.4: no MAIL within a transaction.
-  if (c.transaction !== undefined) return reply(503, '5.5.1', 'A transaction is open already');
+  if (c.transaction !== undefined) return refuse(c, 'mail', reply(503, '5.5.1', 'A transaction is open already'));
   const parsed = parseMail(line, context(c, false));
   if (!parsed.ok) return refuse(c, 'mail', parsed.reply);
   const { reversePath, parameters } = parsed.value;
@@ -117,8 +123,10 @@ function mail(c: HardenedConnection, line: string): Reply | Promise<Reply> {
 
 function recipient(c: HardenedConnection, line: string): Reply | Promise<Reply> {
   const transaction = c.transaction;
-  if (transaction === undefined) return SAY_MAIL;
-  if (transaction.reception !== undefined) return reply(503, '5.5.1', 'The message has begun already');
+  if (transaction === undefined) return refuse(c, 'rcpt', SAY_MAIL);
+  if (transaction.reception !== undefined) {
+    return refuse(c, 'rcpt', reply(503, '5.5.1', 'The message has begun already'));
+  }
   transaction.attempted++;
   // RFC 5321 §4.5.3.1.10: 452, so that the client sends to the rest in another transaction.
   if (transaction.recipients.length >= c.server.limits.maxRecipients) {
@@ -134,11 +142,13 @@ function recipient(c: HardenedConnection, line: string): Reply | Promise<Reply> 
 }
 
 function data(c: HardenedConnection, line: string): Reply | undefined {
-  if (line.length > 4) return syntax('DATA');
+  if (line.length > 4) return refuse(c, 'data', syntax('DATA'));
   const refusal = notReady(c, c.transaction);
-  if (refusal !== undefined) return refusal;
+  if (refusal !== undefined) return refuse(c, 'data', refusal);
   // RFC 3030 §2: DATA and BDAT are not mixed in a transaction.
-  if (c.transaction?.reception !== undefined) return reply(503, '5.5.1', 'BDAT was used in this transaction');
+  if (c.transaction?.reception !== undefined) {
+    return refuse(c, 'data', reply(503, '5.5.1', 'BDAT was used in this transaction'));
+  }
   if (c.transaction !== undefined) c.intake.beginData(c.transaction);
   return undefined;
 }
@@ -155,8 +165,9 @@ function chunk(c: HardenedConnection, line: string): undefined {
   } else {
     const { transaction } = c;
     const refusal = notReady(c, transaction);
-    if (transaction === undefined || refusal !== undefined) c.intake.dropChunk(octets, refusal ?? SAY_MAIL);
-    else c.intake.beginChunk(transaction, octets, words[2] !== undefined);
+    if (transaction === undefined || refusal !== undefined) {
+      c.intake.dropChunk(octets, refuse(c, 'data', refusal ?? SAY_MAIL));
+    } else c.intake.beginChunk(transaction, octets, words[2] !== undefined);
   }
   return undefined;
 }
@@ -178,9 +189,4 @@ function context(c: HardenedConnection, smtpUtf8: boolean) {
     auth: c.server.settings.auth !== undefined,
     smtpUtf8,
   };
-}
-
-function refuse(c: HardenedConnection, stage: RefusalStage, r: Reply): Reply {
-  c.refused(stage, r, r.text);
-  return r;
 }

@@ -16,6 +16,12 @@ import type { Transaction } from './transaction.ts';
 /** RFC 5321 §4.5.3.2: an internal fault is the server's, and temporary. */
 const FAULT = reply(451, '4.3.0', 'Local error, try again later');
 const BARE_LINE_END = 'Lines must end in CRLF';
+const BAD_LINES: Readonly<Record<LineViolation, string>> = {
+  'bare-lf': BARE_LINE_END,
+  'bare-cr': BARE_LINE_END,
+  nul: 'Lines must not contain NUL',
+  'too-long': 'Line too long',
+};
 
 /**
  * One connection. The library keeps the socket's life (accept, STARTTLS, idle time-out, half-close); everything that
@@ -125,7 +131,7 @@ export class HardenedConnection extends SMTPConnection implements StreamSink {
   override send(code: number, data?: string | string[] | null): void {
     const text = Array.isArray(data) ? data.join(' ') : (data ?? '');
     const r = reply(code, code === 421 ? '4.4.2' : `${Math.floor(code / 100)}.0.0`, text);
-    if (code === 421) this.#end(r);
+    if (code === 421) this.giveUp(this.transaction?.reception === undefined ? 'command' : 'data', r, text);
     else this.say.reply(r);
   }
 
@@ -165,7 +171,7 @@ export class HardenedConnection extends SMTPConnection implements StreamSink {
       return this.#end(early);
     }
     const text = decodeLine(line);
-    if (text === undefined) return void this.answer(reply(500, '5.5.2', 'Not UTF-8'), 'command', resume);
+    if (text === undefined) return this.#refuse(reply(500, '5.5.2', 'Not UTF-8'), resume);
     const { continuation } = this;
     if (continuation !== undefined) {
       this.continuation = undefined;
@@ -182,7 +188,7 @@ export class HardenedConnection extends SMTPConnection implements StreamSink {
 
   onBadLine(violation: LineViolation): void {
     if (this._upgrading || this._closing) return;
-    const r = violation === 'too-long' ? reply(500, '5.5.2', 'Line too long') : reply(500, '5.5.2', BARE_LINE_END);
+    const r = reply(500, '5.5.2', BAD_LINES[violation]);
     this.refused('command', r, violation);
     this.#end(r);
   }
@@ -270,7 +276,13 @@ export class HardenedConnection extends SMTPConnection implements StreamSink {
       this.refused('command', r, 'HTTP request');
       return this.#end(r);
     }
-    this.answer(reply(500, '5.5.1', 'Command not recognised'), 'command', resume);
+    this.#refuse(reply(500, '5.5.1', 'Command not recognised'), resume);
+  }
+
+  /** A line that is no command. The log hears of it, and not what it was: it may have been a password. */
+  #refuse(r: Reply, resume: () => void) {
+    this.refused('command', r, r.text);
+    this.answer(r, 'command', resume);
   }
 
   /** Last words, where what follows cannot be understood. */
