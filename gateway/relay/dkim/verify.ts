@@ -34,6 +34,8 @@ export type TxtAnswer =
 
 /** RFC 8301 §3.2: shorter keys must not be trusted. */
 const MIN_RSA_BITS = 1_024;
+/** Length of the longest key record that is kept; an RSA key of 8,192 bits takes 1,500. */
+const MAX_KEPT_RECORD = 4_096;
 /** Octets that are hashed before others have a turn. */
 const TURN_BYTES = 1_048_576;
 
@@ -78,7 +80,7 @@ export class DkimVerifier {
     if (text === undefined) return { result: 'neutral', why: 'no key' };
     const known = this.#keys.get(text);
     const record = known ?? readKeyRecord(text);
-    if (known === undefined) this.#keys.set(text, record);
+    if (known === undefined && text.length <= MAX_KEPT_RECORD) this.#keys.set(text, record);
     return 'unusable' in record ? { result: 'neutral', why: record.unusable } : record;
   }
 }

@@ -43,6 +43,8 @@ export interface Resolver {
 /** Questions under way at a time; more are answered `unknown`. */
 const MAX_PENDING = 2_000;
 const UNKNOWN_CACHE_MS = 3_000;
+/** A larger answer is used, and asked for again. */
+const MAX_KEPT_OCTETS = 4_096;
 
 type Cached = DnsAnswer & { readonly goodUntil: number };
 
@@ -56,7 +58,7 @@ export function openResolver(settings: DnsSettings): Resolver {
     const word = await askWithin(askOnce, name, type, 3 * settings.timeoutMs);
     const keepMs = { found: settings.cacheMs, none: settings.cacheMs / 2, unknown: UNKNOWN_CACHE_MS }[word.kind];
     const answer = { ...word, goodUntil: performance.now() + Math.min(keepMs, settings.cacheMs) };
-    cache.set(key, answer);
+    if (isSmall(word)) cache.set(key, answer);
     pending.delete(key);
     return answer;
   };
@@ -79,6 +81,11 @@ export function openResolver(settings: DnsSettings): Resolver {
     },
     close,
   };
+}
+
+/** What is kept is bounded in octets too: a stranger's server may send 64 KB for each of thousands of names. */
+function isSmall(answer: DnsAnswer): boolean {
+  return answer.kind !== 'found' || JSON.stringify(answer.records).length <= MAX_KEPT_OCTETS;
 }
 
 /** One way to ask. */

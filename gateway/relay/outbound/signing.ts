@@ -4,6 +4,7 @@ import { mailboxesOf, parseAddressList } from '@postern/shared/message/address.t
 import { fieldValue, findField, readHeader } from '@postern/shared/message/header.ts';
 import { sealMessage } from 'mailauth';
 import { dkimSign } from 'mailauth/lib/dkim/sign.js';
+import { inTurns, isFitForLibrary } from '../dkim/library-input.ts';
 import type { OutboundSettings } from './settings.ts';
 
 interface SigningKey {
@@ -13,7 +14,7 @@ interface SigningKey {
 }
 
 export interface Signer {
-  /** DKIM-Signature fields for a message, each ended by CRLF; '' where its author's domain has no key. */
+  /** DKIM-Signature fields for a message, each ended by CRLF; '' where its author's domain has no key, or its header is out of bounds. */
   sign(content: readonly Buffer[]): Promise<string>;
 }
 
@@ -37,7 +38,7 @@ export function openSigner(dkim: OutboundSettings['dkim']): Signer {
       if (domains.size === 0) return '';
       const message = Buffer.concat(content);
       const found = keysFor(domains, authorDomain(message));
-      if (found === undefined) return '';
+      if (found === undefined || !isReadable(message)) return '';
       const signatureData = found.keys.map(({ selector, algorithm, pem }) => ({
         signingDomain: found.domain,
         selector,
@@ -47,7 +48,7 @@ export function openSigner(dkim: OutboundSettings['dkim']): Signer {
       const [first] = signatureData;
       if (first === undefined) return '';
       const signTime = new Date();
-      const { signatures, errors } = await dkimSign(message, {
+      const { signatures, errors } = await dkimSign(inTurns(message), {
         ...first,
         canonicalization: 'relaxed/relaxed',
         signTime,
@@ -68,8 +69,9 @@ export function openSealer(arc: OutboundSettings['arc']) {
     found: { readonly results: string; readonly chain: 'none' | 'pass' | 'fail' },
   ): Promise<Buffer> => {
     // RFC 8617 §5.1.2: a chain that failed stays failed, and another seal would say nothing.
-    if (arc === undefined || key === undefined || found.chain === 'fail') return Buffer.alloc(0);
-    return await sealMessage(content, {
+    if (arc === undefined || key === undefined || found.chain === 'fail' || !isReadable(content))
+      return Buffer.alloc(0);
+    return await sealMessage(inTurns(content), {
       signingDomain: arc.domain,
       selector: arc.selector,
       privateKey: key.pem,
@@ -78,6 +80,10 @@ export function openSealer(arc: OutboundSettings['arc']) {
       cv: found.chain,
     });
   };
+}
+
+function isReadable(message: Buffer): boolean {
+  return isFitForLibrary(message, readHeader(message, 0, message.length).bodyStart);
 }
 
 function readKey(selector: string, path: string): SigningKey {

@@ -127,3 +127,36 @@ describe('what was concluded from the DNS', () => {
     expect(await judge({})).toBe('pass');
   });
 });
+
+describe('a message made to keep the verifier of ARC busy', () => {
+  const chain = (own: { readonly seal?: string; readonly more?: string }): string =>
+    [
+      `ARC-Seal: i=1; a=rsa-sha256; t=1; cv=none; d=evil.example; s=s1; b=AAAA${own.seal ?? ''}`,
+      'ARC-Message-Signature: i=1; a=rsa-sha256; c=relaxed/relaxed; d=evil.example; s=s1; h=from; bh=AA==; b=AA==',
+      'ARC-Authentication-Results: i=1; evil.example; spf=pass',
+      `From: a@evil.example${own.more ?? ''}`,
+    ].join('\r\n');
+
+  it.each([
+    ['blanks within a tag', chain({ seal: `${'\r\n'.padEnd(900)}`.repeat(1_000) })],
+    ['blanks before the colon of another field', chain({ more: `\r\nX${'\r\n'.padEnd(900).repeat(1_000)}: y` })],
+    ['a field of a quarter of a million lines', chain({ more: `\r\nX: ${'x\r\n '.repeat(250_000)}` })],
+    ['a megabyte of groups', chain({ more: `\r\nTo: ${'g:'.repeat(400_000)}` })],
+  ])('by %s is not read, and its chain counts as failed', async (_, header) => {
+    const content = Buffer.from(`${header}\r\n\r\nText\r\n`);
+    const found = await new SenderAuthenticator('mx', resolver).authenticate({ client, ...sender, content }, 60_000);
+    expect(found.arcChain).toBe('fail');
+    expect(found.results).toContain('arc=fail (header out of bounds)');
+  });
+
+  it('by a body of blanks lets others have their turn, and is given up when time is over', async () => {
+    const content = Buffer.from(`${chain({})}\r\n\r\n${'\t\r\n'.repeat(10_000_000)}`);
+    let turns = 0;
+    const others = setInterval(() => turns++, 1);
+    const found = await new SenderAuthenticator('mx', resolver).authenticate({ client, ...sender, content }, 300);
+    clearInterval(others);
+    expect(found.arcChain).toBe('fail');
+    expect(found.results).toContain('spf=temperror');
+    expect(turns).toBeGreaterThan(3);
+  });
+});

@@ -1,10 +1,11 @@
 import { isIP } from 'node:net';
 import { mailboxesOf, parseAddressList } from '@postern/shared/message/address.ts';
 import { fieldValue, hasName, readHeader } from '@postern/shared/message/header.ts';
-import { type AuthenticateResult, authenticate, spf } from 'mailauth';
+import { spf } from 'mailauth';
 import { evaluateDmarc } from 'mailauth/lib/dmarc/index.js';
 import { type DkimResult, DkimVerifier, type SignedMessage } from '../../dkim/verify.ts';
 import type { Resolver } from '../../dns/resolver.ts';
+import { type ArcFinding, arcChainOf, arcResult, arcSealer } from './arc-chain.ts';
 import { BoundedQuestions } from './bounded-questions.ts';
 import { Conclusions } from './conclusions.ts';
 import { dkimClause } from './dkim-clause.ts';
@@ -80,17 +81,21 @@ export class SenderAuthenticator {
   /** Never rejects for what a stranger wrote or the DNS does not say: what cannot be had in time is `temperror`. */
   async authenticate(facts: AuthenticationFacts, timeoutMs: number): Promise<SenderAuthentication> {
     let timer: NodeJS.Timeout | undefined;
+    const abandoned = new AbortController();
     const late = new Promise<SenderAuthentication>((resolve) => {
-      timer = setTimeout(() => resolve(NOT_KNOWN), timeoutMs);
+      timer = setTimeout(() => {
+        resolve(NOT_KNOWN);
+        abandoned.abort();
+      }, timeoutMs);
     });
     try {
-      return await Promise.race([this.#judge(facts), late]);
+      return await Promise.race([this.#judge(facts, abandoned.signal), late]);
     } finally {
       clearTimeout(timer);
     }
   }
 
-  async #judge(facts: AuthenticationFacts): Promise<SenderAuthentication> {
+  async #judge(facts: AuthenticationFacts, signal: AbortSignal): Promise<SenderAuthentication> {
     const questions = new BoundedQuestions(this.#resolver, MAX_QUESTIONS);
     const { content } = facts;
     const message: SignedMessage = { content, ...readHeader(content, 0, content.length) };
@@ -101,7 +106,7 @@ export class SenderAuthenticator {
         lookUpText: (name) => questions.text(name),
       }),
       this.#spf(facts, questions),
-      this.#arc(facts, message, questions),
+      arcChainOf(message, facts.client, this.#hostname, questions, signal),
     ]);
     const from = message.fields.filter((field) => hasName(content, field, 'from'));
     const evidence = {
@@ -128,23 +133,6 @@ export class SenderAuthenticator {
       return { result: found.status.result, domains: [found.domain].flat(), clause: found.info };
     });
   }
-
-  /** RFC 8617: few messages carry a chain, so the library may read those once more from the start. */
-  async #arc(
-    { client, content }: AuthenticationFacts,
-    { fields }: SignedMessage,
-    questions: BoundedQuestions,
-  ): Promise<AuthenticateResult['arc']> {
-    if (!fields.some((field) => hasName(content, field, 'arc-seal'))) return false;
-    const { arc } = await authenticate(withoutSignatures(content, fields), {
-      ip: client,
-      mta: this.#hostname,
-      resolver: questions.ask,
-      disableDmarc: true,
-      disableBimi: true,
-    });
-    return arc;
-  }
 }
 
 /** Addresses of a From field as DMARC looks at them, one for each mailbox; text beyond US-ASCII is UTF-8 (RFC 6532 §3.2). */
@@ -165,7 +153,7 @@ function summary(
   reversePath: string,
   dkim: readonly DkimResult[],
   spfFinding: SpfFinding,
-  arc: AuthenticateResult['arc'],
+  arc: ArcFinding,
   { clause: dmarcClause, ...dmarc }: DmarcFinding,
 ): SenderAuthentication {
   const domain = reversePath.slice(reversePath.lastIndexOf('@') + 1).toLowerCase();
@@ -177,7 +165,7 @@ function summary(
     spf: spfFinding.result,
     dmarc,
     arcSealer: arcSealer(arc),
-    arcChain: arcChain(arc),
+    arcChain: arcResult(arc),
     reversePathAuthenticated: reversePath !== '' && (spfFinding.result === 'pass' || signedByReversePath),
     results: [
       ...(dkim.length === 0 ? ['dkim=none'] : dkim.map(dkimClause)),
@@ -190,27 +178,4 @@ function summary(
 function isWithin(domain: string, signer: string): boolean {
   const wanted = signer.toLowerCase();
   return domain !== '' && (domain === wanted || domain.endsWith(`.${wanted}`));
-}
-
-function arcChain(arc: AuthenticateResult['arc']): SenderAuthentication['arcChain'] {
-  const result = arc === false ? 'none' : arc.status.result;
-  return result === 'none' || result === 'pass' ? result : 'fail';
-}
-
-function arcSealer(arc: AuthenticateResult['arc']): string | undefined {
-  if (arc === false || arc.status.result !== 'pass' || arc.signature === undefined || arc.signature === false) return;
-  const reported = arc.authenticationResults?.dmarc as { readonly result?: string } | undefined;
-  return reported?.result === 'pass' ? arc.signature.signingDomain?.toLowerCase() : undefined;
-}
-
-/** The message without DKIM signatures, which our own verifier has judged. */
-function withoutSignatures(content: Buffer, fields: SignedMessage['fields']): Buffer {
-  const kept: Buffer[] = [];
-  let from = 0;
-  for (const field of fields) {
-    if (!hasName(content, field, 'dkim-signature')) continue;
-    kept.push(content.subarray(from, field.start));
-    from = field.end;
-  }
-  return Buffer.concat([...kept, content.subarray(from)]);
 }
