@@ -107,6 +107,11 @@ async function resolve(session: Session, filters: readonly MailboxFilter[]): Pro
     ? new Set(await session.mailstore.mailboxes.subscriptions(accountId))
     : new Set<string>();
   const tests = filters.map((filter): ((mailbox: ReachedMailbox) => boolean) => {
+    const named = testOf(filter);
+    // RFC 7377 §2.2: what is not named must be one that LIST shows.
+    return filter.kind === 'mailboxes' ? named : (mailbox) => mailbox.rights.has('l') && named(mailbox);
+  });
+  function testOf(filter: MailboxFilter): (mailbox: ReachedMailbox) => boolean {
     switch (filter.kind) {
       case 'selected':
         return () => false;
@@ -123,7 +128,7 @@ async function resolve(session: Session, filters: readonly MailboxFilter[]): Pro
         return ({ name }) => names.some((wanted) => wanted !== undefined && isWithin(name, wanted, filter.kind));
       }
     }
-  });
+  }
   return all.filter((mailbox) => tests.some((test) => test(mailbox)));
 }
 

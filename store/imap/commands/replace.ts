@@ -24,6 +24,7 @@ function replacing(uid: boolean): Command<Arguments> {
     name: uid ? 'UID REPLACE' : 'REPLACE',
     states: SELECTED,
     expunges: true,
+    counts: !uid,
     refreshes: true,
     removes: true,
     capability: 'REPLACE',
