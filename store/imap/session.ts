@@ -13,6 +13,7 @@ import { IncomingCommands } from './incoming-commands.ts';
 import { sayLastWords } from './last-words.ts';
 import type { Notifications } from './notifications.ts';
 import { runCommand } from './run-command.ts';
+import { checkSelectedRights } from './selected-rights.ts';
 import { limitsAfterSignIn, UNAUTHENTICATED_LIMITS } from './session-limits.ts';
 import type { SessionServices } from './session-services.ts';
 import type { Selected, SignedIn, State } from './state.ts';
@@ -287,7 +288,7 @@ export class Session {
     const selected = this.#selected;
     if (selected === undefined) return;
     if (options.refresh || selected.stale) {
-      await this.#checkRights();
+      await checkSelectedRights(this);
       selected.stale = false;
       if ((await selected.view.refresh()) === 'gone') throw new Goodbye('The selected mailbox was deleted');
     }
@@ -308,15 +309,7 @@ export class Session {
 
   /** Asks again for the rights in the selected mailbox, where somebody changed something since the client was told last. */
   async checkRightsIfStale(): Promise<void> {
-    if (this.isStale) await this.#checkRights();
-  }
-
-  /** What was granted in another one's mailbox may have been taken back since (RFC 4314). */
-  async #checkRights(): Promise<void> {
-    const selected = this.#selected;
-    if (selected === undefined || selected.mailbox.ownerAddress === undefined) return;
-    selected.rights = await this.mailstore.access.rightsOf(this.signedIn.account.id, selected.mailbox);
-    if (!selected.rights.has('r')) throw new Goodbye('You may no longer read the selected mailbox');
+    if (this.isStale) await checkSelectedRights(this);
   }
 
   /** Runs until the client leaves, logs out, breaks a limit or the server stops. Never rejects. */

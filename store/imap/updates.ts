@@ -1,5 +1,7 @@
+import { systemFlagNames } from '../mailstore/flags.ts';
 import { formatRanges, rangesOf } from './codec/sequence-set.ts';
 import { writeFlagUpdate } from './message-data.ts';
+import { changeableFlags } from './rights.ts';
 import { tellContexts, tellContextsOfExpunged } from './search-context.ts';
 import type { Session } from './session.ts';
 import type { Selected } from './state.ts';
@@ -56,4 +58,11 @@ export const SYSTEM_FLAGS_TEXT = '\\Answered \\Flagged \\Deleted \\Seen \\Draft'
 /** RFC 9051 §7.3.5: the flags defined in the mailbox. */
 export function writeFlagsLine(session: Session, selected: Selected): void {
   session.out.line(`* FLAGS (${[SYSTEM_FLAGS_TEXT, ...selected.view.keywords()].join(' ')})`);
+}
+
+/** RFC 4314 §5.1.1: the flags that the user has a right to change. */
+export function writePermanentFlags({ out }: Session, { view, rights, readOnly }: Selected): void {
+  const flags: string[] = readOnly ? [] : systemFlagNames(changeableFlags(rights));
+  if (!readOnly && rights.has('w')) flags.push(...view.keywords(), '\\*');
+  out.line(`* OK [PERMANENTFLAGS (${flags.join(' ')})] ${readOnly ? 'Read-only' : 'Flags are kept'}`);
 }

@@ -172,7 +172,10 @@ function readMailbox(args: ArgumentReader): string {
 function readNaming(args: ArgumentReader): Naming {
   const mailbox = readMailbox(args);
   args.space();
-  return { mailbox, identifier: args.astring() };
+  const identifier = args.astring();
+  // RFC 4314 §3: one of which nothing is left, or that no SASLprep would let pass, is BAD.
+  if (/^-?$|[\x00-\x1f\x7f]/.test(identifier)) args.fail('bad identifier');
+  return { mailbox, identifier };
 }
 
 /** RFC 4314 §3.1: a right that is not known is BAD, and so is one in upper case. */

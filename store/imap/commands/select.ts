@@ -1,13 +1,14 @@
-import { SEEN, systemFlagNames } from '../../mailstore/flags.ts';
+import type { Rights } from '../../mailstore/access-rights.ts';
+import { SEEN } from '../../mailstore/flags.ts';
 import type { ArgumentReader } from '../codec/lexer.ts';
 import { SEPARATOR } from '../codec/mailbox-pattern.ts';
 import { readSelectParameters, type SelectParameters } from '../codec/select-parameters.ts';
 import { bad, ok } from '../completion.ts';
 import { findMailbox, noSuchMailbox, writeName } from '../mailbox-argument.ts';
 import { resynchronise } from '../resynchronise.ts';
-import { changeableFlags, refusal, seenOf } from '../rights.ts';
+import { refusal, seenOf } from '../rights.ts';
 import type { Selected } from '../state.ts';
-import { recentCount, writeFlagsLine } from '../updates.ts';
+import { recentCount, writeFlagsLine, writePermanentFlags } from '../updates.ts';
 import { INTERNAL } from '../url-authorization.ts';
 import { type Command, SIGNED_IN } from './command.ts';
 
@@ -43,7 +44,7 @@ function opening(name: 'SELECT' | 'EXAMINE'): Command<Arguments> {
       if (refused !== undefined) return refused;
       const { rights } = mailbox;
       // RFC 4314 §5.2: read-write where the user can change anything.
-      const readOnly = examines || ![...'swite'].some((right) => rights.has(right));
+      const readOnly = examines || !hasOneOf(rights, 'swite');
       // \Recent is its owner's.
       const tellsRecent = !session.rev2 && mailbox.ownerAddress === undefined;
       const view = await session.mailstore.mailboxes.open(mailbox.id, {
@@ -70,11 +71,7 @@ function opening(name: 'SELECT' | 'EXAMINE'): Command<Arguments> {
       };
       session.select(selected);
       writeFlagsLine(session, selected);
-      out.line(
-        readOnly
-          ? '* OK [PERMANENTFLAGS ()] Read-only'
-          : `* OK [PERMANENTFLAGS (${permanentFlags(selected).join(' ')})] Flags are kept`,
-      );
+      writePermanentFlags(session, selected);
       out.line(`* ${view.exists} EXISTS`);
       if (session.rev2) {
         // RFC 9051 §6.3.2: the name as it is kept; RECENT and UNSEEN are of IMAP4rev1.
@@ -97,17 +94,14 @@ function opening(name: 'SELECT' | 'EXAMINE'): Command<Arguments> {
         out.line(`* OK [URLMECH ${INTERNAL}] URLs can be authorized`);
       }
       if (resynchronisation?.uidValidity === view.uidValidity) await resynchronise(session, resynchronisation);
-      return ok(`${name} completed`, readOnly ? 'READ-ONLY' : 'READ-WRITE');
+      // RFC 4314 §5.2: who may change nothing but a \Seen of one's own is told READ-ONLY, and sets it all the same (RFC 3501 §6.3.1).
+      const ownSeenAlone = mailbox.ownerAddress !== undefined && !hasOneOf(rights, 'wite');
+      return ok(`${name} completed`, readOnly || ownSeenAlone ? 'READ-ONLY' : 'READ-WRITE');
     },
   };
 }
 
-/** RFC 4314 §5.1.1: the flags that the user has a right to change. */
-function permanentFlags({ view, rights }: Selected): string[] {
-  const flags: string[] = systemFlagNames(changeableFlags(rights));
-  if (rights.has('w')) flags.push(...view.keywords(), '\\*');
-  return flags;
-}
+const hasOneOf = (rights: Rights, some: string): boolean => [...some].some((right) => rights.has(right));
 
 /** Sequence number of the first message without \Seen; 0 when all are seen. */
 function firstUnseen({ view }: Selected): number {
