@@ -1,4 +1,5 @@
 import { OWNER_RIGHTS, type Rights } from '../mailstore/access-rights.ts';
+import { allMailId } from '../mailstore/all-mail-id.ts';
 import type { FoundMailbox, MailboxInfo } from '../mailstore/mailstore.ts';
 import { SEPARATOR } from './codec/mailbox-pattern.ts';
 import type { Session } from './session.ts';
@@ -79,6 +80,18 @@ export async function reachAllMail(session: Session): Promise<ReachedMailbox | u
   return mailbox && { ...mailbox, name, ownName: name, ownerAddress: undefined, rights: ALL_MAIL_RIGHTS };
 }
 
+/** A mailbox as a list shows it. */
+export type ListedMailbox = Omit<ReachedMailbox, 'uidValidity'>;
+
+/** The mailbox of all mail beside the others, which are given; nothing of it is read. */
+export function listedAllMail(session: Session, others: readonly ListedMailbox[]): ListedMailbox | undefined {
+  const name = allMailName(session);
+  if (name === undefined || others.some((mailbox) => mailbox.name === name)) return undefined;
+  const { id: accountId } = session.signedIn.account;
+  const whose = { accountId, name, ownName: name, ownerAddress: undefined };
+  return { ...whose, id: allMailId(accountId), specialUse: '\\All', rights: ALL_MAIL_RIGHTS };
+}
+
 /** Whether a name is that of the mailbox of all mail, or lies below it: nobody makes a mailbox there. */
 export async function takenByAllMail(session: Session, { ownName, ownerAddress }: Place): Promise<boolean> {
   const name = allMailName(session);
@@ -122,20 +135,27 @@ function reached(place: Omit<Place, 'ownName'>, mailbox: MailboxInfo, rights: Ri
 
 /** The user's own mailboxes, all mail aside, and those of others in which the user has the right; others' come last. */
 export async function allMailboxes(session: Session, right: string): Promise<ReachedMailbox[]> {
+  return (await listing(session, right)).mailboxes;
+}
+
+/** The same with the names subscribed to; what the rows of the user's own mailboxes said stands in `found`. */
+export async function listing(
+  session: Session,
+  right: string,
+): Promise<{ readonly mailboxes: ReachedMailbox[]; readonly subscriptions: ReadonlySet<string> }> {
   const { account } = session.signedIn;
-  const own = await session.mailstore.mailboxes.list(account.id);
+  const { own, subscriptions, granted } = await session.mailstore.mailboxes.overview(account.id, session.offers('ACL'));
   const personal = { accountId: account.id, prefix: '', ownerAddress: undefined };
-  const all = own
+  const mailboxes: ReachedMailbox[] = own
     .filter(({ name }) => !isReserved(session, name))
-    .map((mailbox) => reached(personal, mailbox, OWNER_RIGHTS));
-  if (!session.offers('ACL')) return all;
+    .map((mailbox) => ({ ...reached(personal, mailbox, OWNER_RIGHTS), found: mailbox }));
   const keeper = sharedOwner(session);
-  for (const mailbox of await session.mailstore.access.reachable(account.id)) {
+  for (const mailbox of granted) {
     if (!mailbox.rights.has(right)) continue;
     const { ownerAddress, accountId } = mailbox;
     const prefix =
       ownerAddress === keeper ? `${SHARED}${SEPARATOR}` : `${OTHER_USERS}${SEPARATOR}${ownerAddress}${SEPARATOR}`;
-    all.push(reached({ accountId, prefix, ownerAddress }, mailbox, mailbox.rights));
+    mailboxes.push(reached({ accountId, prefix, ownerAddress }, mailbox, mailbox.rights));
   }
-  return all;
+  return { mailboxes, subscriptions: new Set(subscriptions) };
 }

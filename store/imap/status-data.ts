@@ -1,6 +1,7 @@
 import type { MailboxStatus } from '../mailstore/mailstore.ts';
 import type { ArgumentReader } from './codec/lexer.ts';
 import { writeName } from './mailbox-argument.ts';
+import type { ReachedMailbox } from './namespaces.ts';
 import type { Session } from './session.ts';
 
 /** What an item needs beside the counters. */
@@ -49,6 +50,19 @@ export function readStatusItems(args: ArgumentReader): StatusItem[] {
     if (capability !== undefined) args.require(capability, `status item ${name}`);
     return name;
   }, true);
+}
+
+/**
+ * What was read with the mailbox, where that is enough: not where messages have to be counted, \Recent ones, or what a user has not seen who is
+ * not the owner.
+ */
+export function countersAtHand(
+  { found, ownerAddress }: Pick<ReachedMailbox, 'found' | 'ownerAddress'>,
+  items: readonly StatusItem[],
+): MailboxStatus | undefined {
+  const counters = ownerAddress === undefined ? found?.counters : undefined;
+  if (counters === undefined || (counters.recent === undefined && items.includes('RECENT'))) return undefined;
+  return { ...counters, recent: counters.recent ?? 0 };
 }
 
 /** RFC 9051 §7.3.4. */

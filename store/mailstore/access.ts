@@ -74,29 +74,33 @@ export class SqlAccess implements Access {
   }
 
   async reachable(accountId: number): Promise<ReachableMailbox[]> {
-    const rows = await this.#database.rows(
-      `SELECT m.id, m.owner_id, m.name, m.uidvalidity, m.special_use, a.address, r.negative, r.rights
-       FROM mailbox_right r JOIN mailbox m ON m.id = r.mailbox_id JOIN account a ON a.id = m.owner_id
-       WHERE r.grantee_id IN (?, ?) AND m.owner_id <> ? AND m.name_hash IS NOT NULL AND a.address IS NOT NULL
-       ORDER BY a.address, m.name`,
-      [accountId, ANYONE, accountId],
-    );
-    const byId = new Map<number, { readonly row: Row; readonly lines: GrantedRights[] }>();
-    for (const row of rows) {
-      const known = byId.get(row[0] as number) ?? { row, lines: [] };
-      known.lines.push(lineOf(row[6], row[7]));
-      byId.set(row[0] as number, known);
-    }
-    return [...byId.values()].map(({ row, lines }) => ({
-      id: row[0] as number,
-      accountId: row[1] as number,
-      name: row[2] as string,
-      uidValidity: row[3] as number,
-      specialUse: (row[4] as SpecialUse | null) ?? undefined,
-      ownerAddress: row[5] as string,
-      rights: effectiveRights(lines),
-    }));
+    return reachableOf(await this.#database.rows(REACHABLE, [accountId, accountId]));
   }
+}
+
+/** What others have granted to an account, which stands in both places. */
+export const REACHABLE = `SELECT m.id, m.owner_id, m.name, m.uidvalidity, m.special_use, a.address, r.negative, r.rights
+  FROM mailbox_right r JOIN mailbox m ON m.id = r.mailbox_id JOIN account a ON a.id = m.owner_id
+  WHERE r.grantee_id IN (?, ${ANYONE}) AND m.owner_id <> ? AND m.name_hash IS NOT NULL AND a.address IS NOT NULL
+  ORDER BY a.address, m.name`;
+
+/** The mailboxes of the rows of {@link REACHABLE}. */
+export function reachableOf(rows: readonly Row[]): ReachableMailbox[] {
+  const byId = new Map<number, { readonly row: Row; readonly lines: GrantedRights[] }>();
+  for (const row of rows) {
+    const known = byId.get(row[0] as number) ?? { row, lines: [] };
+    known.lines.push(lineOf(row[6], row[7]));
+    byId.set(row[0] as number, known);
+  }
+  return [...byId.values()].map(({ row, lines }) => ({
+    id: row[0] as number,
+    accountId: row[1] as number,
+    name: row[2] as string,
+    uidValidity: row[3] as number,
+    specialUse: (row[4] as SpecialUse | null) ?? undefined,
+    ownerAddress: row[5] as string,
+    rights: effectiveRights(lines),
+  }));
 }
 
 function lineOf(negative: unknown, rights: unknown): GrantedRights {

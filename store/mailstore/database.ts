@@ -89,6 +89,11 @@ export class Database implements SqlRunner {
     return this.#alone((connection) => connection.changeOnce(sql, values));
   }
 
+  /** Several statements in one round trip, as {@link SqlConnection.together}; they are no transaction. */
+  together(statements: readonly string[]): Promise<(Row[] | SqlChange)[]> {
+    return this.#alone((connection) => connection.together(statements));
+  }
+
   /** A connection of one's own. Give it back by `release`, or end it by `destroy` when its state is not known. */
   async connect(): Promise<SqlConnection> {
     for (let tried = 1; ; tried++) {

@@ -2,7 +2,8 @@ import { type Database, placeholders, type Row } from './database.ts';
 import type { FoundMailbox, MailboxInfo, SpecialUse } from './mailstore.ts';
 
 export const INFO_COLUMNS = 'id, owner_id, name, uidvalidity, special_use';
-const FOUND_COLUMNS = `${INFO_COLUMNS}, uidnext, highestmodseq, n_msgs, n_unseen, n_deleted, bytes, first_recent_uid,
+/** What {@link foundOf} reads. */
+export const FOUND_COLUMNS = `${INFO_COLUMNS}, uidnext, highestmodseq, n_msgs, n_unseen, n_deleted, bytes, first_recent_uid,
   vanished_floor, name_hash`;
 /** Names of one statement. */
 const MOST_NAMES = 200;
@@ -73,7 +74,8 @@ export function infoOf(row: Row): MailboxInfo {
   };
 }
 
-function foundOf(row: Row): FoundMailbox {
+/** A row of {@link FOUND_COLUMNS}. */
+export function foundOf(row: Row): FoundMailbox {
   const [id, accountId, name, uidValidity, specialUse, uidNext, highestModSeq, messages, unseen, deleted, sizeBytes] =
     row as [number, number, string, number, SpecialUse | null, number, number, number, number, number, number];
   const [firstRecentUid, vanishedFloor] = [row[11] as number, row[12] as number];

@@ -4,6 +4,7 @@ import { type Database, integerList } from './database.ts';
 import { DELETED, SEEN } from './flags.ts';
 import { INFO_COLUMNS, infoOf, MailboxFinder } from './mailbox-finder.ts';
 import { canonicalMailboxName, checkMailboxName, mailboxNameHash, SEPARATOR } from './mailbox-name.ts';
+import { byName, readOverview } from './mailbox-overview.ts';
 import { insertMailbox, insertMissingParents } from './mailbox-rows.ts';
 import type { MailboxViews } from './mailbox-views.ts';
 import type {
@@ -11,6 +12,7 @@ import type {
   FoundMailbox,
   Mailboxes,
   MailboxInfo,
+  MailboxOverview,
   MailboxStatus,
   OpenOptions,
   RenameMailboxResult,
@@ -39,8 +41,11 @@ export class SqlMailboxes implements Mailboxes {
       `SELECT ${INFO_COLUMNS} FROM mailbox WHERE owner_id = ? AND name_hash IS NOT NULL`,
       [accountId],
     );
-    const rank = (info: MailboxInfo): string => (info.name === 'INBOX' ? '' : info.name);
-    return rows.map(infoOf).sort((a, b) => (rank(a) < rank(b) ? -1 : 1));
+    return rows.map(infoOf).sort(byName);
+  }
+
+  overview(accountId: number, granted: boolean): Promise<MailboxOverview> {
+    return readOverview(this.#database, accountId, granted);
   }
 
   async subscriptions(accountId: number): Promise<string[]> {

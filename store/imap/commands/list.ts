@@ -3,16 +3,16 @@ import { type ListArguments, readListArguments } from '../codec/list-arguments.t
 import { ancestors, matchesPattern, SEPARATOR } from '../codec/mailbox-pattern.ts';
 import { ok } from '../completion.ts';
 import { decodeName, writeName } from '../mailbox-argument.ts';
-import { allMailboxes, type ReachedMailbox, reachAllMail } from '../namespaces.ts';
+import { type ListedMailbox, listedAllMail, listing } from '../namespaces.ts';
 import type { Session } from '../session.ts';
-import { readStatusItems, type StatusItem, writeStatus } from '../status-data.ts';
+import { countersAtHand, readStatusItems, type StatusItem, writeStatus } from '../status-data.ts';
 import { writeMyRights } from './acl.ts';
 import { type Command, SIGNED_IN } from './command.ts';
 
 /** A name in the hierarchy, whether there is a mailbox or only something below it, or only a subscription. */
 interface Entry {
   readonly name: string;
-  readonly mailbox: ReachedMailbox | undefined;
+  readonly mailbox: ListedMailbox | undefined;
   hasChildren: boolean;
   subscribed: boolean;
 }
@@ -33,7 +33,7 @@ export const list: Command<Arguments> = {
     }
     const patterns = decodePatterns(session, args);
     const entries = await hierarchy(session, args, patterns);
-    const shown: ReachedMailbox[] = [];
+    const shown: ListedMailbox[] = [];
     for (const entry of entries.values()) {
       if (!patterns.some((pattern) => matchesPattern(pattern, entry.name))) continue;
       const own = isSelected(args, entry);
@@ -63,11 +63,9 @@ export function decodePatterns(
 
 /** Every name of the account, sorted, INBOX first: mailboxes, the names above them, subscriptions. */
 async function hierarchy(session: Session, args: Arguments, patterns: readonly string[]): Promise<Map<string, Entry>> {
-  const accountId = session.signedIn.account.id;
-  const mailboxes = await allMailboxes(session, 'l');
-  const subscriptions = new Set(await session.mailstore.mailboxes.subscriptions(accountId));
+  const { mailboxes, subscriptions } = await listing(session, 'l');
   const entries = new Map<string, Entry>();
-  const add = (name: string, mailbox: ReachedMailbox | undefined): void => {
+  const add = (name: string, mailbox: ListedMailbox | undefined): void => {
     for (const above of ancestors(name)) {
       const parent = entries.get(above) ?? { name: above, mailbox: undefined, hasChildren: false, subscribed: false };
       if (mailbox !== undefined) parent.hasChildren = true;
@@ -82,7 +80,7 @@ async function hierarchy(session: Session, args: Arguments, patterns: readonly s
     });
   };
   for (const mailbox of mailboxes) add(mailbox.name, mailbox);
-  const allMail = await reachAllMail(session);
+  const allMail = listedAllMail(session, mailboxes);
   if (allMail !== undefined && (subscriptions.has(allMail.name) || asksForAllMail(session, args, patterns, allMail))) {
     add(allMail.name, allMail);
   }
@@ -98,7 +96,7 @@ function asksForAllMail(
   session: Session,
   { selection, returning }: Arguments,
   patterns: readonly string[],
-  { name }: ReachedMailbox,
+  { name }: ListedMailbox,
 ): boolean {
   return session.rev2 || selection.has('SPECIAL-USE') || returning.has('SPECIAL-USE') || patterns.includes(name);
 }
@@ -146,18 +144,20 @@ function writeEntry(session: Session, args: Arguments, entry: Entry, selected: b
 
 async function writeStatuses(
   session: Session,
-  given: readonly ReachedMailbox[],
+  given: readonly ListedMailbox[],
   items: readonly StatusItem[],
 ): Promise<void> {
   // RFC 4314 §4: STATUS wants r.
   const shown = given.filter(({ rights }) => rights.has('r'));
-  if (shown.length === 0) return;
-  const counters = await session.mailstore.mailboxes.status(
-    shown.map((mailbox) => mailbox.id),
-    session.signedIn.account.id,
-  );
-  for (const [index, mailbox] of shown.entries()) {
-    const status = counters[index];
+  // What the list has read already is as new as the list.
+  const counters = new Map(shown.map((mailbox) => [mailbox.id, countersAtHand(mailbox, items)]));
+  const others = shown.map(({ id }) => id).filter((id) => counters.get(id) === undefined);
+  if (others.length > 0) {
+    const read = await session.mailstore.mailboxes.status(others, session.signedIn.account.id);
+    for (const [index, id] of others.entries()) counters.set(id, read[index]);
+  }
+  for (const mailbox of shown) {
+    const status = counters.get(mailbox.id);
     if (status !== undefined) await writeStatus(session, mailbox.name, status, items);
     await session.flow();
   }

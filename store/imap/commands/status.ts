@@ -4,7 +4,7 @@ import { findMailbox, noSuchMailbox } from '../mailbox-argument.ts';
 import type { ReachedMailbox } from '../namespaces.ts';
 import { refusal } from '../rights.ts';
 import type { Session } from '../session.ts';
-import { readStatusItems, type StatusItem, writeStatus } from '../status-data.ts';
+import { countersAtHand, readStatusItems, type StatusItem, writeStatus } from '../status-data.ts';
 import { type Command, SIGNED_IN } from './command.ts';
 
 interface Arguments {
@@ -34,19 +34,14 @@ export const status: Command<Arguments> = {
     if (mailbox === undefined) return noSuchMailbox();
     const refused = refusal(mailbox, 'r');
     if (refused !== undefined) return refused;
-    const counters = await countersOf(session, mailbox, args.items);
+    const counters = countersAtHand(mailbox, args.items) ?? (await countersOf(session, mailbox));
     if (counters === undefined) return noSuchMailbox();
     await writeStatus(session, mailbox.name, counters, args.items);
     return ok('STATUS completed');
   },
 };
 
-/** What the mailbox row says is enough, but where messages have to be counted: \Recent ones, or what a user has not seen who is not the owner. */
-async function countersOf(session: Session, { id, found, ownerAddress }: ReachedMailbox, items: readonly StatusItem[]) {
-  const counters = ownerAddress === undefined ? found?.counters : undefined;
-  if (counters !== undefined && (counters.recent !== undefined || !items.includes('RECENT'))) {
-    return { ...counters, recent: counters.recent ?? 0 };
-  }
-  const [counted] = await session.mailstore.mailboxes.status([id], session.signedIn.account.id);
+async function countersOf(session: Session, mailbox: ReachedMailbox) {
+  const [counted] = await session.mailstore.mailboxes.status([mailbox.id], session.signedIn.account.id);
   return counted;
 }

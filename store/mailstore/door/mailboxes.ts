@@ -1,4 +1,5 @@
 import type { SelectedMailbox } from '../selected-mailbox.ts';
+import type { ReachableMailbox } from './access.ts';
 
 /**
  * Names are Unicode in NFC, the hierarchy separator is `/`, INBOX is that name in any case (also as first component:
@@ -7,6 +8,11 @@ import type { SelectedMailbox } from '../selected-mailbox.ts';
 export interface Mailboxes {
   /** All mailboxes of the account, sorted by name, INBOX first. Parents that do not exist are not among them. */
   list(accountId: number): Promise<MailboxInfo[]>;
+  /**
+   * The same with what each row says now, the names subscribed to, and (where `granted`) the mailboxes of others in which the account has been
+   * granted something: all that a list tells, in one question.
+   */
+  overview(accountId: number, granted: boolean): Promise<MailboxOverview>;
   /** Names subscribed to; a name may be subscribed without a mailbox (RFC 9051 §6.3.7). */
   subscriptions(accountId: number): Promise<string[]>;
   subscribe(accountId: number, name: string): Promise<'subscribed' | 'invalid-name'>;
@@ -77,6 +83,13 @@ export interface FoundMailbox extends MailboxInfo {
   readonly firstRecentUid: number;
   /** Expunges up to this mod-sequence are no longer on record. */
   readonly vanishedFloor: number;
+}
+
+export interface MailboxOverview {
+  /** As `list` sorts them. */
+  readonly own: readonly FoundMailbox[];
+  readonly subscriptions: readonly string[];
+  readonly granted: readonly ReachableMailbox[];
 }
 
 export type CreateMailboxResult =
