@@ -1,7 +1,7 @@
 import type { ChangeNotices } from './changes.ts';
 import type { Database } from './database.ts';
 import type { AppendMessage, AppendResult, QuotaLimits } from './mailstore.ts';
-import { messageParameters } from './message-parameters.ts';
+import { isForProcedure, messageParameters } from './message-parameters.ts';
 import { Procedure } from './procedure.ts';
 
 /** What {@link AppendProcedure} puts where. */
@@ -20,6 +20,11 @@ export class AppendProcedure {
   constructor(database: Database, notices: ChangeNotices) {
     this.#procedure = new Procedure(database, 'append_message');
     this.#notices = notices;
+  }
+
+  /** Whether it makes sense to try. */
+  takes({ content, flags }: AppendMessage): boolean {
+    return this.#procedure.isThere && isForProcedure(content, flags);
   }
 
   /**

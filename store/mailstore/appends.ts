@@ -1,4 +1,5 @@
 import { withinQuota } from './accounts.ts';
+import { AppendLanes } from './append-lanes.ts';
 import { hashKey, idsByHash, type NewBody } from './body-rows.ts';
 import type { SqlContents } from './content.ts';
 import type { Row } from './database.ts';
@@ -39,13 +40,18 @@ export type LockedAppend = <T>(
 /** A message whose body is written, or is by the end of the transaction. */
 export type StoredMessage = Omit<AppendMessage, 'content'> & { readonly content: StoredContent };
 
-/** Appends one message in one round trip; undefined when it did nothing, and the transaction is to be made of statements. */
-export type AppendAtOnce = (
-  mailboxId: number,
-  name: string | undefined,
-  message: AppendMessage,
-  quota: QuotaLimits,
-) => Promise<AppendResult | undefined>;
+/** Appends one message in one round trip. */
+export interface AppendAtOnce {
+  /** Whether it makes sense to try. */
+  takes(message: AppendMessage): boolean;
+  /** Undefined when it did nothing, and the transaction is to be made of statements. */
+  append(
+    mailboxId: number,
+    name: string | undefined,
+    message: AppendMessage,
+    quota: QuotaLimits,
+  ): Promise<AppendResult | undefined>;
+}
 
 interface Waiting {
   readonly messages: readonly AppendMessage[];
@@ -60,22 +66,38 @@ interface Waiting {
 const MAX_BATCH_MESSAGES = 100;
 
 /**
- * APPENDs into one mailbox that arrive together share a transaction: they would wait for each other's locks otherwise. The next
- * one starts when the one before ends; a lone APPEND waits for nothing.
+ * APPENDs into one mailbox: each by a procedure, a few at a time, or many in one transaction, where they would wait for each other's locks. A lone APPEND
+ * waits for nothing.
  */
 export class Appends {
   readonly #keywords: Keywords;
   readonly #contents: Pick<SqlContents, 'keep'>;
   readonly #locked: LockedAppend;
   readonly #atOnce: AppendAtOnce;
-  /** By mailbox; there as long as one of them is under way. */
-  readonly #lanes = new Map<number, Waiting[]>();
+  readonly #lanes: AppendLanes<Waiting>;
 
-  constructor(keywords: Keywords, contents: Pick<SqlContents, 'keep'>, locked: LockedAppend, atOnce: AppendAtOnce) {
+  /** @param maxBeside see {@link AppendLanes} */
+  constructor(
+    keywords: Keywords,
+    contents: Pick<SqlContents, 'keep'>,
+    locked: LockedAppend,
+    atOnce: AppendAtOnce,
+    maxBeside: number,
+  ) {
     this.#atOnce = atOnce;
     this.#keywords = keywords;
     this.#contents = contents;
     this.#locked = locked;
+    this.#lanes = new AppendLanes(
+      {
+        goesAlone: ({ messages: [message, ...others] }) =>
+          message !== undefined && others.length === 0 && atOnce.takes(message),
+        alone: (mailboxId, waiting) => this.#alone(mailboxId, waiting),
+        together: (mailboxId, batch) => this.#serve(mailboxId, batch),
+        take: batchOf,
+      },
+      maxBeside,
+    );
   }
 
   append(
@@ -85,36 +107,25 @@ export class Appends {
     name?: string,
   ): Promise<AppendResult> {
     return new Promise((settle, fail) => {
-      const waiting: Waiting = { messages, quota, name, settle, fail };
-      const lane = this.#lanes.get(mailboxId);
-      if (lane !== undefined) {
-        lane.push(waiting);
-        return;
-      }
-      this.#lanes.set(mailboxId, [waiting]);
-      void this.#run(mailboxId);
+      this.#lanes.add(mailboxId, { messages, quota, name, settle, fail });
     });
   }
 
-  async #run(mailboxId: number): Promise<void> {
-    const lane = this.#lanes.get(mailboxId) ?? [];
-    while (lane.length > 0) {
-      let messages = 0;
-      let count = 0;
-      for (const waiting of lane) {
-        messages += waiting.messages.length;
-        if (count > 0 && messages > MAX_BATCH_MESSAGES) break;
-        count++;
-      }
-      await this.#serve(mailboxId, lane.splice(0, count));
+  async #alone(mailboxId: number, { messages, quota, name, settle, fail }: Waiting): Promise<boolean> {
+    try {
+      const result = await this.#atOnce.append(mailboxId, name, messages[0] as AppendMessage, quota);
+      if (result !== undefined) settle(result);
+      return result !== undefined;
+    } catch (fault) {
+      fail(fault);
+      return true;
     }
-    this.#lanes.delete(mailboxId);
   }
 
   /** All together; if that fails, each alone, so that a poisoned one fails alone. */
   async #serve(mailboxId: number, batch: readonly Waiting[]): Promise<void> {
     try {
-      const results = (await this.#alone(mailboxId, batch)) ?? (await this.#together(mailboxId, batch));
+      const results = await this.#together(mailboxId, batch);
       for (const [i, { settle }] of batch.entries()) {
         settle(Array.isArray(results) ? (results[i] as AppendResult) : { kind: 'no-such-mailbox' });
       }
@@ -125,14 +136,6 @@ export class Appends {
         for (const waiting of batch) await this.#serve(mailboxId, [waiting]);
       } else if (only !== undefined) for (const { fail } of batch) fail(fault);
     }
-  }
-
-  async #alone(mailboxId: number, batch: readonly Waiting[]): Promise<AppendResult[] | undefined> {
-    const [only] = batch;
-    const [message] = only?.messages ?? [];
-    if (only === undefined || message === undefined || batch.length > 1 || only.messages.length > 1) return undefined;
-    const result = await this.#atOnce(mailboxId, only.name, message, only.quota);
-    return result && [result];
   }
 
   async #together(
@@ -179,6 +182,18 @@ export class Appends {
     await scope.save();
     return results;
   }
+}
+
+/** How many of them share a transaction. */
+function batchOf(waiting: readonly Waiting[]): number {
+  let messages = 0;
+  let count = 0;
+  for (const each of waiting) {
+    messages += each.messages.length;
+    if (count > 0 && messages > MAX_BATCH_MESSAGES) break;
+    count++;
+  }
+  return count;
 }
 
 /** The bodies that are not written yet, each once. */

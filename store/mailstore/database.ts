@@ -33,12 +33,15 @@ interface Opened {
 
 /** The pool of one process. The only place of the store, beside migrations, that knows the database driver. */
 export class Database implements SqlRunner {
+  /** Most connections at a time. */
+  readonly connections: number;
   readonly #pool: Pool;
   readonly #hosts: DatabaseHosts;
   readonly #opened = new WeakMap<PoolConnection, Opened>();
 
   /** @param onHostFailed told with the names of both when another host of the URL has its turn */
   constructor(url: string, connections: number, onHostFailed: (from: string, to: string) => void = () => {}) {
+    this.connections = connections;
     this.#hosts = new DatabaseHosts(url, onHostFailed);
     // Each connection has a configuration of its own: that tells them apart.
     const links = new WeakMap<object, DatabaseLink>();

@@ -2,9 +2,14 @@ import { packParts } from '@postern/shared/message/mime-structure.ts';
 import { newContentId, PARTS_VERSION } from './body-rows.ts';
 import type { SqlValue } from './database.ts';
 import { DELETED, type FlagSet, SEEN } from './flags.ts';
-import type { ArrivedContent, QuotaLimits } from './mailstore.ts';
+import type { ArrivedContent, QuotaLimits, UnwrittenContent } from './mailstore.ts';
 import { cacheVersion } from './message-rows.ts';
 import { plainBody } from './packed-body.ts';
+
+/** Whether a message is for a procedure, as far as can be told without a look at its body. */
+export function isForProcedure(content: ArrivedContent, flags: FlagSet): content is UnwrittenContent {
+  return 'body' in content && flags.keywords.length === 0 && content.sizeBytes > 0;
+}
 
 /**
  * A message for a procedure, in the order of MESSAGE_PARAMETERS (schema/sql/message-procedures.ts). Undefined for one that is not for a procedure: with keywords, with a body
@@ -16,11 +21,11 @@ export function messageParameters(
   internalDate: Date,
   quota: QuotaLimits,
 ): SqlValue[] | undefined {
-  if (!('body' in content) || flags.keywords.length > 0) return undefined;
+  if (!isForProcedure(content, flags)) return undefined;
   const { body, prepared, sha256, sizeBytes } = content;
   const { encoding, chunks } = body.packed ?? plainBody(body.bytes);
   const [chunk] = chunks;
-  if (chunk === undefined || chunks.length > 1 || sizeBytes === 0) return undefined;
+  if (chunk === undefined || chunks.length > 1) return undefined;
   const now = Date.now();
   return [
     ...[quota.bytes, quota.messages, now],

@@ -82,10 +82,14 @@ export class SqlMessages implements Messages {
       keywords,
       contents,
       (mailboxId, bodies, ask, work) => this.#lockedWithBodies(mailboxId, bodies, ask, work),
-      async (mailboxId, name, message, quota) => {
-        const accountId = await this.#ownerOf(mailboxId);
-        return accountId === undefined ? undefined : procedure.append({ accountId, mailboxId, name }, message, quota);
+      {
+        takes: (message) => procedure.takes(message),
+        append: async (mailboxId, name, message, quota) => {
+          const accountId = await this.#ownerOf(mailboxId);
+          return accountId === undefined ? undefined : procedure.append({ accountId, mailboxId, name }, message, quota);
+        },
       },
+      Math.floor(database.connections / 4),
     );
   }
 
