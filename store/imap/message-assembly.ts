@@ -2,6 +2,7 @@ import { type FlagSet, NO_FLAGS } from '../mailstore/flags.ts';
 import type { AppendMessage, MailboxInfo, QuotaLimits } from '../mailstore/mailstore.ts';
 import type { AppendItem } from './codec/append-data.ts';
 import { type MessageUrl, parseMessageUrl } from './codec/imap-url.ts';
+import { withoutNul } from './codec/without-nul.ts';
 import { type Completion, no } from './completion.ts';
 import { overQuota } from './mailbox-argument.ts';
 import { reachMailbox } from './namespaces.ts';
@@ -42,7 +43,9 @@ export async function assembleMessages(
     if (bytes > maxLiteralBytes) return refused(no('TOOBIG', 'The message would be too big'));
     // RFC 3502 §6.3.11: an empty message is an error, by which a client may take its APPEND back.
     if (bytes === 0) return refused(no('CANNOT', 'An empty message is not stored'));
-    const body = pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : Buffer.concat(pieces);
+    const body = withoutNul(pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : Buffer.concat(pieces));
+    // RFC 3516 §4.4.
+    if (body === undefined) return refused(no('UNKNOWN-CTE', 'NUL may stand in parts that need no decoding alone'));
     // RFC 6855 §4: what a client sends that does not know of it, it could not read again.
     if (session.offers('UTF8=ACCEPT') && !session.utf8 && hasEightBitHeader(body)) {
       return refused(no('CANNOT', 'The header has 8-bit characters: ENABLE UTF8=ACCEPT first'));
