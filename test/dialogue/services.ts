@@ -7,6 +7,7 @@ import { type Surroundings, startRelayUnderTest, startSurroundings } from '../po
 import { startTestListener } from '../smtp/support.ts';
 import { openSocket, startClientService } from '../support/client-service.ts';
 import { type ImapBackends, startImapBackends, startImapStore } from '../support/imap-store.ts';
+import { emptyTables } from '../support/mariadb.ts';
 import { type Scanner, startClamd } from '../support/scanners.ts';
 import type { DialogueService } from './dialogue.ts';
 
@@ -42,16 +43,38 @@ async function startDialogueBackends(): Promise<ImapBackends> {
   return backends;
 }
 
+/** Databases that dialogues have left: emptied, each saves the next one the migrations, which take longer than it. */
+const left: string[] = [];
+
+/** The backends that dialogues share, with an empty database for a store; `giveBack` when that has stopped. */
+async function sharedBackends(): Promise<{ readonly backends: ImapBackends; giveBack(): void }> {
+  imapBackends ??= startDialogueBackends();
+  const shared = await imapBackends;
+  let url: string | undefined;
+  const createDatabase = async (): Promise<string> => {
+    url = left.pop();
+    if (url === undefined) url = await shared.database.createDatabase();
+    else await emptyTables(url);
+    return url;
+  };
+  return {
+    backends: { ...shared, database: { ...shared.database, createDatabase } },
+    giveBack: () => {
+      if (url !== undefined) left.push(url);
+    },
+  };
+}
+
 /**
  * IMAP on an empty database, with slapd and MariaDB shared by all dialogues; settings are those of `imap`, and `certificates`:
  * `{ "1": "relay" }` has connection 1 come by TLS with this certificate of the tests.
  */
 async function imap(settings: Readonly<Record<string, unknown>>): Promise<DialogueService> {
-  imapBackends ??= startDialogueBackends();
+  const { backends, giveBack } = await sharedBackends();
   const { certificates = {}, ...own } = settings as {
     readonly certificates?: Readonly<Record<string, 'relay' | 'stranger'>>;
   };
-  const store = await startImapStore(own, await imapBackends);
+  const store = await startImapStore(own, backends);
   return {
     open: async (n) => {
       const identity = certificates[String(n)];
@@ -71,23 +94,23 @@ async function imap(settings: Readonly<Record<string, unknown>>): Promise<Dialog
       await once(socket, 'connect');
       return socket;
     },
-    close: () => store.stop(),
+    close: () => store.stop().then(giveBack),
   };
 }
 
 /** POP3 on an empty database; settings are those of `pop3`. Connection 9 speaks IMAP with the same store. */
 async function pop3(settings: Readonly<Record<string, unknown>>): Promise<DialogueService> {
-  imapBackends ??= startDialogueBackends();
-  const { ports, stop } = await startClientService(await imapBackends, { pop3: settings });
-  return { open: (n) => openSocket(n === 9 ? ports.imap : ports.pop3), close: stop };
+  const { backends, giveBack } = await sharedBackends();
+  const { ports, stop } = await startClientService(backends, { pop3: settings });
+  return { open: (n) => openSocket(n === 9 ? ports.imap : ports.pop3), close: () => stop().then(giveBack) };
 }
 
 /** ManageSieve on an empty database; settings are those of `managesieve`, and the section `sieve`. Connection 9 speaks IMAP with the same store. */
 async function managesieve(settings: Readonly<Record<string, unknown>>): Promise<DialogueService> {
-  imapBackends ??= startDialogueBackends();
+  const { backends, giveBack } = await sharedBackends();
   const { sieve, ...managesieve } = settings;
-  const { ports, stop } = await startClientService(await imapBackends, { managesieve, sieve: Object(sieve) });
-  return { open: (n) => openSocket(n === 9 ? ports.imap : ports.managesieve), close: stop };
+  const { ports, stop } = await startClientService(backends, { managesieve, sieve: Object(sieve) });
+  return { open: (n) => openSocket(n === 9 ? ports.imap : ports.managesieve), close: () => stop().then(giveBack) };
 }
 
 let surroundings: Promise<Surroundings> | undefined;

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type PrivateDatabase, startPrivateDatabase } from '@postern/infra/demo/private-database.ts';
-import { createConnection } from 'mysql2/promise';
+import { createConnection, type RowDataPacket } from 'mysql2/promise';
 
 /** A real MariaDB (or MySQL) of one test file, with data of its own; ends with the process at the latest. */
 export interface TestDatabase {
@@ -86,4 +86,27 @@ export async function startTestDatabase(
       rmSync(directory, { recursive: true, force: true });
     },
   };
+}
+
+/** Statements that empty a migrated database; all have the same tables. */
+let emptying: string | undefined;
+
+/** Empties a migrated database that nobody uses, and lets its numbers begin anew: a tenth of the work of another one. */
+export async function emptyTables(url: string): Promise<void> {
+  const connection = await createConnection({ uri: url, multipleStatements: true });
+  try {
+    if (emptying === undefined) {
+      const [rows] = await connection.query<RowDataPacket[]>(
+        `SELECT table_name AS name, auto_increment AS next FROM information_schema.tables
+         WHERE table_schema = DATABASE() AND table_name NOT LIKE 'knex%' AND table_name <> 'migration_turn'`,
+      );
+      const deletes = rows.map(({ name }) => `DELETE FROM ${name};`).join('');
+      const numbered = rows.filter(({ next }) => next !== null);
+      const renumbers = numbered.map(({ name }) => `ALTER TABLE ${name} AUTO_INCREMENT = 1;`).join('');
+      emptying = `START TRANSACTION;${deletes}COMMIT;${renumbers}`;
+    }
+    await connection.query(emptying);
+  } finally {
+    await connection.end();
+  }
 }
