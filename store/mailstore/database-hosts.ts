@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { socketOf, urlsOfHosts } from '@postern/shared/runtime/database-url.ts';
+import { readInTurns } from './turns.ts';
 
 /** A statement that waits for so long is a reason to ask whether its server still lives. */
 const DOUBTFUL_MS = 15_000;
@@ -62,6 +63,7 @@ export class DatabaseHosts {
   open(): DatabaseLink {
     const host = this.#hosts[this.#current] as Host;
     const socket = host.open();
+    readInTurns(socket);
     let proven = false;
     const own: Link = { host, socket, statements: 0, since: 0 };
     this.#links.add(own);

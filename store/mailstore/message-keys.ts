@@ -5,6 +5,7 @@ import { KEY_COLUMNS, KEYS_VERSION, keyRow, unpackIds, unpackSortKeys } from './
 import type { KeyTexts, KeyWants, MessageKeys, ThreadKeys } from './mailstore.ts';
 import type { SentDates } from './sent-dates.ts';
 import type { ThreadRows } from './thread-rows.ts';
+import { Turns } from './turns.ts';
 import { uidPages } from './uid-ranges.ts';
 
 /** Messages whose keys are made together. */
@@ -42,12 +43,15 @@ export async function ensureKeys(database: Database, contents: SqlContents, mail
   }
   const uids = missing.map(([uid]) => uid as number);
   const want = { headerFields: true, pageSize: MAKE_PAGE };
+  const turns = new Turns();
   for await (const page of readPages(database, contents, mailboxId, uids, want)) {
-    const rows = page.map(({ uid, internalDateMs, headerFields }): SqlValue[] => {
+    const rows: SqlValue[][] = [];
+    for (const { uid, internalDateMs, headerFields } of page) {
       const row = keyRow(headerFields ?? Buffer.alloc(0));
       const sentAt = row.sentAtMs ?? internalDateMs;
-      return [mailboxId, KEYS_VERSION, uid, sentAt, ...row.searched, row.sortKeys, row.threadIds];
-    });
+      rows.push([mailboxId, KEYS_VERSION, uid, sentAt, ...row.searched, row.sortKeys, row.threadIds]);
+      if (turns.isOver) await turns.letOthers();
+    }
     await insertRows(
       database,
       `INSERT IGNORE INTO message_keys
