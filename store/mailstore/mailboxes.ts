@@ -1,5 +1,6 @@
 import { accountOfAllMail, allMailId } from './all-mail-id.ts';
 import type { ChangeNotices } from './changes.ts';
+import { moveAllMessages } from './copies.ts';
 import { type Database, integerList } from './database.ts';
 import { DELETED, SEEN } from './flags.ts';
 import { INFO_COLUMNS, infoOf, MailboxFinder } from './mailbox-finder.ts';
@@ -20,7 +21,6 @@ import type {
 } from './mailstore.ts';
 import type { SelectedMailbox } from './selected-mailbox.ts';
 import { Abandon, inTransaction } from './transaction.ts';
-import { moveAllMessages } from './transfer.ts';
 import { WriteScope } from './write-scope.ts';
 
 export class SqlMailboxes implements Mailboxes {

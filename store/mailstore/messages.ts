@@ -4,6 +4,7 @@ import { ACCOUNT_HELD, type AppendReads, Appends, addMessages } from './appends.
 import { type NewBody, writeBodyRows } from './body-rows.ts';
 import type { ChangeNotices } from './changes.ts';
 import type { SqlContents } from './content.ts';
+import { countCopies, insertCopies, insertKnownCopies } from './copies.ts';
 import { type Database, integerList, type Row } from './database.ts';
 import { readExpungedSince } from './expunged.ts';
 import { readPages } from './fetch-pages.ts';
@@ -39,7 +40,7 @@ import { SentDates } from './sent-dates.ts';
 import { storeFlags } from './store-flags.ts';
 import { ThreadRows } from './thread-rows.ts';
 import { Abandon, inTransaction, type SqlQuery } from './transaction.ts';
-import { copyMessages, readCounted, removeMessages } from './transfer.ts';
+import { readCounted, removeMessages } from './transfer.ts';
 import { slicesOf, uidRuns } from './uid-ranges.ts';
 import { isLockedByOthers, type LockedMailbox, WriteScope } from './write-scope.ts';
 
@@ -226,7 +227,12 @@ export class SqlMessages implements Messages {
     byUser?: string,
   ): Promise<CopyResult> {
     return this.#locked<CopyResult>([fromId, toId], async (scope, from, to) => {
-      const messages = await readCounted(scope, from.id, uids);
+      const before = from.highestModSeq;
+      const sameOwner = from.ownerId === to.ownerId;
+      const carried = flagsCarried(from, to, by);
+      const view = sameOwner ? this.#views.at(fromId, from) : undefined;
+      const known = view && (await insertKnownCopies(scope, from, to, view.current, uids, carried));
+      const messages = known?.messages ?? (await readCounted(scope, from.id, uids));
       const sourceUids = messages.map((m) => m.uid);
       const { uidValidity } = to;
       const nothing = {
@@ -239,18 +245,24 @@ export class SqlMessages implements Messages {
       if (messages.length === 0) return new Abandon(nothing);
       const account = scope.account(to.ownerId);
       if (account === undefined) throw new Error('the account of a mailbox is not locked');
-      const sameOwner = from.ownerId === to.ownerId;
       const more = { bytes: messages.reduce((sum, m) => sum + m.sizeBytes, 0), messages: messages.length };
       const grows = !(move && sameOwner);
       if (grows && !withinQuota({ bytes: account.bytes, messages: account.messages }, more, quota)) {
         return new Abandon({ kind: 'over-quota' });
       }
-      const carried = flagsCarried(from, to, by);
-      const destinationUids = sameOwner
-        ? await copyMessages(scope, from, to, messages, carried)
-        : await copyToOtherAccount(scope, this.#keywords, from, to, messages, carried);
+      let destinationUids: readonly number[];
+      if (sameOwner) {
+        const copies = known ?? (await insertCopies(scope, from, to, messages, carried));
+        await countCopies(scope, to, copies, carried);
+        destinationUids = copies.newUids;
+      } else destinationUids = await copyToOtherAccount(scope, this.#keywords, from, to, messages, carried);
       if (by !== undefined) await carrySeen(scope, from, to, messages, destinationUids, by);
-      if (move) await removeMessages(scope, from, messages, 'move', byUser);
+      if (move) {
+        await removeMessages(scope, from, messages, 'move', byUser);
+        const { highestModSeq } = from;
+        // Not of what came to the same mailbox.
+        if (from !== to) scope.transaction.afterCommit(() => view?.learnExpunged(sourceUids, before, highestModSeq));
+      }
       await scope.save();
       return { ...nothing, destinationUids, sourceModSeq: move ? from.highestModSeq : undefined };
     });

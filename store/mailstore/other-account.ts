@@ -1,3 +1,4 @@
+import { ALL_CARRIED, type CarriedFlags } from './copies.ts';
 import { integerList } from './database.ts';
 import {
   KEYWORD_COLUMNS,
@@ -10,7 +11,7 @@ import {
 import type { StoredContent } from './mailstore.ts';
 import { MessageInserts } from './message-rows.ts';
 import { PREPARED_VERSION } from './prepared-texts.ts';
-import { ALL_CARRIED, type CarriedFlags, type CountedMessage } from './transfer.ts';
+import type { CountedMessage } from './transfer.ts';
 import { uidRuns } from './uid-ranges.ts';
 import type { LockedMailbox, WriteScope } from './write-scope.ts';
 

@@ -1,7 +1,8 @@
+import { ALL_CARRIED, type CarriedFlags } from './copies.ts';
 import { SEEN } from './flags.ts';
 import type { FlagActor } from './mailstore.ts';
 import { readSeenBy, storeSeenBy } from './store-flags.ts';
-import { ALL_CARRIED, type CarriedFlags, type CountedMessage } from './transfer.ts';
+import type { CountedMessage } from './transfer.ts';
 import { uidRuns } from './uid-ranges.ts';
 import type { LockedMailbox, WriteScope } from './write-scope.ts';
 

@@ -1,20 +1,13 @@
 import { integerList } from './database.ts';
-import { ALL_SYSTEM_FLAGS, DELETED, SEEN } from './flags.ts';
+import { DELETED, SEEN } from './flags.ts';
 import type { SqlQuery } from './transaction.ts';
 import { uidPages, uidRuns } from './uid-ranges.ts';
 import type { LockedMailbox, WriteScope } from './write-scope.ts';
 
-/** UIDs of one statement: long enough to be quick, short enough for the optimiser's ranges. */
-const PAGE = 5000;
+/** Messages of one statement: long enough to be quick, short enough for the optimiser's ranges. */
+export const PAGE = 5000;
 
-/** Which flags a copy takes along. */
-export interface CarriedFlags {
-  /** Bits of system flags. */
-  readonly system: number;
-  readonly keywords: boolean;
-}
-
-export const ALL_CARRIED: CarriedFlags = { system: ALL_SYSTEM_FLAGS, keywords: true };
+export const CHANGED_UNDER_LOCK = 'messages changed under the lock of their mailbox';
 
 /** What the counters need to know of a message. */
 export interface CountedMessage {
@@ -24,10 +17,15 @@ export interface CountedMessage {
   readonly sizeBytes: number;
 }
 
-const COUNTED_COLUMNS = 'uid, flags, email_no, size';
-type CountedRow = [uid: number, flags: number, emailNo: number, sizeBytes: number];
+export const COUNTED_COLUMNS = 'uid, flags, email_no, size';
+export type CountedRow = [uid: number, flags: number, emailNo: number, sizeBytes: number];
 
-const counted = ([uid, flags, emailNo, sizeBytes]: CountedRow): CountedMessage => ({ uid, flags, emailNo, sizeBytes });
+export const counted = ([uid, flags, emailNo, sizeBytes]: CountedRow): CountedMessage => ({
+  uid,
+  flags,
+  emailNo,
+  sizeBytes,
+});
 
 /** Those of the messages that exist, ascending. */
 export async function readCounted(
@@ -46,77 +44,6 @@ export async function readCounted(
   if (uids === 'all') await read('TRUE', undefined);
   else for (const page of uidPages(uids, PAGE)) await read(page.condition, page.exact ? undefined : new Set(page.uids));
   return found;
-}
-
-/**
- * Copies messages into another mailbox of the same account by INSERT … SELECT: no row crosses the
- * wire, and bodies and texts are the email's. Both mailboxes are locked. Returns the new UIDs, in the order of `messages`.
- */
-export async function copyMessages(
-  scope: WriteScope,
-  from: LockedMailbox,
-  to: LockedMailbox,
-  messages: readonly CountedMessage[],
-  carried: CarriedFlags = ALL_CARRIED,
-): Promise<number[]> {
-  const { transaction } = scope;
-  const modSeq = scope.modSeqFor(to);
-  const newUids: number[] = [];
-  for (let i = 0; i < messages.length; i += PAGE) {
-    const page = messages.slice(i, i + PAGE);
-    const { source, newUid } = renumbered(from.id, page, to.uidNext);
-    // RFC 8514 §2: the save date of a copy is the time of copying.
-    const { affectedRows } = await transaction.changeOnce(
-      `INSERT INTO message
-         (mailbox_id, uid, modseq, flags, keywords, email_no, content_id, internal_date, save_date, size)
-       SELECT ${to.id}, ${newUid}, ${modSeq}, t.flags & ${carried.system}, ${carried.keywords ? 't.keywords' : '0'}, t.email_no, t.content_id, t.internal_date,
-         ${Date.now()}, t.size
-       FROM ${source('message')}`,
-    );
-    if (affectedRows !== page.length) throw new Error('messages changed under the lock of their mailbox');
-    if (carried.keywords) {
-      await transaction.later(
-        `INSERT INTO message_keyword (mailbox_id, uid, keyword_no)
-         SELECT ${to.id}, ${newUid}, t.keyword_no FROM ${source('message_keyword')}`,
-      );
-    }
-    for (const _ of page) newUids.push(to.uidNext++);
-  }
-  scope.messagesChanged(to, newUids);
-  count(
-    scope,
-    to,
-    messages.map(({ flags, sizeBytes }) => ({ flags: flags & carried.system, sizeBytes })),
-    1,
-  );
-  await changeCopies(scope, to.ownerId, messages, 1);
-  return newUids;
-}
-
-/**
- * Where the rows of a page come from (as `t`) and what their new UIDs are. A run without gaps moves by a constant, the common
- * case and by far the quickest; else each UID has its row number.
- */
-function renumbered(
-  mailboxId: number,
-  page: readonly CountedMessage[],
-  uidNext: number,
-): { source: (table: string) => string; newUid: string } {
-  const first = page[0]?.uid ?? 0;
-  const condition = uidRuns(page.map((m) => m.uid));
-  if ((page.at(-1)?.uid ?? 0) - first + 1 === page.length) {
-    const shift = uidNext - first;
-    return {
-      source: (table) => `${table} t WHERE t.mailbox_id = ${mailboxId} AND ${condition.replaceAll('uid ', 't.uid ')}`,
-      newUid: `CAST(t.uid AS SIGNED) + ${shift}`,
-    };
-  }
-  const numbered = `(SELECT uid, ${uidNext - 1} + ROW_NUMBER() OVER (ORDER BY uid) AS new_uid FROM message
-    WHERE mailbox_id = ${mailboxId} AND ${condition}) AS numbered`;
-  return {
-    source: (table) => `${numbered} JOIN ${table} t ON t.mailbox_id = ${mailboxId} AND t.uid = numbered.uid`,
-    newUid: 'numbered.new_uid',
-  };
 }
 
 /**
@@ -159,7 +86,7 @@ export async function removeReading(
      ORDER BY uid${most === 0 ? '' : ` LIMIT ${most}`}`,
     removal(scope, from, which, 'expunge', byUser),
   );
-  if (changed.some((n) => n !== rows.length)) throw new Error('messages changed under the lock of their mailbox');
+  if (changed.some((n) => n !== rows.length)) throw new Error(CHANGED_UNDER_LOCK);
   const messages = (rows as CountedRow[]).map(counted);
   count(scope, from, messages, -1);
   await changeCopies(scope, from.ownerId, messages, -1);
@@ -184,17 +111,6 @@ function removal(
     },
     { sql: `DELETE FROM message WHERE ${which}`, values: [] },
   ];
-}
-
-/** RFC 9051 §6.3.6: renaming INBOX moves its messages. */
-export async function moveAllMessages(scope: WriteScope, fromId: number, toId: number): Promise<void> {
-  const from = scope.mailbox(fromId);
-  const to = scope.mailbox(toId);
-  if (from === undefined || to === undefined) throw new Error('messages are moved between mailboxes not locked');
-  const messages = await readCounted(scope, fromId, 'all');
-  if (messages.length === 0) return;
-  await copyMessages(scope, from, to, messages);
-  await removeMessages(scope, from, messages, 'move');
 }
 
 /** Adds messages to the counters of a mailbox and its account (`sign` 1), or takes them away. */

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ALL_SYSTEM_FLAGS } from '../../store/mailstore/flags.ts';
 import type { FlagChange, SelectedMailbox } from '../../store/mailstore/mailstore.ts';
+import { NO_QUOTA } from '../support/mailstore.ts';
 import { append, mailboxId, newAccount, select, useMailstores } from './some-mailstore.ts';
 
 const stores = useMailstores();
@@ -20,6 +21,7 @@ const step = fc.record({
   keywords: fc.subarray(['one', 'two']),
   keywordsToo: fc.boolean(),
   expunges: fc.integer({ min: 0, max: 4 }).map((n) => n === 0),
+  transfer: fc.constantFrom('none', 'none', 'copy', 'move'),
 });
 
 function afterChange(has: readonly string[], how: FlagChange['how'], given: readonly string[]): string[] {
@@ -28,7 +30,7 @@ function afterChange(has: readonly string[], how: FlagChange['how'], given: read
   return has.filter((name) => !given.includes(name));
 }
 
-describe('STORE and EXPUNGE on a mailbox that is in memory', () => {
+describe('STORE, COPY, MOVE and EXPUNGE on a mailbox that is in memory', () => {
   it('leave flags, mod-sequences, counters and what sessions are told as if every row were read', {
     timeout: 120_000,
   }, async () => {
@@ -44,11 +46,26 @@ describe('STORE and EXPUNGE on a mailbox that is in memory', () => {
       await first.mailboxes.create(account.id, name);
       const id = await mailboxId(first, account, name);
       await append(first, id, MESSAGES);
+      await first.mailboxes.create(account.id, `${name} elsewhere`);
+      const elsewhere = await mailboxId(first, account, `${name} elsewhere`);
+      const copies: { system: number; keywords: string[] }[] = [];
       const sessions = await Promise.all(processes.map((store) => select(store, id)));
       const model = new Map(
         Array.from({ length: MESSAGES }, (_, i) => [i + 1, { system: 0, keywords: [''].slice(1) }]),
       );
-      for (const { process, looks, first: from, every, count, how, system, keywords, keywordsToo, expunges } of given) {
+      for (const {
+        process,
+        looks,
+        first: from,
+        every,
+        count,
+        how,
+        system,
+        keywords,
+        keywordsToo,
+        expunges,
+        transfer,
+      } of given) {
         const store = processes[process] ?? first;
         const session = sessions[process] as SelectedMailbox;
         if (looks) await session.refresh();
@@ -67,6 +84,17 @@ describe('STORE and EXPUNGE on a mailbox that is in memory', () => {
           model.set(uid, next);
         }
         expect(result.changed).toEqual(changed);
+        if (transfer !== 'none') {
+          const there = uids.filter((uid) => model.has(uid));
+          const moved = await store.messages[transfer](id, uids, elsewhere, NO_QUOTA);
+          expect(moved).toMatchObject({
+            kind: 'copied',
+            sourceUids: there,
+            destinationUids: there.map((_, i) => copies.length + i + 1),
+          });
+          for (const uid of there) copies.push({ ...(model.get(uid) ?? { system: 0, keywords: [] }) });
+          if (transfer === 'move') for (const uid of there) model.delete(uid);
+        }
         if (!expunges) continue;
         const gone = await store.messages.expunge(id);
         if (gone.kind === 'expunged') for (const uid of gone.uids) model.delete(uid);
@@ -89,6 +117,16 @@ describe('STORE and EXPUNGE on a mailbox that is in memory', () => {
         session.close();
       }
       rowsRead.close();
+      const copied = await select(third, elsewhere);
+      const flagsOf = (sequence: number) => {
+        const { system, keywords } = copied.flagsAt(sequence);
+        return { system, keywords: [...keywords].sort() };
+      };
+      expect(copies.map((_, i) => flagsOf(i + 1))).toEqual(
+        copies.map(({ system, keywords }) => ({ system, keywords: [...keywords].sort() })),
+      );
+      expect(copied.exists).toBe(copies.length);
+      copied.close();
     });
     await fc.assert(property, { numRuns: 8, seed });
     const problems: unknown[] = [];
