@@ -91,8 +91,8 @@ function judge(session: Session, entry: SettingEntry | undefined, value: Buffer 
   return why === undefined ? undefined : no('CANNOT', `Not a value of this entry: ${why}`);
 }
 
-/** RFC 5464 §4.3: w for what all see, r for what the user alone sees; the use of a mailbox is its owner's. */
+/** RFC 5464 §3.3: l, with w for what all see and r for what the user alone sees; the use of a mailbox is its owner's. */
 function refusedEntry(mailbox: ReachedMailbox, name: string, entry: SettingEntry | undefined): Completion | undefined {
   if (entry === specialUse && mailbox.ownerAddress !== undefined) return refusal({ rights: NO_RIGHTS }, 'w');
-  return refusal(mailbox, name.startsWith('/shared/') ? 'w' : 'r');
+  return refusal(mailbox, name.startsWith('/shared/') ? 'lw' : 'lr');
 }

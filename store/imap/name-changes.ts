@@ -112,6 +112,7 @@ class NameLines {
     const attributes: string[] = [];
     const hasChildren = this.#haveChildren.has(name);
     if (mailbox === undefined) attributes.push('\\NonExistent');
+    else if (!mailbox.rights.has('r')) attributes.push('\\Noselect');
     if (this.#session.offers('CHILDREN') && (mailbox !== undefined || hasChildren)) {
       attributes.push(hasChildren ? '\\HasChildren' : '\\HasNoChildren');
     }

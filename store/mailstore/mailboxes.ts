@@ -189,6 +189,12 @@ export class SqlMailboxes implements Mailboxes {
         const created = await insertMailbox(scope, accountId, to);
         await scope.lockMailboxes([source]);
         await moveAllMessages(scope, source, created.id);
+        // RFC 5464 §4: both keep the annotations. What begins otherwise is no entry, but a key of one mailbox alone.
+        await scope.transaction.change(
+          `INSERT INTO setting (account_id, mailbox_id, entry, value)
+           SELECT account_id, ?, entry, value FROM setting WHERE account_id = ? AND mailbox_id = ? AND entry LIKE '/%'`,
+          [created.id, accountId, source],
+        );
         await scope.save();
         return { kind: 'renamed' };
       }

@@ -127,6 +127,8 @@ function hasSelectedBelow(
 function writeEntry(session: Session, args: Arguments, entry: Entry, selected: boolean, childInfo: boolean): void {
   const attributes: string[] = [];
   if (entry.mailbox === undefined) attributes.push(args.extended ? '\\NonExistent' : '\\Noselect');
+  // RFC 5819 §2: what may be seen and not read cannot be selected.
+  else if (!entry.mailbox.rights.has('r')) attributes.push('\\Noselect');
   if (session.offers('CHILDREN')) attributes.push(entry.hasChildren ? '\\HasChildren' : '\\HasNoChildren');
   const tellSubscribed = args.returning.has('SUBSCRIBED') || (selected && args.selection.has('SUBSCRIBED'));
   if (tellSubscribed && entry.subscribed) attributes.push('\\Subscribed');

@@ -54,7 +54,8 @@ export const getMetadata: Command<Reading> = {
   async act(session, { mailbox: octets, entries, maxSize, depth }) {
     const place = await placeNamed(session, octets);
     if (place === undefined) return noSuchMailbox();
-    const refused = place.mailbox && refusal(place.mailbox, 'r');
+    // RFC 5464 §3.3.
+    const refused = place.mailbox && refusal(place.mailbox, 'lr');
     if (refused !== undefined) return refused;
     const found = new Map<string, Buffer>();
     for (const entry of entriesOf(session, place.mailbox === undefined ? 'server' : 'mailbox')) {
