@@ -1,7 +1,8 @@
 import { reply } from '@postern/shared/smtp/reply.ts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { attachmentsOf, decideAttachments, wildcard } from './attachments.ts';
+import { attachmentsOf } from './attachment-search.ts';
+import { decideAttachments, wildcard } from './attachments.ts';
 import { decideClamav } from './clamav.ts';
 import { parseClamdAnswer } from './clamd-session.ts';
 import { fileKinds } from './file-kind.ts';
@@ -22,6 +23,7 @@ function zip(names: readonly string[], encrypted = false): Buffer {
   });
   const end = Buffer.alloc(22);
   end.write('PK\x05\x06', 'latin1');
+  end.writeUInt32LE(Buffer.concat(entries).length, 12);
   end.writeUInt32LE(local.length, 16);
   return Buffer.concat([local, ...entries, end]);
 }
@@ -123,6 +125,36 @@ describe('attachments', () => {
   ])('are known by %s', (_, header) => {
     expect(verdict(part(header, 'x'), ['*.exe'])).toBe('reject');
     expect(verdict(part(header, 'x'), ['*.scr'])).toBe('accept');
+  });
+
+  it.each([
+    ['two Content-Type fields', 'Content-Type: text/plain; name=a.txt\r\nContent-Type: text/plain; name=a.exe'],
+    ['a name with NUL', "Content-Disposition: attachment; filename*=utf-8''a.exe%00.txt"],
+  ])('are not hidden by %s', (_, header) => {
+    expect(verdict(part(header, 'x'), ['*.exe'])).toBe('reject');
+  });
+
+  it('are not hidden behind many others, nor in more than is looked at', () => {
+    const many = (n: number, last: string): Buffer =>
+      Buffer.from(
+        `Content-Type: multipart/mixed; boundary=b\r\n\r\n${'--b\r\n\r\nx\r\n'.repeat(n)}--b\r\nContent-Type: x/y; name=${last}\r\n\r\nx\r\n--b--\r\n`,
+      );
+    expect(verdict(many(2_000, 'a.exe'), ['*.exe'])).toBe('reject');
+    expect(verdict(many(2_000, 'a.txt'), ['*.exe'])).toBe('accept');
+    expect(verdict(many(20_000, 'a.txt'), ['*.exe'])).toBe('reject');
+    const deep = `${'Content-Type: message/rfc822\r\n\r\n'.repeat(60)}Content-Type: x/y; name=a.txt\r\n\r\nx`;
+    expect(verdict(Buffer.from(deep), ['*.exe'])).toBe('reject');
+    const entries = (n: number): Buffer =>
+      part('Content-Type: x/y; name=a', zip(Array.from({ length: n }, (_, i) => `${i}`)));
+    expect(verdict(entries(100), ['*.exe'])).toBe('accept');
+    expect(verdict(entries(3_000), ['*.exe'])).toBe('reject');
+  });
+
+  it('are found in an encoded message, and in an archive with something before it', () => {
+    const inner = part('Content-Type: x/y; name=a.exe', 'x');
+    expect(verdict(part('Content-Type: message/rfc822', inner), ['*.exe'])).toBe('reject');
+    const archive = Buffer.concat([Buffer.from('a program that unpacks it'), zip(['setup.exe'])]);
+    expect(verdict(part('Content-Type: application/zip; name=a.zip', archive), ['*.exe'])).toBe('reject');
   });
 
   it('are looked at inside of zip archives, if wanted', () => {
