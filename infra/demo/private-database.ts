@@ -218,7 +218,7 @@ function accountStatements(options: PrivateDatabaseOptions): string {
     lines.push(
       `CREATE USER IF NOT EXISTS '${user}'@'${host}' IDENTIFIED BY '${options.password}';`,
       `ALTER USER '${user}'@'${host}' IDENTIFIED BY '${options.password}';`,
-      `GRANT ALL ON ${scope} TO '${user}'@'${host}';`,
+      `GRANT ALL ON ${scope} TO '${user}'@'${host}'${options.grantEverything ? ' WITH GRANT OPTION' : ''};`,
     );
   }
   return `${lines.join('\n')}\n`;

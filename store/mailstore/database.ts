@@ -38,6 +38,12 @@ export class Database implements SqlRunner {
   readonly #pool: Pool;
   readonly #hosts: DatabaseHosts;
   readonly #opened = new WeakMap<PoolConnection, Opened>();
+  #inGaleraCluster = false;
+
+  /** Whether it is a Galera cluster, as far as is known: for certain once a connection was set up. */
+  get inGaleraCluster(): boolean {
+    return this.#inGaleraCluster;
+  }
 
   /** @param onHostFailed told with the names of both when another host of the URL has its turn */
   constructor(url: string, connections: number, onHostFailed: (from: string, to: string) => void = () => {}) {
@@ -65,8 +71,13 @@ export class Database implements SqlRunner {
     this.#pool.on('connection', (connection) => {
       const link = links.get(connection.config) as DatabaseLink;
       const ready = setUpSession(connection, link);
-      // Who asked for the connection hears of it.
-      ready.catch(() => undefined);
+      ready.then(
+        ({ inGaleraCluster }) => {
+          this.#inGaleraCluster = inGaleraCluster;
+        },
+        // Who asked for the connection hears of it.
+        () => undefined,
+      );
       this.#opened.set(connection, { link, ready });
     });
   }

@@ -1,3 +1,4 @@
+import type { Log } from '@postern/shared/runtime/log.ts';
 import { SqlAccess } from './access.ts';
 import { SqlAccounts } from './accounts.ts';
 import { SqlAdministrationRecords } from './administration.ts';
@@ -17,6 +18,7 @@ import { SqlMaintenance } from './maintenance.ts';
 import { SqlMessages } from './messages.ts';
 import { migrateDatabase } from './migrate.ts';
 import { SqlOutgoing } from './outgoing.ts';
+import { missingProcedures } from './procedure.ts';
 import { SqlScripts } from './scripts.ts';
 import { SqlSettings } from './settings.ts';
 import { SqlAppPasswords, SqlSecondFactors } from './sign-in-records.ts';
@@ -35,6 +37,7 @@ export async function openMailstore(options: MailstoreOptions): Promise<Mailstor
   );
   try {
     await checkTables(database);
+    if (options.migrate !== false) await tellOfMissingProcedures(database, options.log);
   } catch (fault) {
     await database.close();
     throw fault;
@@ -83,6 +86,14 @@ export async function openMailstore(options: MailstoreOptions): Promise<Mailstor
       await database.close();
     },
   };
+}
+
+async function tellOfMissingProcedures(database: Database, log: Log): Promise<void> {
+  const missing = await missingProcedures(database);
+  if (missing.length === 0) return;
+  const why =
+    'each message that comes alone takes two round trips: the user of the database may not create or run procedures';
+  log.warn({ event: 'procedures-missing', missing }, why);
 }
 
 /** Fails when the database does not answer, or lacks our tables. */

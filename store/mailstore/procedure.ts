@@ -4,8 +4,15 @@ import { CommitOutcomeUnknown, connect, isConnectionFault, isRetryable, rollBack
 /** The result of a procedure's SELECT, and what the server says of the CALL. */
 type Called = readonly [readonly Row[], unknown];
 
-/** No such procedure; no right to run it; not supported. */
-const NOT_THERE = new Set([1305, 1370, 1235]);
+/** The procedures, with the number of their parameters. */
+const PROCEDURES = { append_message: 24, deliver_message: 30 };
+export type ProcedureName = keyof typeof PROCEDURES;
+
+/**
+ * No such procedure; no right to run it; not supported. Of one that an older version has left, and that nobody had the right to replace: other parameters, a table or a
+ * column that is gone.
+ */
+const NOT_THERE = new Set([1305, 1370, 1235, 1318, 1146, 1054]);
 /** The message of a fault of COMMIT itself (schema/sql/message-procedures.ts). */
 const AT_COMMIT = 'at COMMIT';
 /** Killed or too slow, wherever it was: no handler sees these. */
@@ -18,17 +25,17 @@ const INTERRUPTED = new Set([1317, 1927, 1969, 3024]);
  */
 export class Procedure {
   readonly #database: Database;
-  readonly #name: string;
+  readonly #name: ProcedureName;
   #isThere = true;
 
-  constructor(database: Database, name: string) {
+  constructor(database: Database, name: ProcedureName) {
     this.#database = database;
     this.#name = name;
   }
 
   /** Whether it makes sense to try. */
   get isThere(): boolean {
-    return this.#isThere;
+    return this.#isThere && !this.#database.inGaleraCluster;
   }
 
   /**
@@ -64,4 +71,23 @@ export class Procedure {
     }
     return undefined;
   }
+}
+
+/** Procedures that are missing, or that the user of this database may not run, each with the fault that says so; none is wanted on Galera. */
+export async function missingProcedures(
+  database: Database,
+): Promise<{ readonly procedure: ProcedureName; readonly cause: string }[]> {
+  if (database.inGaleraCluster) return [];
+  const missing: { procedure: ProcedureName; cause: string }[] = [];
+  for (const [name, parameters] of Object.entries(PROCEDURES) as [ProcedureName, number][]) {
+    try {
+      // For no account: nothing is done.
+      await database.rows(`CALL ${name}(${new Array(parameters).fill('NULL').join(',')})`);
+    } catch (fault) {
+      const { errno, message } = fault as Error & { readonly errno?: number };
+      if (!NOT_THERE.has(errno ?? 0)) throw fault;
+      missing.push({ procedure: name, cause: message });
+    }
+  }
+  return missing;
 }
