@@ -22,13 +22,7 @@ export function decodeCharset(bytes: Buffer, charset: string | undefined): strin
     .toLowerCase()
     .replace(/^'(.*)'$/, '$1');
   if (label === 'us-ascii' || label === 'ascii' || label === '' || NO_CHARSETS.has(label)) return decodeUnknown(bytes);
-  // RFC 2781 §3.3: the order of octets is what the mark at the beginning says; the standard's UTF-16 is little-endian always.
-  if (label === 'utf-16') return iconv.decode(bytes, label);
-  const decoder = decoderOf(label);
-  const better = decoder && BETTER_BY_ICONV[decoder.encoding];
-  if (better) return iconv.decode(bytes, better);
-  if (decoder) return decoder.decode(bytes);
-  return iconv.encodingExists(label) ? iconv.decode(bytes, label) : decodeUnknown(bytes);
+  return decoderOf(label)(bytes);
 }
 
 /** A byte string (one character an octet) that should be UTF-8 (RFC 6532) and may be anything. */
@@ -45,7 +39,38 @@ function decodeUnknown(bytes: Buffer): string {
   }
 }
 
-function decoderOf(label: string): TextDecoder | undefined {
+type Decode = (bytes: Buffer) => string;
+
+/** To look a label up costs more than to decode a word; nobody's labels fill the memory. */
+const decoders = new Map<string, Decode>();
+const MOST_DECODERS = 500;
+const LONGEST_LABEL = 100;
+
+function decoderOf(label: string): Decode {
+  const known = decoders.get(label);
+  if (known !== undefined) return known;
+  if (label.length > LONGEST_LABEL) return decodeUnknown;
+  const made = makeDecoder(label);
+  if (decoders.size >= MOST_DECODERS) decoders.clear();
+  decoders.set(label, made);
+  return made;
+}
+
+function makeDecoder(label: string): Decode {
+  // RFC 2781 §3.3: the order of octets is what the mark at the beginning says; the standard's UTF-16 is little-endian always.
+  if (label === 'utf-16') return byIconv(label);
+  const decoder = standardDecoder(label);
+  const better = decoder && BETTER_BY_ICONV[decoder.encoding];
+  if (better) return byIconv(better);
+  if (decoder) return (bytes) => decoder.decode(bytes);
+  return iconv.encodingExists(label) ? byIconv(label) : decodeUnknown;
+}
+
+function byIconv(label: string): Decode {
+  return (bytes) => iconv.decode(bytes, label);
+}
+
+function standardDecoder(label: string): TextDecoder | undefined {
   // The standard maps these labels to "replacement", which decodes nothing.
   if (label === 'utf-7') return undefined;
   try {
