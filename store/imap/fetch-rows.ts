@@ -261,13 +261,19 @@ function endMessage(
 ): void {
   const { out } = session;
   const { view } = session.selected;
-  if (flagsAlso && !attributes.some((a) => a.kind === 'flags')) {
-    out.text(' FLAGS ');
-    writeFlags(out, view, sequence);
-    // RFC 7162 §3.1.4: \Seen that FETCH sets is a change like others.
-    if (session.condstore && !attributes.some((a) => a.kind === 'modseq')) {
+  if (flagsAlso) {
+    const isAsked = (kind: FetchAttribute['kind']): boolean => attributes.some((a) => a.kind === kind);
+    if (!isAsked('flags')) {
+      out.text(' FLAGS ');
+      writeFlags(out, view, sequence);
+    }
+    // RFC 7162 §3.2.4: \Seen that FETCH sets is a change like others.
+    if (session.condstore && !isAsked('modseq')) {
       out.text(' ');
       writeModSeq(out, view, sequence);
+    }
+    if (session.condstore && !session.uidOnly && !isAsked('uid')) {
+      out.text(' UID ').number(view.uidAt(sequence) ?? 0);
     }
   }
   out.text(')\r\n');

@@ -61,8 +61,8 @@ export function writeFlagUpdate(
   const { out } = session;
   const { view } = session.selected;
   beginMessage(session, sequence);
-  // RFC 7162, erratum 1807: with QRESYNC the client keeps messages by UID, so that each row names it.
-  if ((options.uid === true || session.qresync) && !session.uidOnly) {
+  // RFC 7162 §3.2.4: where QRESYNC is offered, each row names the UID once mod-sequences count.
+  if ((options.uid === true || session.condstore) && !session.uidOnly) {
     out
       .text('UID ')
       .number(view.uidAt(sequence) ?? 0)

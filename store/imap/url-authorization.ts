@@ -22,10 +22,8 @@ async function keyOf(session: Session, { accountId, id }: MailboxInfo, make: boo
 
 /** RFC 4467 §6: every URL that was authorized with the key before is worth nothing. */
 export async function resetKey(session: Session, mailbox: MailboxInfo): Promise<void> {
-  const { accountId, id } = mailbox;
-  await session.mailstore.settings.write([
-    { accountId, mailboxId: id, entry: KEY_ENTRY, value: randomBytes(KEY_BYTES) },
-  ]);
+  const { accountId } = mailbox;
+  await session.mailstore.settings.write([{ accountId, mailbox, entry: KEY_ENTRY, value: randomBytes(KEY_BYTES) }]);
 }
 
 /** The same for all mailboxes: the keys are forgotten, and made anew when they are needed. */
@@ -33,9 +31,7 @@ export async function forgetKeys(session: Session): Promise<void> {
   const { mailboxes, settings } = session.mailstore;
   const { id } = session.signedIn.account;
   const all = await mailboxes.list(id);
-  await settings.write(
-    all.map((mailbox) => ({ accountId: id, mailboxId: mailbox.id, entry: KEY_ENTRY, value: undefined })),
-  );
+  await settings.write(all.map((mailbox) => ({ accountId: id, mailbox, entry: KEY_ENTRY, value: undefined })));
 }
 
 /** Token of a URL: HMAC of all that comes before it, with the key of its mailbox (RFC 4467 §5). */

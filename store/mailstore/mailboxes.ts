@@ -127,11 +127,12 @@ export class SqlMailboxes implements Mailboxes {
         [accountId, use ?? ''],
       );
       if (rows.some(([other]) => other !== name)) return new Abandon('special-use-taken');
-      const { affectedRows } = await scope.transaction.change(
-        'UPDATE mailbox SET special_use = ? WHERE owner_id = ? AND name_hash = ?',
-        [use ?? null, accountId, mailboxNameHash(name)],
-      );
-      if (affectedRows === 0) return new Abandon('no-such-mailbox');
+      const [row] = await scope.lockMailboxesByName([{ ownerId: accountId, hash: mailboxNameHash(name) }]);
+      const mailbox = row === undefined ? undefined : scope.mailbox(row[0] as number);
+      if (mailbox === undefined) return new Abandon('no-such-mailbox');
+      await scope.transaction.change('UPDATE mailbox SET special_use = ? WHERE id = ?', [use ?? null, mailbox.id]);
+      // RFC 7162 §3.2: it is an annotation of the mailbox (RFC 6154 §4).
+      scope.modSeqFor(mailbox);
       scope.listChanged(accountId);
       await scope.save();
       return 'set';

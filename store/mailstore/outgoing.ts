@@ -55,8 +55,8 @@ export class SqlOutgoing implements Outgoing {
     return this.#certainly<SubmitResult>(async (transaction) => {
       const now = Date.now();
       // Only what a client named is an entry of the account's.
-      const owners = account !== undefined && clientId !== undefined ? [account.id] : [];
-      const announce = owners.length > 0 && (await settingsWillChange(transaction, this.#notices, owners));
+      const accountIds = account !== undefined && clientId !== undefined ? [account.id] : [];
+      const announce = accountIds.length > 0 && (await settingsWillChange(transaction, this.#notices, { accountIds }));
       const [known] = await transaction.rows(
         'SELECT id FROM outgoing WHERE id = ? OR (account_id = ? AND client_id = ?)',
         [id, account?.id ?? null, clientId ?? null],
@@ -211,7 +211,7 @@ export class SqlOutgoing implements Outgoing {
 
   async undo(accountId: number, id: string): Promise<'cancelled' | 'too-late' | 'no-such-message'> {
     return this.#certainly(async (transaction) => {
-      const announce = await settingsWillChange(transaction, this.#notices, [accountId]);
+      const announce = await settingsWillChange(transaction, this.#notices, { accountIds: [accountId] });
       const [row] = await transaction.rows(
         'SELECT state, attempts FROM outgoing WHERE id = ? AND account_id = ? FOR UPDATE',
         [id, accountId],

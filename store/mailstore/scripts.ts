@@ -173,7 +173,7 @@ export class SqlScripts implements Scripts {
   }
 
   #change<T>(accountId: number, work: (transaction: Transaction) => Promise<T | Abandon<T>>): Promise<T> {
-    return changeSettings<T>(this.#database, this.#notices, [accountId], async (transaction) => {
+    return changeSettings<T>(this.#database, this.#notices, { accountIds: [accountId] }, async (transaction) => {
       await transaction.change('UPDATE account SET rules_version = rules_version + 1 WHERE id = ?', [accountId]);
       return work(transaction);
     });

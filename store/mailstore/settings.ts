@@ -38,9 +38,11 @@ export class SqlSettings implements Settings {
 
   async write(changes: readonly SettingChange[]): Promise<void> {
     const accountIds = changes.map(({ accountId }) => accountId);
-    await changeSettings<void>(this.#database, this.#notices, accountIds, async (transaction) => {
+    const mailboxes = changes.flatMap(({ mailbox, entry }) => (isAnnotation(entry) && mailbox ? [mailbox] : []));
+    await changeSettings<void>(this.#database, this.#notices, { accountIds, mailboxes }, async (transaction) => {
       let changed = 0;
-      for (const { accountId, mailboxId, entry, value } of changes) {
+      for (const { accountId, mailbox, entry, value } of changes) {
+        const mailboxId = mailbox?.id ?? 0;
         const { affectedRows } =
           value === undefined
             ? await transaction.change('DELETE FROM setting WHERE account_id = ? AND mailbox_id = ? AND entry = ?', [
@@ -60,7 +62,7 @@ export class SqlSettings implements Settings {
   }
 
   async writeOnce(accountId: number, mailboxId: number, entry: string, value: Buffer): Promise<Buffer> {
-    await changeSettings<void>(this.#database, this.#notices, [accountId], async (transaction) => {
+    await changeSettings<void>(this.#database, this.#notices, { accountIds: [accountId] }, async (transaction) => {
       const { affectedRows } = await transaction.change(
         'INSERT IGNORE INTO setting (account_id, mailbox_id, entry, value) VALUES (?, ?, ?, ?)',
         [accountId, mailboxId, entry, value],
@@ -71,3 +73,6 @@ export class SqlSettings implements Settings {
     return kept?.value ?? value;
   }
 }
+
+/** What begins otherwise is a key of the server's own. */
+const isAnnotation = (entry: string): boolean => entry.startsWith('/');

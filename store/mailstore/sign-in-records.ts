@@ -35,7 +35,7 @@ export class SqlSecondFactors implements SecondFactors {
   }
 
   async put(accountId: number, secret: Buffer, lastStep: number): Promise<void> {
-    await changeSettings<void>(this.#database, this.#notices, [accountId], (transaction) =>
+    await changeSettings<void>(this.#database, this.#notices, { accountIds: [accountId] }, (transaction) =>
       transaction.later('REPLACE INTO second_factor (account_id, secret, created_at, last_step) VALUES (?, ?, ?, ?)', [
         accountId,
         secret,
@@ -46,7 +46,7 @@ export class SqlSecondFactors implements SecondFactors {
   }
 
   async remove(accountId: number): Promise<void> {
-    await changeSettings<void>(this.#database, this.#notices, [accountId], (transaction) =>
+    await changeSettings<void>(this.#database, this.#notices, { accountIds: [accountId] }, (transaction) =>
       transaction.later('DELETE FROM second_factor WHERE account_id = ?', [accountId]),
     );
   }
@@ -79,7 +79,7 @@ export class SqlAppPasswords implements AppPasswords {
     accountId: number,
     { name, label, services }: { readonly name: string; readonly label: string; readonly services: readonly string[] },
   ): Promise<void> {
-    await changeSettings<void>(this.#database, this.#notices, [accountId], (transaction) =>
+    await changeSettings<void>(this.#database, this.#notices, { accountIds: [accountId] }, (transaction) =>
       transaction.later(
         'REPLACE INTO app_password (account_id, name, label, services, created_at) VALUES (?, ?, ?, ?, ?)',
         [accountId, name, label, services.join(' '), Date.now()],
@@ -88,7 +88,7 @@ export class SqlAppPasswords implements AppPasswords {
   }
 
   async remove(accountId: number, name: string): Promise<void> {
-    await changeSettings<void>(this.#database, this.#notices, [accountId], (transaction) =>
+    await changeSettings<void>(this.#database, this.#notices, { accountIds: [accountId] }, (transaction) =>
       transaction.later('DELETE FROM app_password WHERE account_id = ? AND name = ?', [accountId, name]),
     );
   }

@@ -16,7 +16,7 @@ export class SqlTokens implements Tokens {
   }
 
   async put(accountId: number, token: NewToken): Promise<void> {
-    await changeSettings<void>(this.#database, this.#notices, [accountId], async (transaction) => {
+    await changeSettings<void>(this.#database, this.#notices, { accountIds: [accountId] }, async (transaction) => {
       await transaction.later(
         `REPLACE INTO token (token_hash, account_id, name, certificate_name, scope, created_at, expires_at, password_version)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -43,7 +43,7 @@ export class SqlTokens implements Tokens {
   }
 
   async revoke(accountId: number, name: string): Promise<void> {
-    await changeSettings<void>(this.#database, this.#notices, [accountId], async (transaction) => {
+    await changeSettings<void>(this.#database, this.#notices, { accountIds: [accountId] }, async (transaction) => {
       const { affectedRows } = await transaction.change('DELETE FROM token WHERE account_id = ? AND name = ?', [
         accountId,
         name,

@@ -52,8 +52,8 @@ export async function writeKept(changes: readonly KeptChange[]): Promise<void> {
   const [first] = changes;
   await first?.place.mailstore.settings.write(
     changes.map(({ place, name, value }) => {
-      const [accountId, mailboxId] = placeOf(place);
-      return { accountId, mailboxId, entry: name, value };
+      const { accountId, mailbox } = place;
+      return { accountId, mailbox, entry: name, value };
     }),
   );
 }

@@ -33,8 +33,10 @@ export interface SettingMark {
 }
 
 export interface SettingChange {
+  /** Whose entry it is. */
   readonly accountId: number;
-  readonly mailboxId: number;
+  /** Undefined: of the account. A change of an entry of a mailbox moves its mod-sequence (RFC 7162 §3.2). */
+  readonly mailbox: MailboxOfSettings | undefined;
   readonly entry: string;
   /** Undefined removes. */
   readonly value: Buffer | undefined;
