@@ -29,7 +29,7 @@ export const tryCreate = (): Completion => no('TRYCREATE', 'No such mailbox; cre
 export const overQuota = (): Completion => no('OVERQUOTA', 'Quota exceeded');
 
 /** Finds a mailbox by the name that the client wrote; what the user may do in it is for the command to ask. */
-export async function findMailbox(session: Session, octets: string): Promise<ReachedMailbox | undefined> {
+export function findMailbox(session: Session, octets: string): Promise<ReachedMailbox | undefined> {
   const name = decodeName(session, octets);
-  return name === undefined ? undefined : reachMailbox(session, name);
+  return name === undefined ? Promise.resolve(undefined) : reachMailbox(session, name);
 }

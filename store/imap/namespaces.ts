@@ -101,8 +101,11 @@ export async function takenByAllMail(session: Session, { ownName, ownerAddress }
 }
 
 /** The mailbox of a name, if there is one and the user has any right in it: the others must not be told apart from none. */
-export async function reachMailbox(session: Session, name: string): Promise<ReachedMailbox | undefined> {
-  if (!isReserved(session, name)) return reachOwnMailbox(session, name);
+export function reachMailbox(session: Session, name: string): Promise<ReachedMailbox | undefined> {
+  return isReserved(session, name) ? reachOthersMailbox(session, name) : reachOwnMailbox(session, name);
+}
+
+async function reachOthersMailbox(session: Session, name: string): Promise<ReachedMailbox | undefined> {
   const place = await placeOfName(session, name);
   const mailbox = place && (await session.mailstore.mailboxes.find(place.accountId, place.ownName));
   if (place === undefined || mailbox === undefined) return undefined;

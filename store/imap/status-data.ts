@@ -65,19 +65,33 @@ export function countersAtHand(
   return { ...counters, recent: counters.recent ?? 0 };
 }
 
-/** RFC 9051 §7.3.4. */
-export async function writeStatus(
+/** RFC 9051 §7.3.4. There is something to wait for where messages have to be counted. */
+export function writeStatus(
   session: Session,
   mailbox: string,
   counters: MailboxStatus,
   items: readonly StatusItem[],
-): Promise<void> {
+): Promise<void> | undefined {
   if (items.includes('HIGHESTMODSEQ')) session.enableCondstore();
-  const counted = items.includes('DELETED-STORAGE') && counters.deleted > 0;
-  const deletedBytes = counted ? await session.mailstore.mailboxes.deletedBytes(counters.id) : 0;
-  const values = items.map((item) => `${item} ${VALUES[item].value({ session, counters, deletedBytes })}`);
-  const { out } = session;
-  out.text('* STATUS ');
-  writeName(session, out, mailbox);
-  out.line(` (${values.join(' ')})`);
+  const write = (deletedBytes: number): void => {
+    const { out } = session;
+    const source = { session, counters, deletedBytes };
+    out.text('* STATUS ');
+    writeName(session, out, mailbox);
+    let before = ' (';
+    for (const item of items) {
+      out
+        .text(before)
+        .text(item)
+        .text(' ')
+        .text(String(VALUES[item].value(source)));
+      before = ' ';
+    }
+    out.line(')');
+  };
+  if (items.includes('DELETED-STORAGE') && counters.deleted > 0) {
+    return session.mailstore.mailboxes.deletedBytes(counters.id).then(write);
+  }
+  write(0);
+  return undefined;
 }

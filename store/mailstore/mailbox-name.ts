@@ -37,9 +37,19 @@ export function canonicalMailboxName(given: string): string {
   return (trimmed.charCodeAt(0) | 0x20) === 0x69 ? trimmed.replace(/^inbox(?=\/|$)/i, 'INBOX') : trimmed;
 }
 
-/** What UNIQUE(owner_id, name_hash) holds: names are longer than an index takes. */
+/** Names that are asked for again and again, most of them in every account. */
+const hashes = new Map<string, Buffer>();
+const MOST_HASHES = 10_000;
+
+/** What UNIQUE(owner_id, name_hash) holds: names are longer than an index takes. Do not write to it. */
 export function mailboxNameHash(canonicalName: string): Buffer {
-  return hash('sha256', canonicalName, 'buffer');
+  let known = hashes.get(canonicalName);
+  if (known === undefined) {
+    known = hash('sha256', canonicalName, 'buffer');
+    if (hashes.size >= MOST_HASHES) hashes.clear();
+    hashes.set(canonicalName, known);
+  }
+  return known;
 }
 
 /** `a/b/c` → `a`, `a/b`. */

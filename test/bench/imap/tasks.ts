@@ -35,12 +35,13 @@ export interface Task {
 
 export const MAILBOX = 'Bench';
 const STATUS_MAILBOXES = 50;
-/** Few enough to stay below the commands that a session may send within a second. */
 const STATUS_TIMES = 5;
 const PORTION = 5_000;
 
 /** Rounds after which a command that only reads is as fast as it gets. */
 const WARM_UPS = 8;
+/** The same for those that are over in less than a millisecond: a program that runs for weeks has answered thousands of them. */
+const WARM_UPS_OF_SHORT = 100;
 
 /** A task of one command in the large mailbox. */
 function command(name: string, ratio: number, text: string | ((bench: Bench) => string)): Task {
@@ -56,11 +57,11 @@ function command(name: string, ratio: number, text: string | ((bench: Bench) => 
 const TIMES = 20;
 
 /** A short command, again and again on one connection. */
-function shortCommand(name: string, ratio: number, text: string): Task {
+function shortCommand(name: string, ratio: number, text: string, warmUps = WARM_UPS): Task {
   return {
     name,
     goal: { ratio },
-    warmUps: WARM_UPS,
+    warmUps,
     async run({ wire }) {
       let milliseconds = 0;
       for (let i = 0; i < TIMES; i += 1) {
@@ -120,6 +121,7 @@ export const TASKS: readonly Task[] = [
   {
     name: 'SELECT, new connection',
     goal: { ratio: 1 },
+    warmUps: WARM_UPS,
     async run({ side }) {
       let milliseconds = 0;
       for (let i = 0; i < TIMES; i += 1) {
@@ -130,7 +132,7 @@ export const TASKS: readonly Task[] = [
       return milliseconds / TIMES;
     },
   },
-  shortCommand('SELECT, same connection', 1, `SELECT ${MAILBOX}`),
+  shortCommand('SELECT, same connection', 1, `SELECT ${MAILBOX}`, WARM_UPS_OF_SHORT),
   shortCommand('FETCH 1:* (UID FLAGS)', 3, 'FETCH 1:* (UID FLAGS)'),
   command('FETCH 1:* (ENVELOPE BODYSTRUCTURE)', 3, 'FETCH 1:* (ENVELOPE BODYSTRUCTURE)'),
   command('FETCH 1:* three header fields', 1, 'FETCH 1:* (BODY.PEEK[HEADER.FIELDS (FROM SUBJECT DATE)])'),
@@ -185,7 +187,7 @@ export const TASKS: readonly Task[] = [
   {
     name: 'STATUS of 50 mailboxes',
     goal: { ratio: 1 },
-    warmUps: WARM_UPS,
+    warmUps: WARM_UPS_OF_SHORT,
     async run({ wire, round }) {
       const names = Array.from({ length: STATUS_MAILBOXES }, (_, i) => `Status${i}`);
       if (round === 0) for (const name of names) await wire.command(`CREATE ${name}`);
