@@ -1,5 +1,5 @@
 import { silentLog } from '@postern/shared/runtime/log.ts';
-import { NO_FLAGS } from '../../../store/mailstore/flags.ts';
+import { NO_FLAGS, SEEN } from '../../../store/mailstore/flags.ts';
 import { openMailstore } from '../../../store/mailstore/mailstore.ts';
 import { realisticMessage } from '../../corpus/corpus.ts';
 import { ImapWire } from './imap-wire.ts';
@@ -58,7 +58,7 @@ export async function fillByMailstore(
       );
       const appended = contents.map((content, i) => ({
         content,
-        flags: { ...NO_FLAGS, system: (from + i) % 2 === 0 ? 1 : 0 },
+        flags: { ...NO_FLAGS, system: (from + i) % 2 === 0 ? SEEN : 0 },
         internalDate: new Date(Date.UTC(2024, 0, 1) + (from + i) * 60_000),
       }));
       const result = await store.messages.append(mailbox.id, appended, { bytes: 0, messages: 0 });
