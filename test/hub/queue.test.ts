@@ -11,7 +11,7 @@ import {
   type StoredAccount,
 } from '../../store/mailstore/mailstore.ts';
 import { letter, somebody, someDelivery } from '../support/mailstore.ts';
-import { startTestDatabase, type TestDatabase } from '../support/mariadb.ts';
+import { startTestDatabase, type TestDatabase, WITHOUT_POWER_CUTS } from '../support/mariadb.ts';
 
 const NO_LIMITS = { messagesPerDay: 0, recipientsPerDay: 0, messagesPerMinute: 0 };
 const SENT = reply(250, '2.0.0', 'Delivered');
@@ -23,7 +23,7 @@ let one: Mailstore;
 let other: Mailstore;
 
 beforeAll(async () => {
-  server = await startTestDatabase();
+  server = await startTestDatabase(WITHOUT_POWER_CUTS);
   const url = await server.createDatabase();
   one = await openMailstore({ url, connections: 6, log: silentLog() });
   other = await openMailstore({ url, connections: 6, log: silentLog() });

@@ -10,7 +10,7 @@ import {
   type StoredAccount,
 } from '../../store/mailstore/mailstore.ts';
 import { appendLetters, mailboxOf, NO_QUOTA, range, somebody } from '../support/mailstore.ts';
-import { startTestDatabase, type TestDatabase } from '../support/mariadb.ts';
+import { startTestDatabase, type TestDatabase, WITHOUT_POWER_CUTS } from '../support/mariadb.ts';
 
 let server: TestDatabase;
 /** Two nodes on one database. */
@@ -18,7 +18,7 @@ let store: Mailstore;
 let other: Mailstore;
 
 beforeAll(async () => {
-  server = await startTestDatabase();
+  server = await startTestDatabase(WITHOUT_POWER_CUTS);
   store = await openMailstore({ url: server.url, connections: 6, log: silentLog() });
   other = await openMailstore({ url: server.url, connections: 4, log: silentLog() });
 });

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DELETED, FLAGGED, SEEN } from '../../store/mailstore/flags.ts';
 import { type Mailstore, openMailstore, type SelectedMailbox } from '../../store/mailstore/mailstore.ts';
 import { appendLetters, mailboxOf, NO_QUOTA, range, somebody } from '../support/mailstore.ts';
-import { startTestDatabase, type TestDatabase } from '../support/mariadb.ts';
+import { startTestDatabase, type TestDatabase, WITHOUT_POWER_CUTS } from '../support/mariadb.ts';
 
 /** A mailbox in memory catches up with what other nodes do to it. */
 
@@ -14,7 +14,7 @@ let writer: Mailstore;
 let reader: Mailstore;
 
 beforeAll(async () => {
-  server = await startTestDatabase();
+  server = await startTestDatabase(WITHOUT_POWER_CUTS);
   writer = await openMailstore({ url: server.url, connections: 4, log: silentLog() });
   reader = await openMailstore({ url: server.url, connections: 4, log: silentLog() });
 });

@@ -3,7 +3,7 @@ import { type Connection, createConnection, type RowDataPacket } from 'mysql2/pr
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Mailstore, openMailstore, type Problem } from '../../store/mailstore/mailstore.ts';
 import { appendLetters, letter, mailboxOf, NO_QUOTA, range, somebody } from '../support/mailstore.ts';
-import { startTestDatabase, type TestDatabase } from '../support/mariadb.ts';
+import { startTestDatabase, type TestDatabase, WITHOUT_POWER_CUTS } from '../support/mariadb.ts';
 
 /** Whose rows are damaged. */
 interface Victim {
@@ -262,7 +262,7 @@ let damaged: readonly Problem[] = [];
 let repaired: readonly Problem[] = [];
 
 beforeAll(async () => {
-  server = await startTestDatabase();
+  server = await startTestDatabase(WITHOUT_POWER_CUTS);
   store = await openMailstore({ url: server.url, connections: 6, log: silentLog() });
   administrator = await createConnection(server.url);
   for (const name of Object.keys(CASES)) victims.set(name, await victim());

@@ -5,14 +5,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { NO_FLAGS } from '../../store/mailstore/flags.ts';
 import { CommitOutcomeUnknown, type Delivery, type Mailstore, openMailstore } from '../../store/mailstore/mailstore.ts';
 import { type CommitWire, layCommitWire } from '../support/commit-wire.ts';
-import { startTestDatabase, type TestDatabase } from '../support/mariadb.ts';
+import { startTestDatabase, type TestDatabase, WITHOUT_POWER_CUTS } from '../support/mariadb.ts';
 
 let database: TestDatabase;
 let wire: CommitWire;
 let store: Mailstore;
 
 beforeAll(async () => {
-  database = await startTestDatabase();
+  database = await startTestDatabase(WITHOUT_POWER_CUTS);
   wire = await layCommitWire(database.url);
   store = await openMailstore({ url: wire.url, connections: 3, log: silentLog() });
 });

@@ -10,7 +10,7 @@ import { type Mailstore, openMailstore } from '@postern/store/mailstore/mailstor
 import { createConnection } from 'mysql2/promise';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { letter, mailboxOf, somebody, someDelivery } from '../support/mailstore.ts';
-import { startTestDatabase, type TestDatabase } from '../support/mariadb.ts';
+import { startTestDatabase, type TestDatabase, WITHOUT_POWER_CUTS } from '../support/mariadb.ts';
 
 /** Bodies above 48 KiB lie compressed where that pays; nobody sees a difference. */
 let database: TestDatabase;
@@ -19,7 +19,7 @@ let store: Mailstore;
 let plain: Mailstore;
 
 beforeAll(async () => {
-  database = await startTestDatabase();
+  database = await startTestDatabase(WITHOUT_POWER_CUTS);
   store = await openMailstore({ url: database.url, connections: 4, log: silentLog() });
   plain = await open({ compressBodies: false });
 });

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import { galeraMissing, startGalera } from '../support/galera.ts';
-import { startTestDatabase } from '../support/mariadb.ts';
+import { startTestDatabase, WITHOUT_POWER_CUTS } from '../support/mariadb.ts';
 import { mysqlMissing, startMysql } from '../support/mysql.ts';
 import { expectOrderUnderContention } from './contention.ts';
 import { WRITE_RULE } from './write-rule.ts';
@@ -20,7 +20,7 @@ const SERVERS: readonly Server[] = [
     name: 'MariaDB',
     missing: undefined,
     async start() {
-      const server = await startTestDatabase();
+      const server = await startTestDatabase(WITHOUT_POWER_CUTS);
       return { urls: [server.url], stop: () => server.stop() };
     },
   },

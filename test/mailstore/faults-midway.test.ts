@@ -4,14 +4,14 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { DELETED, NO_FLAGS } from '../../store/mailstore/flags.ts';
 import { type Mailstore, openMailstore, type Problem } from '../../store/mailstore/mailstore.ts';
 import { appendLetters, letter, mailboxOf, NO_QUOTA, range, somebody, someDelivery } from '../support/mailstore.ts';
-import { startTestDatabase, type TestDatabase } from '../support/mariadb.ts';
+import { startTestDatabase, type TestDatabase, WITHOUT_POWER_CUTS } from '../support/mariadb.ts';
 
 let server: TestDatabase;
 let store: Mailstore;
 let administrator: Connection;
 
 beforeAll(async () => {
-  server = await startTestDatabase();
+  server = await startTestDatabase(WITHOUT_POWER_CUTS);
   store = await openMailstore({ url: server.url, connections: 6, log: silentLog() });
   administrator = await createConnection(server.url);
   // Of an engine without transactions, so that a ROLLBACK does not bring the faults back.

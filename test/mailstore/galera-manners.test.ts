@@ -4,7 +4,7 @@ import { reply } from '@postern/shared/smtp/reply.ts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { NO_FLAGS } from '../../store/mailstore/flags.ts';
 import { openMailstore } from '../../store/mailstore/mailstore.ts';
-import { startTestDatabase, type TestDatabase } from '../support/mariadb.ts';
+import { startTestDatabase, type TestDatabase, WITHOUT_POWER_CUTS } from '../support/mariadb.ts';
 import { layStatementWire } from '../support/statement-wire.ts';
 
 /**
@@ -66,7 +66,7 @@ describe('what is sent to a server', () => {
   });
 
   it('of its own: the last statements of a delivery travel with COMMIT, and nothing waits', async () => {
-    const plain = await startTestDatabase();
+    const plain = await startTestDatabase(WITHOUT_POWER_CUTS);
     try {
       const texts = await textsOf(plain.url);
       expect(bundled(texts).length).toBeGreaterThan(0);

@@ -3,13 +3,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DELETED, NO_FLAGS, SEEN } from '../../store/mailstore/flags.ts';
 import { type Mailstore, openMailstore } from '../../store/mailstore/mailstore.ts';
 import { appendLetters, mailboxOf, NO_QUOTA, range, somebody, someDelivery } from '../support/mailstore.ts';
-import { startTestDatabase, type TestDatabase } from '../support/mariadb.ts';
+import { startTestDatabase, type TestDatabase, WITHOUT_POWER_CUTS } from '../support/mariadb.ts';
 
 let server: TestDatabase;
 let store: Mailstore;
 
 beforeAll(async () => {
-  server = await startTestDatabase();
+  server = await startTestDatabase(WITHOUT_POWER_CUTS);
   store = await openMailstore({ url: server.url, connections: 6, log: silentLog() });
 });
 

@@ -5,12 +5,12 @@ import { MIGRATION_COUNT } from '../../schema/sql/migrations.ts';
 import { type Mailstore, openMailstore } from '../../store/mailstore/mailstore.ts';
 import { migrateDatabase } from '../../store/mailstore/migrate.ts';
 import { appendLetters, mailboxOf, NO_QUOTA, somebody } from '../support/mailstore.ts';
-import { startTestDatabase, type TestDatabase } from '../support/mariadb.ts';
+import { startTestDatabase, type TestDatabase, WITHOUT_POWER_CUTS } from '../support/mariadb.ts';
 
 let server: TestDatabase;
 
 beforeAll(async () => {
-  server = await startTestDatabase();
+  server = await startTestDatabase(WITHOUT_POWER_CUTS);
 });
 
 afterAll(() => server?.stop());

@@ -3,13 +3,13 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { NO_FLAGS } from '../../store/mailstore/flags.ts';
 import { openMailstore } from '../../store/mailstore/mailstore.ts';
 import { NO_QUOTA } from '../support/mailstore.ts';
-import { startTestDatabase, type TestDatabase } from '../support/mariadb.ts';
+import { startTestDatabase, type TestDatabase, WITHOUT_POWER_CUTS } from '../support/mariadb.ts';
 import { mail, mailboxId, newAccount } from './some-mailstore.ts';
 import { ask, calls } from './stored-rows.ts';
 
 let server: TestDatabase;
 beforeAll(async () => {
-  server = await startTestDatabase();
+  server = await startTestDatabase(WITHOUT_POWER_CUTS);
 });
 afterAll(() => server.stop());
 

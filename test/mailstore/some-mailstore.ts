@@ -12,7 +12,7 @@ import {
   type StoredAccount,
 } from '../../store/mailstore/mailstore.ts';
 import { NO_QUOTA } from '../support/mailstore.ts';
-import { startTestDatabase, type TestDatabase } from '../support/mariadb.ts';
+import { startTestDatabase, type TestDatabase, WITHOUT_POWER_CUTS } from '../support/mariadb.ts';
 
 /** Mailstores of one test file, all on one database of its own; they are closed behind the last test. */
 export interface TestMailstores {
@@ -26,7 +26,7 @@ export function useMailstores(): TestMailstores {
   let url = '';
   const opened: Mailstore[] = [];
   beforeAll(async () => {
-    server = await startTestDatabase();
+    server = await startTestDatabase(WITHOUT_POWER_CUTS);
     url = await server.createDatabase();
   });
   afterAll(async () => {

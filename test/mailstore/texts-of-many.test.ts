@@ -3,13 +3,13 @@ import { createConnection } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Mailstore, openMailstore } from '../../store/mailstore/mailstore.ts';
 import { appendLetters, mailboxOf, NO_QUOTA, range, somebody } from '../support/mailstore.ts';
-import { startTestDatabase, type TestDatabase } from '../support/mariadb.ts';
+import { startTestDatabase, type TestDatabase, WITHOUT_POWER_CUTS } from '../support/mariadb.ts';
 
 let server: TestDatabase;
 let store: Mailstore;
 
 beforeAll(async () => {
-  server = await startTestDatabase();
+  server = await startTestDatabase(WITHOUT_POWER_CUTS);
   store = await openMailstore({ url: server.url, connections: 4, log: silentLog() });
 });
 

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createConnection } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connectImap, type ImapDialogue } from '../support/imap-dialogue.ts';
-import { startTestDatabase, type TestDatabase } from '../support/mariadb.ts';
+import { startTestDatabase, type TestDatabase, WITHOUT_POWER_CUTS } from '../support/mariadb.ts';
 import { makeTestPki, type TestPki } from '../support/pki.ts';
 import { type Slapd, startSlapd } from '../support/slapd.ts';
 import { type StoreProcess, startStore } from '../support/store-process.ts';
@@ -15,7 +15,11 @@ let pki: TestPki;
 const open: ImapDialogue[] = [];
 
 beforeAll(async () => {
-  const [certificates, directory, server] = await Promise.all([makeTestPki(), startSlapd(), startTestDatabase()]);
+  const [certificates, directory, server] = await Promise.all([
+    makeTestPki(),
+    startSlapd(),
+    startTestDatabase(WITHOUT_POWER_CUTS),
+  ]);
   [pki, slapd, database] = [certificates, directory, server];
   const imap = { listen: { address: '127.0.0.1', port: 0 }, allowPlaintextLoopback: true };
   hosts = await Promise.all(

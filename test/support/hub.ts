@@ -6,7 +6,7 @@ import { type Reply, reply } from '@postern/shared/smtp/reply.ts';
 import { ImapFlow } from 'imapflow';
 import { createTransport, type Transporter } from 'nodemailer';
 import { connectImap, type ImapDialogue } from './imap-dialogue.ts';
-import { startTestDatabase, type TestDatabase } from './mariadb.ts';
+import { startTestDatabase, type TestDatabase, WITHOUT_POWER_CUTS } from './mariadb.ts';
 import { makeTestPki, type TestPki } from './pki.ts';
 import { type Slapd, startSlapd } from './slapd.ts';
 import { type StoreProcess, startStore } from './store-process.ts';
@@ -118,7 +118,11 @@ export interface HubStackOptions {
 }
 
 export async function startHubStack(options: HubStackOptions = {}): Promise<HubStack> {
-  const [pki, slapd, database] = await Promise.all([makeTestPki(), startSlapd(), startTestDatabase()]);
+  const [pki, slapd, database] = await Promise.all([
+    makeTestPki(),
+    startSlapd(),
+    startTestDatabase(WITHOUT_POWER_CUTS),
+  ]);
   const databaseUrl = await database.createDatabase();
   const relay = await startRelaySide(pki);
   const start = (): Promise<StoreProcess> =>

@@ -6,7 +6,7 @@ import { storeConfigSchema } from '@postern/store/config.ts';
 import { type ImapServer, startImapServer } from '@postern/store/imap/server.ts';
 import { type Mailstore, openMailstore } from '@postern/store/mailstore/mailstore.ts';
 import { connectImap, type ImapDialogue } from './imap-dialogue.ts';
-import { startTestDatabase, type TestDatabase } from './mariadb.ts';
+import { startTestDatabase, type TestDatabase, WITHOUT_POWER_CUTS } from './mariadb.ts';
 import { makeTestPki, type TestPki } from './pki.ts';
 import { type Slapd, startSlapd } from './slapd.ts';
 
@@ -35,8 +35,7 @@ export interface ImapBackends {
 }
 
 export async function startImapBackends(): Promise<ImapBackends> {
-  // Nobody cuts the power here: the disk need not be waited for.
-  const starting = startTestDatabase(['--debug-no-sync']);
+  const starting = startTestDatabase(WITHOUT_POWER_CUTS);
   const [pki, slapd, database] = await Promise.all([makeTestPki(), startSlapd(), starting]);
   return {
     pki,

@@ -26,6 +26,9 @@ export interface TestDatabase {
   stop(): Promise<void>;
 }
 
+/** Options of a server whose power nobody cuts: it need not wait for the disk. Killed, it loses nothing: the system has what was written. */
+export const WITHOUT_POWER_CUTS: readonly string[] = ['--debug-no-sync'];
+
 /**
  * Starts a private database server below the temporary folder (under a second), and creates one database.
  *
