@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { connect as connectTls } from 'node:tls';
 import { reply } from '@postern/shared/smtp/reply.ts';
 import { SMTPServer } from 'smtp-server';
@@ -156,6 +157,30 @@ describe('TLS', () => {
     expect(await tls.say('STARTTLS')).toMatch(/^503 5\.5\.1 /);
     expect(received).toEqual([]);
     tls.close();
+  });
+
+  it.each([
+    ['TLSv1', false],
+    ['TLSv1.1', false],
+    ['TLSv1.2', true],
+    ['TLSv1.3', true],
+  ] as const)('%s: %s', async (version, spoken) => {
+    const { listener } = await start({ tls: { mode: 'starttls', ...pki.server } });
+    const peer = await greeted(listener);
+    peer.socket.removeAllListeners('data');
+    peer.type('STARTTLS\r\n');
+    await once(peer.socket, 'data');
+    const tls = connectTls({
+      ...{ socket: peer.socket, ca: pki.ca, servername: 'store.test' },
+      // The client's own guards are off.
+      ...{ minVersion: version, maxVersion: version, ciphers: 'DEFAULT@SECLEVEL=0' },
+    });
+    const said = await Promise.race([
+      once(tls, 'secureConnect').then(() => tls.getProtocol()),
+      once(tls, 'error').then(([error]) => (error as NodeJS.ErrnoException).code),
+    ]).catch((error: NodeJS.ErrnoException) => error.code);
+    expect(said).toBe(spoken ? version : 'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION');
+    tls.destroy();
   });
 
   it('takes a new certificate without a restart, and keeps the old one when the new one is bad', async () => {

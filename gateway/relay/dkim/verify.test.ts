@@ -161,6 +161,13 @@ describe('a DKIM signature', () => {
     expect(new Set(await results(text + header + MESSAGE))).toEqual(new Set(['fail: body hash did not verify']));
   });
 
+  it('that covers a huge header is verified, but not many of them', async () => {
+    const huge = MESSAGE.replace('two   words', `${'word '.repeat(180)}\r\n `.repeat(450));
+    let text = huge;
+    for (let i = 0; i < 3; i++) text = await signed('rsa', rsa.privateKey, {}, text);
+    expect(await results(text)).toEqual(['pass', 'pass', 'policy: too many signed header octets']);
+  });
+
   it('of one message is verified beside the others, up to the limit', async () => {
     const text = await signed('ed', ed25519.privateKey, {}, await signed('rsa', rsa.privateKey));
     expect(await results(text)).toEqual(['pass', 'pass']);

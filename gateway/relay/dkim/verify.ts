@@ -36,6 +36,8 @@ export type TxtAnswer =
 const MIN_RSA_BITS = 1_024;
 /** Length of the longest key record that is kept; an RSA key of 8,192 bits takes 1,500. */
 const MAX_KEPT_RECORD = 4_096;
+/** Octets of header fields that all signatures of a message may cover together. */
+const MAX_SIGNED_HEADER_BYTES = 1_048_576;
 /** Octets that are hashed before others have a turn. */
 const TURN_BYTES = 1_048_576;
 
@@ -59,6 +61,7 @@ export class DkimVerifier {
     if (signatures.length === 0) return [];
     const bodies = new BodyHashes(message);
     const named = new FieldsByName(message);
+    const budget = { octets: MAX_SIGNED_HEADER_BYTES };
     return Promise.all(
       signatures.slice(0, options.maxSignatures).map(async (field) => {
         const signature = readSignature(fieldValue(content, field));
@@ -67,7 +70,7 @@ export class DkimVerifier {
           return resultOf(signature, 'neutral', 'expired');
         }
         const [body, key] = await Promise.all([bodies.hash(signature), this.#key(signature, options)]);
-        return judge(signature, body, key, () => signedHeader(content, named, field, signature));
+        return judge(signature, body, key, () => signedHeader(content, named, field, signature, budget));
       }),
     );
   }
@@ -91,7 +94,12 @@ interface NoKey {
 }
 
 /** RFC 6376 §6.1.2, §6.1.3. */
-function judge(signature: DkimSignature, body: BodyHash, key: DkimKey | NoKey, header: () => string): DkimResult {
+function judge(
+  signature: DkimSignature,
+  body: BodyHash,
+  key: DkimKey | NoKey,
+  header: () => string | undefined,
+): DkimResult {
   if (signature.bodyOctets !== undefined && signature.bodyOctets > body.octets) {
     return resultOf(signature, 'fail', 'body is shorter than what was signed');
   }
@@ -103,7 +111,9 @@ function judge(signature: DkimSignature, body: BodyHash, key: DkimKey | NoKey, h
   if (signature.algorithm !== `${key.type}-sha256`)
     return resultOf(signature, 'neutral', 'inappropriate key algorithm');
   if (key.bits !== undefined && key.bits < MIN_RSA_BITS) return resultOf(signature, 'policy', 'weak key');
-  const signed = Buffer.from(header(), 'latin1');
+  const text = header();
+  if (text === undefined) return resultOf(signature, 'policy', 'too many signed header octets');
+  const signed = Buffer.from(text, 'latin1');
   const octets = Buffer.from(signature.signature, 'base64');
   // RFC 8463 §3: Ed25519 signs the SHA-256 of the header, not the header.
   const passes =
@@ -115,8 +125,17 @@ function judge(signature: DkimSignature, body: BodyHash, key: DkimKey | NoKey, h
   return { ...resultOf(signature, 'pass'), unsignedOctets };
 }
 
-/** RFC 6376 §5.4.2: the signed fields, of several with one name the lowest first; then the signature's own field. */
-function signedHeader(content: Buffer, named: FieldsByName, own: FieldRange, signature: DkimSignature): string {
+/**
+ * RFC 6376 §5.4.2: the signed fields, of several with one name the lowest first; then the signature's own field. Undefined when the signatures of
+ * one message want more than the budget: each reads its fields anew.
+ */
+function signedHeader(
+  content: Buffer,
+  named: FieldsByName,
+  own: FieldRange,
+  signature: DkimSignature,
+  budget: { octets: number },
+): string | undefined {
   const used = new Map<string, number>();
   let header = '';
   for (const name of signature.signedFields) {
@@ -124,7 +143,10 @@ function signedHeader(content: Buffer, named: FieldsByName, own: FieldRange, sig
     used.set(name, before + 1);
     const field = named.fromBelow(name, before);
     // RFC 6376 §3.5 `h=`: a field that is not there is the empty string.
-    if (field !== undefined) header += canonicalField(content, field, signature.headerForm);
+    if (field === undefined) continue;
+    budget.octets -= field.end - field.start;
+    if (budget.octets < 0) return undefined;
+    header += canonicalField(content, field, signature.headerForm);
   }
   return header + canonicalSignatureField(content, own, signature.headerForm);
 }
