@@ -35,6 +35,8 @@ export interface StackOptions extends SettingsChanges {
   readonly directoryEntries?: string | undefined;
   /** Further options of mariadbd. */
   readonly databaseOptions?: readonly string[] | undefined;
+  /** The store reaches the database by its Unix socket, as it would where both stand on one host. */
+  readonly databaseBySocket?: boolean | undefined;
   /** Folder below which the database keeps its data; the temporary folder when undefined. */
   readonly databaseFolder?: string | undefined;
 }
@@ -131,7 +133,9 @@ export async function startStack(options: StackOptions = {}): Promise<TestStack>
     slapd = startedSlapd.status === 'fulfilled' ? startedSlapd.value : undefined;
     if (startedDatabase.status === 'rejected') throw startedDatabase.reason;
     if (startedSlapd.status === 'rejected') throw startedSlapd.reason;
-    writeSecret(layout, 'database-url', startedDatabase.value.url);
+    const { url, socketPath } = startedDatabase.value;
+    const bySocket = options.databaseBySocket === true;
+    writeSecret(layout, 'database-url', bySocket ? `${url}?socketPath=${encodeURIComponent(socketPath)}` : url);
     if (slapd === undefined) await start('directory');
     for (const name of ['store', 'relay'] as const) if (options.without?.includes(name) !== true) await start(name);
     if (options.withWebmail === true) await start('webmail');

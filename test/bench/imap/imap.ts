@@ -45,6 +45,7 @@ export async function benchImap(options: ImapOptions): Promise<void> {
   const stack = await startStack({
     without: ['relay'],
     databaseOptions: ['--innodb-buffer-pool-size=1024M'],
+    databaseBySocket: true,
     // Dovecot does not slow down a session that sends thousands of commands within a second.
     store: (settings) => ({ ...settings, imap: { ...settings.imap, maxCommandsPerSecond: 100_000 } }),
   });

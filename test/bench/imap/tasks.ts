@@ -143,7 +143,8 @@ export const TASKS: readonly Task[] = [
   {
     name: 'FETCH of 300 single bodies',
     goal: { ratio: 1 },
-    warmUps: WARM_UPS,
+    // As many commands as the short ones are warmed up by.
+    warmUps: 2 * WARM_UPS,
     async run({ wire, messages, round }) {
       const start = performance.now();
       for (let i = 0; i < 300; i += 1) await timed(wire, `FETCH ${1 + ((i * 61 + round * 7) % messages)} BODY.PEEK[]`);

@@ -38,6 +38,7 @@ export async function benchStall({ messages, repeats }: StallOptions): Promise<v
   const stack = await startStack({
     without: ['relay'],
     databaseOptions: ['--innodb-buffer-pool-size=1024M'],
+    databaseBySocket: true,
     store: (settings) => ({ ...settings, metrics: { listen: { address: '127.0.0.3', port: metricsPort } } }),
   });
   const dovecot = await startDovecot(folder, 'sdbox').catch(async (fault: unknown) => {
