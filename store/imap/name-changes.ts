@@ -1,6 +1,6 @@
-import { ancestors, SEPARATOR } from './codec/mailbox-pattern.ts';
+import { ancestors } from './codec/mailbox-pattern.ts';
+import { writeListResponse } from './list-response.ts';
 import type { MadeByClient } from './made-by-client.ts';
-import { writeName } from './mailbox-argument.ts';
 import type { ReachedMailbox } from './namespaces.ts';
 import type { Session } from './session.ts';
 import type { NamedMailbox, WantedEvents } from './wanted-events.ts';
@@ -56,9 +56,7 @@ export function tellNames(
 export function tellNoAccess(session: Session, wanted: WantedEvents, { mailboxes }: KnownNames): void {
   for (const mailbox of mailboxes.values()) {
     if (mailbox.rights.has('r') || wanted.of(mailbox).size === 0) continue;
-    session.out.text(`* LIST (\\NoAccess) "${SEPARATOR}" `);
-    writeName(session, session.out, mailbox.name);
-    session.out.text('\r\n');
+    writeListResponse(session, ['\\NoAccess'], mailbox.name);
   }
 }
 
@@ -95,15 +93,7 @@ class NameLines {
   write(name: string, oldName?: string): void {
     if (this.#told.has(name)) return;
     this.#told.add(name);
-    const { out } = this.#session;
-    out.text(`* LIST (${this.#attributes(name).join(' ')}) "${SEPARATOR}" `);
-    writeName(this.#session, out, name);
-    if (oldName !== undefined) {
-      out.text(' ("OLDNAME" (');
-      writeName(this.#session, out, oldName);
-      out.text('))');
-    }
-    out.text('\r\n');
+    writeListResponse(this.#session, this.#attributes(name), name, oldName);
   }
 
   /** RFC 5465 §5.4, §5.5: all of them, as LIST would tell them. */

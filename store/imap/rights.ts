@@ -11,6 +11,16 @@ export function refusal({ rights }: { readonly rights: Rights }, needed: string)
   return [...needed].every((right) => rights.has(right)) ? undefined : no('NOPERM', 'You have no right to do that');
 }
 
+/** RFC 9051 §6.3.12, §6.4.7: the UIDs of messages that came into a mailbox; undefined for one that the user may not read, of which it would tell. */
+export function uidCode(
+  { rights }: { readonly rights: Rights },
+  name: 'APPENDUID' | 'COPYUID',
+  uidValidity: number,
+  sets: string,
+): string | undefined {
+  return rights.has('r') ? `${name} ${uidValidity} ${sets}` : undefined;
+}
+
 /** System flags that the rights allow to change (RFC 4314 §4: `t` \Deleted, `s` \Seen, `w` all others). */
 export function changeableFlags(rights: Rights): number {
   const others = rights.has('w') ? ALL_SYSTEM_FLAGS & ~(DELETED | SEEN) : 0;

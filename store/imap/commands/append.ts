@@ -9,7 +9,7 @@ import { findMailbox, overQuota, tryCreate } from '../mailbox-argument.ts';
 import { assembleMessages } from '../message-assembly.ts';
 import type { ReachedMailbox } from '../namespaces.ts';
 import { refusedIntoOutbox, sendFromOutbox } from '../outbox.ts';
-import { appendAs, quotaOf, quotaUnknown, refusal } from '../rights.ts';
+import { appendAs, quotaOf, quotaUnknown, refusal, uidCode } from '../rights.ts';
 import type { Session } from '../session.ts';
 import { type Command, SIGNED_IN } from './command.ts';
 
@@ -69,7 +69,7 @@ async function appendTo(
       session.notifications?.addedByClient(mailbox.id, result.uids);
       return (
         (await sendFromOutbox(session, mailbox, result.uids)) ??
-        ok('APPEND completed', `APPENDUID ${result.uidValidity} ${formatSequenceSet(result.uids)}`)
+        ok('APPEND completed', uidCode(mailbox, 'APPENDUID', result.uidValidity, formatSequenceSet(result.uids)))
       );
     case 'no-such-mailbox':
       return 'no-such-mailbox';

@@ -6,7 +6,7 @@ import { findMailbox, overQuota, tryCreate } from '../mailbox-argument.ts';
 import { sequenceRanges, uidsOf } from '../message-set.ts';
 import type { ReachedMailbox } from '../namespaces.ts';
 import { refusedIntoOutbox, sendFromOutbox } from '../outbox.ts';
-import { changeableFlags, quotaOf, quotaUnknown, refusal } from '../rights.ts';
+import { changeableFlags, quotaOf, quotaUnknown, refusal, uidCode } from '../rights.ts';
 import type { Session } from '../session.ts';
 import { type Command, SELECTED } from './command.ts';
 
@@ -57,12 +57,12 @@ function transferring(how: 'COPY' | 'MOVE', uid: boolean): Command<Arguments> {
       if (result.sourceUids.length === 0) return ok(`${how} completed`, 'EXPUNGEISSUED');
       session.notifications?.addedByClient(target.id, result.destinationUids);
       const sets = `${formatSequenceSet(result.sourceUids)} ${formatSequenceSet(result.destinationUids)}`;
-      const copyUid = `COPYUID ${result.uidValidity} ${sets}`;
+      const copyUid = uidCode(target, 'COPYUID', result.uidValidity, sets);
       if (how === 'COPY') {
         return (await sendFromOutbox(session, target, result.destinationUids)) ?? ok('COPY completed', copyUid);
       }
       // RFC 6851 §4.3: before the EXPUNGE responses, so that a client still knows the old UIDs.
-      session.out.line(`* OK [${copyUid}] Moved`);
+      if (copyUid !== undefined) session.out.line(`* OK [${copyUid}] Moved`);
       // RFC 7162 §3.2.8: the source's mod-sequence after the move.
       const modSeq = session.condstore ? result.sourceModSeq : undefined;
       return ok('MOVE completed', modSeq === undefined ? undefined : `HIGHESTMODSEQ ${modSeq}`);

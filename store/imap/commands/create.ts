@@ -1,6 +1,7 @@
 import type { SpecialUse } from '../../mailstore/mailstore.ts';
 import type { ArgumentReader } from '../codec/lexer.ts';
 import { no, ok } from '../completion.ts';
+import { tellNormalizedName } from '../list-response.ts';
 import { decodeName, invalidName } from '../mailbox-argument.ts';
 import { placeOfName, takenByAllMail } from '../namespaces.ts';
 import { refusedToCreate } from '../rights.ts';
@@ -53,6 +54,7 @@ export const create: Command<{ readonly octets: string; readonly uses: readonly 
     switch (result.kind) {
       case 'created':
         session.notifications?.madeByClient.created(place.prefix + result.mailbox.name);
+        tellNormalizedName(session, name, place.prefix + result.mailbox.name);
         // RFC 8474 §4.2.
         return ok('CREATE completed', session.offers('OBJECTID') ? `MAILBOXID (M${result.mailbox.id})` : undefined);
       case 'exists':

@@ -1,5 +1,6 @@
 import type { ArgumentReader } from '../codec/lexer.ts';
 import { no, ok } from '../completion.ts';
+import { tellNormalizedName } from '../list-response.ts';
 import { decodeName, invalidName, noSuchMailbox } from '../mailbox-argument.ts';
 import { placeOfName, reachMailbox, takenByAllMail } from '../namespaces.ts';
 import { refusal, refusedToCreate } from '../rights.ts';
@@ -40,6 +41,7 @@ export const rename: Command<{ readonly from: string; readonly to: string }> = {
       case 'renamed':
         session.notifications?.madeByClient.removed(source.prefix + source.ownName);
         session.notifications?.madeByClient.created(target.prefix + target.ownName);
+        tellNormalizedName(session, newName, (target.prefix + target.ownName).normalize('NFC'));
         return ok('RENAME completed');
       case 'no-such-mailbox':
         return noSuchMailbox();

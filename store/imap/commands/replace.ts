@@ -8,7 +8,7 @@ import { toFlagSet } from '../flag-argument.ts';
 import { findMailbox, overQuota, tryCreate } from '../mailbox-argument.ts';
 import { assembleMessages } from '../message-assembly.ts';
 import { refusedIntoOutbox } from '../outbox.ts';
-import { flagActor, flagsAllowed, markSeen, quotaOf, quotaUnknown, refusal } from '../rights.ts';
+import { flagActor, flagsAllowed, markSeen, quotaOf, quotaUnknown, refusal, uidCode } from '../rights.ts';
 import { type Command, SELECTED } from './command.ts';
 
 interface Arguments {
@@ -77,8 +77,8 @@ function replacing(uid: boolean): Command<Arguments> {
         case 'appended': {
           session.notifications?.addedByClient(target.id, result.uids);
           // RFC 8508 §3.2: before EXPUNGE, so that a client knows the new message when the old one goes.
-          const code = `APPENDUID ${result.uidValidity} ${formatSequenceSet(result.uids)}`;
-          session.out.line(`* OK [${code}] Replacement message ready`);
+          const code = uidCode(target, 'APPENDUID', result.uidValidity, formatSequenceSet(result.uids));
+          if (code !== undefined) session.out.line(`* OK [${code}] Replacement message ready`);
           // RFC 8508 §4.5, RFC 7162 §3.2.9: as after UID EXPUNGE.
           return ok('REPLACE completed', session.condstore ? `HIGHESTMODSEQ ${result.sourceModSeq}` : undefined);
         }

@@ -1,10 +1,10 @@
 import type { Rights } from '../../mailstore/access-rights.ts';
 import { SEEN } from '../../mailstore/flags.ts';
 import type { ArgumentReader } from '../codec/lexer.ts';
-import { SEPARATOR } from '../codec/mailbox-pattern.ts';
 import { readSelectParameters, type SelectParameters } from '../codec/select-parameters.ts';
 import { bad, ok } from '../completion.ts';
-import { findMailbox, noSuchMailbox, writeName } from '../mailbox-argument.ts';
+import { denormalized, writeListResponse } from '../list-response.ts';
+import { decodeName, findMailbox, noSuchMailbox } from '../mailbox-argument.ts';
 import { resynchronise } from '../resynchronise.ts';
 import { refusal, seenOf } from '../rights.ts';
 import type { Selected } from '../state.ts';
@@ -75,9 +75,9 @@ function opening(name: 'SELECT' | 'EXAMINE'): Command<Arguments> {
       out.line(`* ${view.exists} EXISTS`);
       if (session.rev2) {
         // RFC 9051 §6.3.2: the name as it is kept; RECENT and UNSEEN are of IMAP4rev1.
-        out.text(`* LIST () "${SEPARATOR}" `);
-        writeName(session, out, mailbox.name);
-        out.text('\r\n');
+        const use = session.offers('SPECIAL-USE') ? mailbox.specialUse : undefined;
+        const given = denormalized(decodeName(session, octets) ?? '');
+        writeListResponse(session, use === undefined ? [] : [use], mailbox.name, given);
       } else {
         out.line(`* ${recentCount(selected)} RECENT`);
         const unseen = session.uidOnly ? 0 : firstUnseen(selected);
