@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { DELIVERY_ID_KEYWORD, isDeliveryId, newDeliveryId } from '@postern/shared/delivery/delivery-id.ts';
 import { PLACEMENT_KEYWORD, type Placement, parsePlacement } from '@postern/shared/delivery/placement.ts';
 import type { Directory } from '@postern/shared/directory/directory.ts';
@@ -169,7 +169,7 @@ async function deliverToAll(
     const looked = service.mailstore.contents.arrived(bytes);
     const content =
       looked instanceof Promise ? await within(config.delivery.deadlineMs, 'writing the body', looked) : looked;
-    const receivedSha256 = createHash('sha256').update(message.content).digest();
+    const receivedSha256 = hash('sha256', message.content, 'buffer');
     const { peer, deliveryId, placement } = state;
     const arrived = {
       peer,

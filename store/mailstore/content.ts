@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { scanMessage, unpackParts } from '@postern/shared/message/mime-structure.ts';
 import { BodyWrites } from './body-writes.ts';
 import type { Database } from './database.ts';
@@ -11,7 +11,7 @@ import { storablePreview } from './preview.ts';
 const MAX_TRAVELLING_OCTETS = 131_072;
 
 function look(message: Buffer): UnwrittenContent {
-  const sha256 = createHash('sha256').update(message).digest();
+  const sha256 = hash('sha256', message, 'buffer');
   const scan = scanMessage(message);
   const body = { bytes: message, sha256, root: scan.root };
   return { sha256, sizeBytes: message.length, prepared: prepareTexts(scan), body };

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { fieldName, headerValue } from '@postern/shared/message/header.ts';
 import type { ScannedMessage } from '@postern/shared/message/mime-part.ts';
 import { renderBodyStructure } from '../imap/codec/bodystructure.ts';
@@ -63,5 +63,5 @@ function threadHashes({ bytes, root }: ScannedMessage): Buffer[] {
   const references = idsOf('references');
   const others = references.length > 0 ? references : idsOf('in-reply-to').slice(0, 1);
   const all = [...own, ...others.slice(0, 1), ...others.slice(1).slice(-(MAX_MESSAGE_IDS - 2))];
-  return [...new Set(all)].map((id) => createHash('sha256').update(id, 'latin1').digest().subarray(0, 16));
+  return [...new Set(all)].map((id) => hash('sha256', Buffer.from(id, 'latin1'), 'buffer').subarray(0, 16));
 }
