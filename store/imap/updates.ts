@@ -36,8 +36,8 @@ export async function writeChanges(session: Session, selected: Selected, expunge
   const { notifications } = session;
   const flagsSequence = notifications?.tellsFlags === false ? [] : changes.flagsSequence;
   for (const [row, sequence] of flagsSequence.entries()) {
-    // RFC 5465 §5.1: with NOTIFY each of them names the UID.
-    writeFlagUpdate(session, sequence, { uid: notifications !== undefined });
+    // RFC 5465 §5.1, RFC 9051 §7.5.2: with NOTIFY, and in IMAP4rev2, each of them names the UID.
+    writeFlagUpdate(session, sequence, { uid: notifications !== undefined || session.rev2 });
     if (row % ROWS_A_TURN === ROWS_A_TURN - 1) await session.flow();
   }
   await tellContexts(session, selected);
