@@ -1,7 +1,7 @@
 import { accountOfAllMail } from './all-mail-id.ts';
 import { type Database, integerList, type Row, type SqlConnection, type SqlRunner } from './database.ts';
 import { type Copies, type CopyAt, copiesByMailbox, EmailCopies } from './email-copies.ts';
-import { COPY_COLUMNS, type CopyRow, type Gathered, Gathering } from './gathered-emails.ts';
+import { COPY_COLUMNS, COPY_COLUMNS_OF_ALL, type CopyRow, type Gathered, Gathering } from './gathered-emails.ts';
 import { type Keywords, readMoreKeywords } from './keywords.ts';
 import type { ExpungedSince } from './mailstore.ts';
 import { changedUidsOfAll } from './message-changes.ts';
@@ -14,7 +14,7 @@ import { uidRuns } from './uid-ranges.ts';
 const MOST_CHANGED = 2000;
 const KEYWORD_PAGE = 2000;
 
-type GoneRow = [emailNo: number, mailboxId: number, uid: number];
+type GoneRow = [emailNo: number, mailboxId: number, uid: number, modSeq: number];
 
 /** Messages of a mailbox: a condition in SQL on `m`. */
 interface Place {
@@ -135,7 +135,7 @@ export class AllMailView extends SharedView {
     );
     if (changed.length > MOST_CHANGED) return { head, found: undefined };
     const gone = (await snapshot.rowsOnce(
-      `${expungedIn(mailboxes, known, 'email_no, mailbox_id, uid')} LIMIT ${MOST_CHANGED + 1}`,
+      `${expungedIn(mailboxes, known, 'email_no, mailbox_id, uid, modseq')} LIMIT ${MOST_CHANGED + 1}`,
     )) as GoneRow[];
     if (gone.length > MOST_CHANGED) return { head, found: undefined };
     const others = this.#otherCopies(changed, gone);
@@ -144,8 +144,14 @@ export class AllMailView extends SharedView {
     rows.sort((a, b) => a[0] - b[0] || a[1] - b[1] || a[2] - b[2]);
     const emails: Gathered[] = [];
     const gathering = new Gathering();
-    for (const row of rows) gathering.add(row, (email) => emails.push(email));
-    gathering.end((email) => emails.push(email));
+    const lostAt = new Map<number, number>();
+    for (const [emailNo, , , lost] of gone) lostAt.set(emailNo, Math.max(lost, lostAt.get(emailNo) ?? 0));
+    const complete = (email: Gathered): void => {
+      email.modSeq = Math.max(email.modSeq, lostAt.get(email.emailNo) ?? 0);
+      emails.push(email);
+    };
+    for (const row of rows) gathering.add(row, complete);
+    gathering.end(complete);
     return { head, found: { gone, emails } };
   }
 
@@ -202,11 +208,13 @@ export class AllMailView extends SharedView {
     let whole = false;
     try {
       await connection.each(
-        `SELECT STRAIGHT_JOIN ${COPY_COLUMNS}
+        `SELECT STRAIGHT_JOIN ${COPY_COLUMNS_OF_ALL}
          FROM mailbox b JOIN message m ON m.mailbox_id = b.id
            JOIN email e ON e.account_id = b.owner_id AND e.email_no = m.email_no
+           LEFT JOIN (SELECT x.email_no, MAX(x.modseq) AS modseq FROM mailbox o JOIN expunged x ON x.mailbox_id = o.id
+             WHERE o.owner_id = ? GROUP BY x.email_no) lost ON lost.email_no = m.email_no
          WHERE b.owner_id = ? AND b.name_hash IS NOT NULL ORDER BY e.email_no, m.mailbox_id, m.uid`,
-        [this.#accountId],
+        [this.#accountId, this.#accountId],
         (row: Row) => gathering.add(row as CopyRow, take),
       );
       gathering.end(take);

@@ -6,9 +6,9 @@ import {
   COUNTED_COLUMNS,
   type CountedMessage,
   type CountedRow,
-  changeCopies,
   count,
   counted,
+  countReferences,
   PAGE,
   readCounted,
   removeMessages,
@@ -101,7 +101,7 @@ export async function countCopies(
     messages.map(({ flags, sizeBytes }) => ({ flags: flags & carried.system, sizeBytes })),
     1,
   );
-  await changeCopies(scope, to.ownerId, messages, 1);
+  await countReferences(scope, to.ownerId, messages);
 }
 
 /** Of messages first, then of their further keywords. */

@@ -1,7 +1,7 @@
-import type { Database } from './database.ts';
+import { type Database, integerList } from './database.ts';
 import type { GarbageReport } from './mailstore.ts';
 import { forgetMessageChanges } from './message-changes.ts';
-import { Abandon, inTransaction } from './transaction.ts';
+import { Abandon, inTransaction, type Transaction } from './transaction.ts';
 
 export interface GarbageLimits {
   /** Bodies touched since then are left alone, whoever refers to them or not. */
@@ -12,6 +12,8 @@ export interface GarbageLimits {
 
 /** Rows of one transaction: short locks, small logs. */
 const SLICE = 500;
+/** Expunged messages that are forgotten together; those of one mod-sequence always are. */
+const HISTORY_SLICE = 1000;
 const FEED_KEEPS_SECONDS = 600;
 /** What goes with a mailbox, beside its messages. */
 const OF_MAILBOX = [
@@ -83,13 +85,31 @@ async function forgetExpunged(database: Database, before: number): Promise<numbe
     if (rows.length === 0) return removed;
     after = rows.at(-1)?.[0] as number;
     for (const [mailboxId, oldest] of rows as [number, number][]) {
-      if (oldest >= before) continue;
-      const [last] = await database.rows('SELECT MAX(modseq) FROM expunged WHERE mailbox_id = ? AND at < ?', [
-        mailboxId,
-        before,
-      ]);
-      const modSeq = (last?.[0] ?? 0) as number;
-      removed += await inTransaction(database, async (transaction) => {
+      if (oldest < before) removed += await forgetHistory(database, mailboxId, before, before - 1);
+    }
+  }
+}
+
+/**
+ * Forgets what was expunged from a mailbox before a time, some at a time, and lets go of the emails that nothing else names.
+ *
+ * @param endedAt `expunged_at` of these
+ */
+async function forgetHistory(database: Database, mailboxId: number, before: number, endedAt: number): Promise<number> {
+  return inSlices(
+    () =>
+      inTransaction<{ affectedRows: number }>(database, async (transaction) => {
+        const [owner] = await transaction.rows('SELECT owner_id FROM mailbox WHERE id = ?', [mailboxId]);
+        if (owner === undefined) return new Abandon({ affectedRows: 0 });
+        const ownerId = owner[0] as number;
+        await transaction.rows('SELECT id FROM account WHERE id = ? FOR UPDATE', [ownerId]);
+        const [last] = await transaction.rows(
+          `SELECT MAX(modseq) FROM (SELECT modseq FROM expunged WHERE mailbox_id = ? AND at < ?
+             ORDER BY modseq LIMIT ${HISTORY_SLICE}) AS oldest`,
+          [mailboxId, before],
+        );
+        const modSeq = last?.[0] as number | null;
+        if (modSeq === null) return new Abandon({ affectedRows: 0 });
         await transaction.change('UPDATE mailbox SET vanished_floor = GREATEST(vanished_floor, ?) WHERE id = ?', [
           modSeq,
           mailboxId,
@@ -102,14 +122,38 @@ async function forgetExpunged(database: Database, before: number): Promise<numbe
             [mailboxId, modSeq],
           );
         }
-        const { affectedRows } = await transaction.change('DELETE FROM expunged WHERE mailbox_id = ? AND modseq <= ?', [
-          mailboxId,
-          modSeq,
-        ]);
-        return affectedRows;
-      });
-    }
-  }
+        await letGo(transaction, ownerId, mailboxId, modSeq, endedAt);
+        return transaction.change('DELETE FROM expunged WHERE mailbox_id = ? AND modseq <= ?', [mailboxId, modSeq]);
+      }),
+    1,
+  );
+}
+
+/** The history of a mailbox up to a mod-sequence no longer names its emails; that one lost a copy is from now on the email's own to know. */
+async function letGo(
+  transaction: Transaction,
+  ownerId: number,
+  mailboxId: number,
+  modSeq: number,
+  endedAt: number,
+): Promise<void> {
+  const named = `(SELECT email_no, COUNT(*) AS n, MAX(modseq) AS modseq FROM expunged
+    WHERE mailbox_id = ? AND modseq <= ? GROUP BY email_no) x`;
+  await transaction.change(
+    `UPDATE ${named} JOIN email e ON e.account_id = ? AND e.email_no = x.email_no
+     SET e.copies = e.copies - x.n, e.modseq = GREATEST(e.modseq, x.modseq)`,
+    [mailboxId, modSeq, ownerId],
+  );
+  const ended = await transaction.rows(
+    `SELECT e.email_no FROM ${named} JOIN email e ON e.account_id = ? AND e.email_no = x.email_no WHERE e.copies <= 0`,
+    [mailboxId, modSeq, ownerId],
+  );
+  if (ended.length === 0) return;
+  const emailNos = integerList(ended.map(([emailNo]) => emailNo as number));
+  await transaction.change(`UPDATE email SET expunged_at = ? WHERE account_id = ? AND email_no IN (${emailNos})`, [
+    endedAt,
+    ownerId,
+  ]);
 }
 
 /** Mailboxes deleted long ago: their messages go, email by email, then the row. */
@@ -140,6 +184,7 @@ async function emptyDeletedMailboxes(database: Database, before: number): Promis
        WHERE b.id = ? AND b.deleted_at < ?`,
       [id, before],
     );
+    await forgetHistory(database, id, Number.MAX_SAFE_INTEGER, before - 1);
     for (const table of OF_MAILBOX) {
       await inSlices(() => database.change(`DELETE FROM ${table} WHERE mailbox_id = ? LIMIT ${SLICE}`, [id]));
     }
@@ -183,11 +228,12 @@ async function collectContents(database: Database, touchedBefore: number): Promi
   }
 }
 
-async function inSlices(slice: () => Promise<{ readonly affectedRows: number }>): Promise<number> {
+/** @param full a slice of fewer rows was the last */
+async function inSlices(slice: () => Promise<{ readonly affectedRows: number }>, full = SLICE): Promise<number> {
   let total = 0;
   for (;;) {
     const { affectedRows } = await slice();
     total += affectedRows;
-    if (affectedRows < SLICE) return total;
+    if (affectedRows < full) return total;
   }
 }

@@ -6,6 +6,9 @@ import { KEYWORD_COLUMNS, MORE_BIT } from './keywords.ts';
 export const COPY_COLUMNS = `e.email_no, m.mailbox_id, m.uid, m.flags, ${KEYWORD_COLUMNS.replaceAll('keywords', 'm.keywords')},
   GREATEST(m.modseq, e.modseq)`;
 
+/** The same, with the loss of copies (`lost`), which the email itself learns when that is forgotten. */
+export const COPY_COLUMNS_OF_ALL = COPY_COLUMNS.replace('e.modseq)', 'e.modseq, COALESCE(lost.modseq, 0))');
+
 export type CopyRow = [
   emailNo: number,
   mailboxId: number,

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { COUNT_REFERENCES } from '../../schema/sql/email-references.ts';
 import { allMailId } from './all-mail-id.ts';
 import {
   ACCOUNT_COLUMNS,
@@ -237,6 +238,9 @@ class AccountFilling {
       );
       if (taken.some(([uuid]) => uuid === directoryUuid)) return new Abandon({ kind: 'account-exists' });
       if (taken.length > 0) return new Abandon({ kind: 'address-taken' });
+      // A backup of an older version counts otherwise.
+      const id = this.#accountId;
+      await transaction.change(COUNT_REFERENCES, [id, id, Date.now(), id]);
       await transaction.change(
         `UPDATE account SET ${ACCOUNT_COLUMNS.map((name) => `${name} = ?`).join(', ')} WHERE id = ?`,
         [...account, this.#accountId],

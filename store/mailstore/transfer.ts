@@ -63,8 +63,8 @@ export async function removeMessages(
       await scope.transaction.later(sql, values);
     }
   }
+  // What names the email from now on is the row of `expunged`: its count stays.
   count(scope, from, messages, -1);
-  await changeCopies(scope, from.ownerId, messages, -1);
 }
 
 /**
@@ -89,7 +89,6 @@ export async function removeReading(
   if (changed.some((n) => n !== rows.length)) throw new Error(CHANGED_UNDER_LOCK);
   const messages = (rows as CountedRow[]).map(counted);
   count(scope, from, messages, -1);
-  await changeCopies(scope, from.ownerId, messages, -1);
   return messages;
 }
 
@@ -132,15 +131,11 @@ export function count(
   }
 }
 
-/**
- * Counts the messages of each email; one without any is kept for undelete, dated. One that loses a message has changed for
- * whoever looks at all mail: what is left may have other flags.
- */
-export async function changeCopies(
+/** Counts new messages of emails that are there. */
+export async function countReferences(
   scope: WriteScope,
   accountId: number,
   messages: readonly Pick<CountedMessage, 'emailNo'>[],
-  sign: 1 | -1,
 ): Promise<void> {
   const times = new Map<number, number>();
   for (const { emailNo } of messages) times.set(emailNo, (times.get(emailNo) ?? 0) + 1);
@@ -150,11 +145,9 @@ export async function changeCopies(
     emailNos.sort((a, b) => a - b);
     for (let i = 0; i < emailNos.length; i += PAGE) {
       const runs = uidRuns(emailNos.slice(i, i + PAGE)).replaceAll('uid ', 'email_no ');
-      const set =
-        sign > 0
-          ? `copies = copies + ${n}, expunged_at = NULL`
-          : `expunged_at = IF(copies <= ${n}, ${Date.now()}, NULL), copies = copies - ${n}, modseq = ${scope.modSeqOf(accountId)}`;
-      await scope.transaction.later(`UPDATE email SET ${set} WHERE account_id = ${accountId} AND ${runs}`);
+      await scope.transaction.later(
+        `UPDATE email SET copies = copies + ${n}, expunged_at = NULL WHERE account_id = ${accountId} AND ${runs}`,
+      );
     }
   }
 }

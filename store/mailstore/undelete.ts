@@ -13,7 +13,7 @@ import type {
 } from './mailstore.ts';
 import { emailIdText } from './message-rows.ts';
 import { Abandon, inTransaction } from './transaction.ts';
-import { changeCopies, count } from './transfer.ts';
+import { count, countReferences } from './transfer.ts';
 import { type LockedMailbox, WriteScope } from './write-scope.ts';
 
 const DEFAULT_LIMIT = 1000;
@@ -198,7 +198,7 @@ async function restoreSlice(
   // The row stays: clients that resynchronise learn from it that the old UID is gone.
   await transaction.later(`UPDATE expunged SET reason = 'undeleted' WHERE ${condition} AND reason = 'expunge'`);
   count(scope, target, counted, 1);
-  await changeCopies(scope, accountId, counted, 1);
+  await countReferences(scope, accountId, counted);
   await renumberAllMail(scope, accountId);
   await scope.save();
   return restored;

@@ -151,7 +151,8 @@ async function verifyEmails(
   }
   const miscounted = (await transaction.rowsOnce(
     `SELECT e.email_no, e.copies, CAST(COALESCE(c.copies, 0) AS SIGNED) FROM email e LEFT JOIN
-       (SELECT email_no, COUNT(*) AS copies FROM message WHERE mailbox_id IN (${list}) GROUP BY email_no) c ON c.email_no = e.email_no
+       (SELECT email_no, COUNT(*) AS copies FROM (SELECT email_no FROM message WHERE mailbox_id IN (${list})
+         UNION ALL SELECT email_no FROM expunged WHERE mailbox_id IN (${list})) AS named GROUP BY email_no) c ON c.email_no = e.email_no
      WHERE e.account_id = ${accountId} AND e.copies <> COALESCE(c.copies, 0)`,
   )) as [number, number, number][];
   for (const [emailNo, has, copies] of miscounted) {
