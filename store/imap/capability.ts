@@ -85,38 +85,30 @@ export function capabilities(config: StoreConfig['imap'], state: CapabilityState
   return list.filter((name) => capabilityOn(config, name, state.account));
 }
 
+/** What is on for everybody who has no list of their own: each is found out once. */
+const onForMost = new WeakMap<StoreConfig['imap'], Map<string, boolean>>();
+
 /** Whether a capability is on; names are compared without regard to case. */
 export function capabilityOn(config: StoreConfig['imap'], name: string, account: string | undefined): boolean {
   const off = account === undefined ? undefined : config.capabilitiesOffFor[account.toLowerCase()];
-  // RFC 4314 §2.2, RFC 8440 §1: nothing without ACL.
-  if ((name === 'RIGHTS=texk' || name === 'LIST-MYRIGHTS') && !capabilityOn(config, 'ACL', account)) return false;
-  const plain = name.toUpperCase().replace(/^APPENDLIMIT=.*/, 'APPENDLIMIT');
-  const isOff = (each: string): boolean => each.toUpperCase() === plain;
-  return !config.capabilitiesOff.some(isOff) && off?.some(isOff) !== true;
+  if (off !== undefined) return isOn(config, name, off);
+  let known = onForMost.get(config);
+  if (known === undefined) {
+    known = new Map();
+    onForMost.set(config, known);
+  }
+  let on = known.get(name);
+  if (on === undefined) {
+    on = isOn(config, name, []);
+    known.set(name, on);
+  }
+  return on;
 }
 
-/** Which capabilities are on for an account, or for nobody yet: each is found out once. */
-export class OfferedCapabilities {
-  readonly #config: StoreConfig['imap'];
-  readonly #on = new Map<string, boolean>();
-  #account: string | undefined;
-
-  constructor(config: StoreConfig['imap']) {
-    this.#config = config;
-  }
-
-  /** Somebody has signed in, or nobody is any more. */
-  for(account: string | undefined): void {
-    this.#account = account;
-    this.#on.clear();
-  }
-
-  has(capability: string): boolean {
-    let on = this.#on.get(capability);
-    if (on === undefined) {
-      on = capabilityOn(this.#config, capability, this.#account);
-      this.#on.set(capability, on);
-    }
-    return on;
-  }
+function isOn(config: StoreConfig['imap'], name: string, off: readonly string[]): boolean {
+  // RFC 4314 §2.2, RFC 8440 §1: nothing without ACL.
+  if ((name === 'RIGHTS=texk' || name === 'LIST-MYRIGHTS') && !isOn(config, 'ACL', off)) return false;
+  const plain = name.toUpperCase().replace(/^APPENDLIMIT=.*/, 'APPENDLIMIT');
+  const isOff = (each: string): boolean => each.toUpperCase() === plain;
+  return !config.capabilitiesOff.some(isOff) && !off.some(isOff);
 }

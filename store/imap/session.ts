@@ -3,7 +3,7 @@ import type { Log } from '@postern/shared/runtime/log.ts';
 import type { TokenScope } from '@postern/shared/settings/token.ts';
 import { CommandPace } from '../connection/pace.ts';
 import type { Mailstore, StoredAccount } from '../mailstore/mailstore.ts';
-import { capabilities, OfferedCapabilities } from './capability.ts';
+import { capabilities, capabilityOn } from './capability.ts';
 import type { ResponseWriter } from './codec/response.ts';
 import type { Connection } from './connection.ts';
 import { EnabledExtensions } from './enabled-extensions.ts';
@@ -30,7 +30,6 @@ export class Session {
   readonly log: Log;
   readonly enabled = new EnabledExtensions();
   #signedIn: SignedIn | undefined;
-  readonly #offered: OfferedCapabilities;
   #selected: Selected | undefined;
   readonly #literals: HeldLiterals;
   #ended = false;
@@ -55,7 +54,6 @@ export class Session {
     this.services = services;
     this.connection = connection;
     this.log = log;
-    this.#offered = new OfferedCapabilities(services.config);
     this.#pace = new CommandPace(services.config.maxCommandsPerSecond);
     this.#literals = new HeldLiterals(services.literals);
     this.#incoming = new IncomingCommands(this);
@@ -142,7 +140,7 @@ export class Session {
 
   /** Whether a capability is on for this session: not switched off for all, nor for the account that has signed in. */
   offers(capability: string): boolean {
-    return this.#offered.has(capability);
+    return capabilityOn(this.services.config, capability, this.#signedIn?.account.address);
   }
 
   capabilities(): string {
@@ -163,7 +161,6 @@ export class Session {
   ): Promise<boolean> {
     if (!(await this.services.accountSessions.admit(account.id))) return false;
     const { defaultBytes, defaultMessages } = this.services.quota;
-    this.#offered.for(account.address);
     this.#signedIn = {
       account,
       entry,
@@ -247,7 +244,6 @@ export class Session {
     this.#signedOut = undefined;
     if (this.#signedIn !== undefined) this.services.accountSessions.dismiss(this.#signedIn.account.id);
     this.#signedIn = undefined;
-    this.#offered.for(undefined);
   }
 
   /** Something to do once the tagged response has gone out: beginning TLS. */
