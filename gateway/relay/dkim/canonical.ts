@@ -70,7 +70,8 @@ function* relaxedPieces(content: Buffer, from: number, end: number): Generator<B
 }
 
 function isRelaxed(piece: Buffer): boolean {
-  return !piece.includes('\t') && !piece.includes('  ') && !piece.includes(' \r\n');
+  // Looked for from the end, a blank at a line's end stops the search once a line, not at each blank.
+  return !piece.includes('\t') && !piece.includes('  ') && piece.lastIndexOf(' \r\n') < 0;
 }
 
 function* withBlanksReduced(content: Buffer, from: number, end: number): Generator<Buffer> {
