@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { FIRST_OF_ALL_MAIL } from './all-mail-id.ts';
 import type { Database } from './database.ts';
 import type { Problem } from './mailstore.ts';
 import { AS_THEY_CAME, CHUNK_BYTES, unpacked } from './packed-body.ts';
@@ -35,7 +36,8 @@ const ORPHANS: readonly { readonly table: string; readonly what: string; readonl
   ...['message_change', 'mailbox_right', 'setting'].map((table) => ({
     table,
     what: `rows of ${table} without their mailbox`,
-    condition: `${table === 'setting' ? 't.mailbox_id <> 0 AND ' : ''}NOT EXISTS (SELECT 1 FROM mailbox b WHERE b.id = t.mailbox_id)`,
+    // 0 is the account itself, and all mail has no row: it goes with the account.
+    condition: `t.mailbox_id BETWEEN 1 AND ${FIRST_OF_ALL_MAIL - 1} AND NOT EXISTS (SELECT 1 FROM mailbox b WHERE b.id = t.mailbox_id)`,
   })),
   {
     table: 'mailbox_right',
