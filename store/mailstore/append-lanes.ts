@@ -11,10 +11,10 @@ export interface LaneWork<Item> {
 }
 
 /**
- * Most items of one mailbox that go alone at a time; more than that share a transaction. The database carries out one after the other, as each
- * needs the mailbox's locks, but gives these back before it waits for the disk: the next one works meanwhile, and both are made durable at once.
+ * Most items of one mailbox that go alone at a time; where more than that wait, they share a transaction. The database carries out one after the other, as each
+ * needs the mailbox's locks, but gives these back before it waits for the disk, and works on the next meanwhile. A third one would only wait.
  */
-const MAX_ALONE = 4;
+const MAX_ALONE = 2;
 
 interface Lane<Item> {
   waiting: Item[];
