@@ -75,7 +75,7 @@ const CHANGES: Readonly<
   },
   EXPUNGE: { fails: 'INSERT ON expunged', run: (_, inbox) => store.messages.expunge(inbox) },
   'EXPUNGE, later': { fails: 'DELETE ON message', run: (_, inbox) => store.messages.expunge(inbox) },
-  'UID EXPUNGE': { fails: 'UPDATE ON email', run: (_, inbox) => store.messages.expunge(inbox, [3]) },
+  'UID EXPUNGE': { fails: 'UPDATE ON mailbox', run: (_, inbox) => store.messages.expunge(inbox, [3]) },
   MOVE: {
     fails: 'INSERT ON expunged',
     run: async (account, inbox) =>
