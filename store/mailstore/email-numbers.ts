@@ -14,9 +14,21 @@ export class EmailNumbers {
     return this.#blocks.size * BLOCK * Uint32Array.BYTES_PER_ELEMENT;
   }
 
-  /** 0 when it is not known. */
-  of(uid: number): number {
-    return this.#blocks.get(Math.floor(uid / BLOCK))?.[uid % BLOCK] ?? 0;
+  /** Of each UID, in ascending order; 0 where it is not known. */
+  of(uids: ArrayLike<number>): Float64Array {
+    const numbers = new Float64Array(uids.length);
+    let block: Uint32Array | undefined;
+    let end = 0;
+    for (let i = 0; i < uids.length; i++) {
+      const uid = uids[i] as number;
+      if (uid >= end) {
+        const at = Math.floor(uid / BLOCK);
+        block = this.#blocks.get(at);
+        end = (at + 1) * BLOCK;
+      }
+      if (block !== undefined) numbers[i] = block[uid % BLOCK] as number;
+    }
+    return numbers;
   }
 
   learn(uid: number, emailNo: number): void {

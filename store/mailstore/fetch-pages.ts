@@ -125,7 +125,7 @@ async function readPage(
           `${select} ${integerList([mailboxId])} AND ${page.condition.replaceAll('uid ', 'm.uid ')} ORDER BY m.uid`,
         ));
   const at = Object.fromEntries(columns.map((name, i) => [name, i])) as Readonly<Partial<Record<ColumnName, number>>>;
-  const wanted = page.exact ? undefined : new Set(page.uids);
+  const wanted = page.exact || byEmail !== undefined ? undefined : new Set(page.uids);
   const kept = wanted === undefined ? rows : rows.filter((row) => wanted.has(row[0] as number));
   const versionAt = at.version;
   const stale = versionAt === undefined ? [] : kept.filter((row) => row[versionAt] !== PREPARED_VERSION);

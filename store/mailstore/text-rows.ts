@@ -24,20 +24,20 @@ export async function readTextRows(
   columns: string,
 ): Promise<Row[] | undefined> {
   if (uids.length < FEWEST) return undefined;
-  await learn(database, mailboxId, uids, numbers);
-  const uidsKnown: number[] = [];
-  const emailNos: number[] = [];
-  for (const uid of uids) {
-    const emailNo = numbers.of(uid);
+  const emailNos = await emailsOf(database, mailboxId, uids, numbers);
+  let first = 0;
+  let last = 0;
+  let known = 0;
+  for (let i = 0; i < emailNos.length; i++) {
+    const emailNo = emailNos[i] as number;
     // It is gone.
     if (emailNo === 0) continue;
-    if (emailNo <= (emailNos.at(-1) ?? 0)) return undefined;
-    uidsKnown.push(uid);
-    emailNos.push(emailNo);
+    if (emailNo <= last) return undefined;
+    if (known === 0) first = emailNo;
+    last = emailNo;
+    known++;
   }
-  const first = emailNos[0] ?? 0;
-  const last = emailNos.at(-1) ?? 0;
-  if (last - first >= emailNos.length * MAX_SPREAD) return undefined;
+  if (known === 0 || last - first >= known * MAX_SPREAD) return undefined;
   const rows = await database.rowsOnce(
     `SELECT c.email_no, ${columns} FROM mailbox b JOIN email_cache c ON c.account_id = b.owner_id
      WHERE b.id = ${integerList([mailboxId])} AND c.email_no BETWEEN ${integerList([first])} AND ${integerList([last])}
@@ -46,27 +46,31 @@ export async function readTextRows(
   const found: Row[] = [];
   let at = 0;
   for (const row of rows) {
-    while (at < emailNos.length && (emailNos[at] as number) < (row[0] as number)) at++;
-    if (emailNos[at] !== row[0]) continue;
-    row[0] = uidsKnown[at] as number;
+    const emailNo = row[0] as number;
+    while (at < emailNos.length && (emailNos[at] as number) < emailNo) at++;
+    if (emailNos[at] !== emailNo) continue;
+    row[0] = uids[at] as number;
     found.push(row);
   }
-  return found.length === emailNos.length ? found : undefined;
+  return found.length === known ? found : undefined;
 }
 
-/** Asks which emails these messages are, and, since more is likely to be wanted, those behind them. */
-async function learn(
+/** Which emails these messages are. Where one is not known, those behind it are asked for too: more is likely to be wanted. */
+async function emailsOf(
   database: Database,
   mailboxId: number,
   uids: readonly number[],
   numbers: EmailNumbers,
-): Promise<void> {
-  const from = uids.find((uid) => numbers.of(uid) === 0);
-  if (from === undefined) return;
+): Promise<Float64Array> {
+  const known = numbers.of(uids);
+  const unknown = known.indexOf(0);
+  if (unknown < 0) return known;
+  const from = uids[unknown] as number;
   const to = Math.max(uids.at(-1) as number, from + LEARNED_TOGETHER - 1);
   const rows = await database.rowsOnce(
     `SELECT uid, email_no FROM message
      WHERE mailbox_id = ${integerList([mailboxId])} AND uid BETWEEN ${integerList([from])} AND ${integerList([to])}`,
   );
   for (const [uid, emailNo] of rows as [number, number][]) numbers.learn(uid, emailNo);
+  return numbers.of(uids);
 }
