@@ -168,8 +168,8 @@ test('the second factor: its QR code is read from the picture, a code turns it o
   if (secret === undefined) throw new Error(`no secret in ${stdout}`);
   await window.looksRight('second-factor');
   const code = (offset: number): string => totpCode(secret, totpStep(Date.now()) + offset);
-  await card.getByLabel('Code that it shows').fill(code(-1));
   await card.getByLabel('Password').fill('user3');
+  await card.getByLabel('Code that it shows').fill(code(-1));
   await card.getByRole('button', { name: 'Turn on' }).click();
   await page.getByRole('heading', { name: 'Second factor: on' }).waitFor();
   await window.button('Sign out').click();

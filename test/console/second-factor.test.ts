@@ -61,13 +61,14 @@ describe('an account with a second factor', () => {
   const secret = makeTotpSecret();
   // Codes are good once, in their order: the one before, the present one, the next one are all within the drift.
   const code = (offset: number): string => totpCode(secret, totpStep(Date.now()) + offset);
-  const proof = code(-1);
+  let proof = '';
   const app = makeAppPassword();
 
   test('turning it on asks for the password and for a code of the new secret', async () => {
     const { client, answer } = await webmail('user3', '');
     expect(answer).toMatch(/^TAG OK/);
     expect(await read(client, FACTOR)).toContain('{\\"on\\":false}');
+    proof = code(-1);
     const given = { secret: encodeBase32(secret), newCode: proof };
     expect(await write(client, FACTOR, { ...given, password: 'wrong' })).toMatch(/NO \[AUTHENTICATIONFAILED\]/);
     expect(await write(client, FACTOR, { ...given, password: 'user3', newCode: '000000' })).toMatch(
