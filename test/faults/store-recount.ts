@@ -30,9 +30,11 @@ const QUESTIONS: readonly { readonly wrong: string; readonly sql: string }[] = [
           FROM message) AS ordered WHERE modseq < before_it`,
   },
   {
-    wrong: 'an email number that its account has not given yet, or an email without its messages',
+    wrong: 'an email number that its account has not given yet, or an email whose messages, those expunged among them, it does not count',
     sql: `SELECT e.account_id, e.email_no, e.copies, c.messages FROM email e JOIN account a ON a.id = e.account_id
-          LEFT JOIN (SELECT b.owner_id, m.email_no, COUNT(*) AS messages FROM message m JOIN mailbox b ON b.id = m.mailbox_id
+          LEFT JOIN (SELECT b.owner_id, m.email_no, COUNT(*) AS messages
+            FROM (SELECT mailbox_id, email_no FROM message UNION ALL SELECT mailbox_id, email_no FROM expunged) m
+              JOIN mailbox b ON b.id = m.mailbox_id
             GROUP BY b.owner_id, m.email_no) c ON c.owner_id = e.account_id AND c.email_no = e.email_no
           WHERE e.copies <> COALESCE(c.messages, 0) OR e.email_no >= a.next_email_no`,
   },
