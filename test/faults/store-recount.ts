@@ -30,7 +30,8 @@ const QUESTIONS: readonly { readonly wrong: string; readonly sql: string }[] = [
           FROM message) AS ordered WHERE modseq < before_it`,
   },
   {
-    wrong: 'an email number that its account has not given yet, or an email whose messages, those expunged among them, it does not count',
+    wrong:
+      'an email number that its account has not given yet, or an email whose messages, those expunged among them, it does not count',
     sql: `SELECT e.account_id, e.email_no, e.copies, c.messages FROM email e JOIN account a ON a.id = e.account_id
           LEFT JOIN (SELECT b.owner_id, m.email_no, COUNT(*) AS messages
             FROM (SELECT mailbox_id, email_no FROM message UNION ALL SELECT mailbox_id, email_no FROM expunged) m
