@@ -1,6 +1,7 @@
 import { type Database, integerList } from './database.ts';
 import type { GarbageReport } from './mailstore.ts';
 import { forgetMessageChanges } from './message-changes.ts';
+import { TABLES_OF_MAILBOX } from './owned-tables.ts';
 import { Abandon, inTransaction, type Transaction } from './transaction.ts';
 
 export interface GarbageLimits {
@@ -15,16 +16,6 @@ const SLICE = 500;
 /** Expunged messages that are forgotten together; those of one mod-sequence always are. */
 const HISTORY_SLICE = 1000;
 const FEED_KEEPS_SECONDS = 600;
-/** What goes with a mailbox, beside its messages. */
-const OF_MAILBOX = [
-  'message_keyword',
-  'message_keys',
-  'message_change',
-  'seen_by',
-  'mailbox_right',
-  'setting',
-  'expunged',
-] as const;
 
 /** Removes what is past its time, and bodies that nothing refers to. Several nodes may do it at once. */
 export async function collectGarbage(database: Database, limits: GarbageLimits, now: number): Promise<GarbageReport> {
@@ -185,7 +176,7 @@ async function emptyDeletedMailboxes(database: Database, before: number): Promis
       [id, before],
     );
     await forgetHistory(database, id, Number.MAX_SAFE_INTEGER, before - 1);
-    for (const table of OF_MAILBOX) {
+    for (const table of TABLES_OF_MAILBOX) {
       await inSlices(() => database.change(`DELETE FROM ${table} WHERE mailbox_id = ? LIMIT ${SLICE}`, [id]));
     }
     await database.change('DELETE FROM mailbox WHERE id = ? AND deleted_at < ?', [id, before]);

@@ -1,39 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { Database } from './database.ts';
 import type { Purged } from './mailstore.ts';
+import { TABLES_OF_ACCOUNT, TABLES_OF_EMAIL, TABLES_OF_MAILBOX } from './owned-tables.ts';
 import { Abandon, inTransaction } from './transaction.ts';
 
 /** Rows of one statement: short locks, small logs. */
 const SLICE = 500;
-
-/** Tables whose rows belong to a mailbox, with the column that says so. */
-const OF_MAILBOX = [
-  'message_keyword',
-  'message_keys',
-  'message_change',
-  'seen_by',
-  'expunged',
-  'mailbox_right',
-  'setting',
-  'message',
-] as const;
-/** Tables whose rows belong to an account. */
-const OF_ACCOUNT = [
-  'email_cache',
-  'search_text',
-  'thread_reference',
-  'subscription',
-  'keyword',
-  'setting',
-  'token',
-  'sieve_script',
-  'sieve_memory',
-  'second_factor',
-  'app_password',
-  'change_feed',
-  'import_record',
-  'email',
-] as const;
 
 /**
  * Removes an account with all its mail, for good. First the account becomes nobody's, in one transaction: its address is free, and
@@ -69,10 +41,11 @@ export async function purgeAccount(database: Database, directoryUuid: string): P
 export async function emptyAccount(database: Database, accountId: number): Promise<void> {
   const mailboxes = await database.rows('SELECT id FROM mailbox WHERE owner_id = ?', [accountId]);
   for (const [mailboxId] of mailboxes as [number][]) {
-    for (const table of OF_MAILBOX) await emptied(database, table, 'mailbox_id', mailboxId);
+    for (const table of [...TABLES_OF_MAILBOX, 'message']) await emptied(database, table, 'mailbox_id', mailboxId);
     await database.change('DELETE FROM mailbox WHERE id = ?', [mailboxId]);
   }
-  for (const table of OF_ACCOUNT) await emptied(database, table, 'account_id', accountId);
+  for (const table of [...TABLES_OF_EMAIL, ...TABLES_OF_ACCOUNT, 'change_feed'])
+    await emptied(database, table, 'account_id', accountId);
 }
 
 async function emptied(database: Database, table: string, column: string, id: number): Promise<void> {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { FIRST_OF_ALL_MAIL } from './all-mail-id.ts';
 import type { Database } from './database.ts';
 import type { Problem } from './mailstore.ts';
+import { TABLES_OF_ACCOUNT, TABLES_OF_EMAIL } from './owned-tables.ts';
 import { AS_THEY_CAME, CHUNK_BYTES, unpacked } from './packed-body.ts';
 import { verifyDerived } from './verify-derived.ts';
 
@@ -16,19 +17,7 @@ const ORPHANS: readonly { readonly table: string; readonly what: string; readonl
     what: 'mailboxes of accounts that are not there',
     condition: 'NOT EXISTS (SELECT 1 FROM account a WHERE a.id = t.owner_id)',
   },
-  ...[
-    'email',
-    'subscription',
-    'keyword',
-    'thread_reference',
-    'setting',
-    'token',
-    'sieve_script',
-    'sieve_memory',
-    'second_factor',
-    'app_password',
-    'import_record',
-  ].map((table) => ({
+  ...TABLES_OF_ACCOUNT.map((table) => ({
     table,
     what: `rows of ${table} without their account`,
     condition: 'NOT EXISTS (SELECT 1 FROM account a WHERE a.id = t.account_id)',
@@ -72,7 +61,7 @@ const ORPHANS: readonly { readonly table: string; readonly what: string; readonl
     what: 'expunged messages of mailboxes that are not there',
     condition: 'NOT EXISTS (SELECT 1 FROM mailbox b WHERE b.id = t.mailbox_id)',
   },
-  ...['email_cache', 'search_text'].map((table) => ({
+  ...TABLES_OF_EMAIL.map((table) => ({
     table,
     what: `rows of ${table} without their email`,
     condition: 'NOT EXISTS (SELECT 1 FROM email e WHERE e.account_id = t.account_id AND e.email_no = t.email_no)',

@@ -1,6 +1,6 @@
 import type { Knex } from 'knex';
-import { appendMessage } from './0014-append-message.ts';
-import { deliverMessage } from './0015-deliver-message.ts';
+import { appendMessage } from '../append-message.ts';
+import { deliverMessage } from '../deliver-message.ts';
 
 /** UIDs of one statement: each is committed by itself. */
 const SLICE = 5_000;
