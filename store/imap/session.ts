@@ -11,7 +11,7 @@ import { Goodbye } from './goodbye.ts';
 import { HeldLiterals } from './held-literals.ts';
 import { IncomingCommands } from './incoming-commands.ts';
 import { sayLastWords } from './last-words.ts';
-import type { Notifications } from './notifications.ts';
+import type { Notifications } from './notify/notifications.ts';
 import { runCommand } from './run-command.ts';
 import { checkSelectedRights } from './selected-rights.ts';
 import { limitsAfterSignIn, UNAUTHENTICATED_LIMITS } from './session-limits.ts';

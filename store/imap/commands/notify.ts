@@ -1,7 +1,7 @@
 import { type NotifyArguments, readNotifyArguments } from '../codec/notify-arguments.ts';
 import { KNOWN_EVENTS, METADATA_EVENTS } from '../codec/notify-events.ts';
 import { no, ok } from '../completion.ts';
-import { Notifications } from '../notifications.ts';
+import { Notifications } from '../notify/notifications.ts';
 import { type Command, SIGNED_IN } from './command.ts';
 
 const METADATA: ReadonlySet<string> = new Set(METADATA_EVENTS);

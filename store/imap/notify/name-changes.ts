@@ -1,8 +1,8 @@
-import { ancestors } from './codec/mailbox-pattern.ts';
-import { writeListResponse } from './list-response.ts';
+import { ancestors } from '../codec/mailbox-pattern.ts';
+import { writeListResponse } from '../list-response.ts';
+import type { ReachedMailbox } from '../namespaces.ts';
+import type { Session } from '../session.ts';
 import type { MadeByClient } from './made-by-client.ts';
-import type { ReachedMailbox } from './namespaces.ts';
-import type { Session } from './session.ts';
 import type { NamedMailbox, WantedEvents } from './wanted-events.ts';
 
 /** The mailboxes that a session knows, and the names that its user is subscribed to. */

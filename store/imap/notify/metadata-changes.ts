@@ -1,12 +1,12 @@
 import { findEntry } from '@postern/shared/settings/entries.ts';
 import { specialUse } from '@postern/shared/settings/special-use.ts';
-import { handlerOf } from '../settings/handlers.ts';
-import { kept } from '../settings/kept.ts';
+import { handlerOf } from '../../settings/handlers.ts';
+import { kept } from '../../settings/kept.ts';
+import { writeName } from '../mailbox-argument.ts';
+import { accountPlace, entriesOf } from '../metadata-place.ts';
+import type { ReachedMailbox } from '../namespaces.ts';
+import type { Session } from '../session.ts';
 import { type MadeByClient, markOf } from './made-by-client.ts';
-import { writeName } from './mailbox-argument.ts';
-import { accountPlace, entriesOf } from './metadata-place.ts';
-import type { ReachedMailbox } from './namespaces.ts';
-import type { Session } from './session.ts';
 
 /** Marks of values by the names of their entries, by mailbox; 0 is the account. */
 type Marks = ReadonlyMap<number, ReadonlyMap<string, string>>;

@@ -1,13 +1,13 @@
-import type { MailboxStatus } from '../mailstore/mailstore.ts';
-import type { EventGroup } from './codec/notify-arguments.ts';
-import { writeFetchRows } from './fetch-rows.ts';
+import type { MailboxStatus } from '../../mailstore/mailstore.ts';
+import type { EventGroup } from '../codec/notify-arguments.ts';
+import { writeFetchRows } from '../fetch-rows.ts';
+import { allMailboxes, type ReachedMailbox, reachAllMail, sharedOwner } from '../namespaces.ts';
+import type { Session } from '../session.ts';
+import type { Selected } from '../state.ts';
+import { type StatusItem, writeStatus } from '../status-data.ts';
 import { MadeByClient } from './made-by-client.ts';
 import { MetadataChanges } from './metadata-changes.ts';
 import { type KnownNames, tellNames, tellNoAccess } from './name-changes.ts';
-import { allMailboxes, type ReachedMailbox, reachAllMail, sharedOwner } from './namespaces.ts';
-import type { Session } from './session.ts';
-import type { Selected } from './state.ts';
-import { type StatusItem, writeStatus } from './status-data.ts';
 import { WantedEvents } from './wanted-events.ts';
 
 /**

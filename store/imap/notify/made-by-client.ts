@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { ancestors } from './codec/mailbox-pattern.ts';
-import type { EntryChange } from './metadata-writing.ts';
+import { ancestors } from '../codec/mailbox-pattern.ts';
+import type { EntryChange } from '../metadata-writing.ts';
 
 /**
  * What the commands of a session did since it was told of changes last. RFC 5465 §5: a client SHOULD NOT be notified of what it

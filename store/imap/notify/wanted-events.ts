@@ -1,9 +1,9 @@
-import { SEPARATOR } from './codec/mailbox-pattern.ts';
-import type { EventGroup, MailboxFilter } from './codec/notify-arguments.ts';
-import type { KnownEvent } from './codec/notify-events.ts';
-import { decodeName } from './mailbox-argument.ts';
-import type { ReachedMailbox } from './namespaces.ts';
-import type { Session } from './session.ts';
+import { SEPARATOR } from '../codec/mailbox-pattern.ts';
+import type { EventGroup, MailboxFilter } from '../codec/notify-arguments.ts';
+import type { KnownEvent } from '../codec/notify-events.ts';
+import { decodeName } from '../mailbox-argument.ts';
+import type { ReachedMailbox } from '../namespaces.ts';
+import type { Session } from '../session.ts';
 
 /** What a filter looks at. */
 export type NamedMailbox = Pick<ReachedMailbox, 'name' | 'ownerAddress'> & Partial<Pick<ReachedMailbox, 'specialUse'>>;
