@@ -60,6 +60,13 @@ export const storeConfigSchema = z.strictObject({
       .int()
       .default(268_435_456)
       .describe('Memory for literals of all sessions together; beyond it clients wait.'),
+    readAheadMemoryBytes: z
+      .int()
+      .min(0)
+      .default(33_554_432)
+      .describe(
+        'Memory for messages that are read before clients ask for them which take one after the other, of all sessions of a process together; 0 reads none.',
+      ),
     trustedPeers: z
       .array(z.string())
       .default([])

@@ -37,6 +37,20 @@ const TEXTS: ReadonlySet<FetchAttribute['kind']> = new Set([
   'body',
 ]);
 
+/** What a message has that was read for its octets. */
+const WITH_BODY: ReadonlySet<FetchAttribute['kind']> = new Set([
+  'flags',
+  'uid',
+  'modseq',
+  'internaldate',
+  'size',
+  'savedate',
+  'emailid',
+  'section',
+  'binary',
+  'binary-size',
+]);
+
 /**
  * Writes the FETCH responses of these messages, in order of UID, page by page, waiting for the client in between.
  * Messages that were expunged meanwhile have none. Returns how many were written.
@@ -49,13 +63,19 @@ export async function writeFetchRows(
   attributes: readonly FetchAttribute[],
   flagsAlso: ReadonlySet<number>,
 ): Promise<number> {
-  const { out } = session;
   const { view } = session.selected;
   const sections = attributes.filter(readsBody);
   const cached = new Set(sections.filter(isCached));
   const ready = new Map(sections.filter((each) => isWhole(cached, each)).map((each) => [each, selectionOf(each)]));
   const bodies = sections.length > cached.size;
   const structure = attributes.some((a) => a.kind === 'bodystructure' || a.kind === 'body');
+  const asked = { attributes, sections: sections.filter((each) => !isWhole(cached, each)), ready, flagsAlso };
+  if (bodies && cached.size === 0 && attributes.every(({ kind }) => WITH_BODY.has(kind))) {
+    const ahead = session.selected.ahead.take(uids);
+    const held = ahead instanceof Promise ? await ahead : ahead;
+    // Where somebody has changed something the database is asked, and tells what is gone.
+    if (held !== undefined && !session.isStale) return writePage(session, held, asked, true);
+  }
   const pages = session.mailstore.messages.fetch(view.mailboxId, uids, {
     envelope: attributes.some((a) => a.kind === 'envelope'),
     bodyStructure: structure,
@@ -65,20 +85,29 @@ export async function writeFetchRows(
     textsAlone: attributes.every((a) => TEXTS.has(a.kind) || cached.has(a as SectionAttribute)),
     ...(bodies ? { body: 'small' as const } : {}),
   });
-  const asked = { attributes, sections: sections.filter((each) => !isWhole(cached, each)), ready, flagsAlso };
   let written = 0;
-  for await (const page of pages) {
-    if (bodies) {
-      for await (const [message, source] of page.every(hasBody) ? page.map(inMemory) : withBodies(session, page)) {
-        written += await writeWithSource(session, message, source, asked);
-        if (out.pendingBytes >= PIECE_BYTES) await session.flow();
-      }
-      continue;
-    }
+  for await (const page of pages) written += await writePage(session, page, asked, bodies);
+  return written;
+}
+
+async function writePage(
+  session: Session,
+  page: readonly FetchedMessage[],
+  asked: Asked,
+  bodies: boolean,
+): Promise<number> {
+  const { out } = session;
+  let written = 0;
+  if (!bodies) {
     for (const message of page) {
       written += writeReady(session, message, asked);
       if (out.pendingBytes >= PIECE_BYTES) await session.flow();
     }
+    return written;
+  }
+  for await (const [message, source] of page.every(hasBody) ? page.map(inMemory) : withBodies(session, page)) {
+    written += await writeWithSource(session, message, source, asked);
+    if (out.pendingBytes >= PIECE_BYTES) await session.flow();
   }
   return written;
 }

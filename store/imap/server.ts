@@ -12,6 +12,7 @@ import type { OpenSessions } from '../sign-in/open-sessions.ts';
 import { OwnLimits, type SignInLimits } from '../sign-in/sign-in-limits.ts';
 import { TrustedClients } from '../sign-in/trusted-clients.ts';
 import { Connection } from './connection.ts';
+import { ReadAheadMemory } from './read-ahead/read-ahead-memory.ts';
 import { Session } from './session.ts';
 import { UNAUTHENTICATED_LIMITS } from './session-limits.ts';
 import type { SessionServices } from './session-services.ts';
@@ -65,6 +66,7 @@ export async function startImapServer(options: ImapServerOptions): Promise<ImapS
     openSessions: options.openSessions,
     credentialWriter,
     literals: new LiteralBudget(imap.literalMemoryBytes),
+    readAhead: new ReadAheadMemory(imap.readAheadMemoryBytes),
     accountSessions: limits.sessionCounts('imap', imap.maxSessionsPerAccount),
     outbox: options.outbox,
     language: scriptLanguage(config.sieve),

@@ -9,6 +9,7 @@ import type { Mailstore } from '../mailstore/mailstore.ts';
 import type { OpenSessions } from '../sign-in/open-sessions.ts';
 import type { SessionCounts, SignInThrottle } from '../sign-in/sign-in-limits.ts';
 import type { TrustedClients } from '../sign-in/trusted-clients.ts';
+import type { ReadAheadMemory } from './read-ahead/read-ahead-memory.ts';
 import type { TokenSessions } from './token-sessions.ts';
 
 /** What all sessions of a server share. */
@@ -25,6 +26,7 @@ export interface SessionServices {
   readonly openSessions?: OpenSessions | undefined;
   readonly credentialWriter: CredentialWriter;
   readonly literals: LiteralBudget;
+  readonly readAhead: ReadAheadMemory;
   readonly accountSessions: SessionCounts;
   /** Undefined where no hub is configured. */
   readonly outbox: Outbox | undefined;

@@ -194,8 +194,7 @@ export class Session {
   unselect(): void {
     const selected = this.#selected;
     this.#selected = undefined;
-    selected?.stopWatching();
-    selected?.view.close();
+    selected?.close();
   }
 
   /** LOGOUT: the session ends after the tagged response. */

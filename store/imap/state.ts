@@ -4,6 +4,7 @@ import type { Rights } from '../mailstore/access-rights.ts';
 import type { QuotaLimits, SelectedMailbox, StoredAccount } from '../mailstore/mailstore.ts';
 import type { Numbering } from './message-set.ts';
 import type { ReachedMailbox } from './namespaces.ts';
+import type { ReadAhead } from './read-ahead/read-ahead.ts';
 import type { SearchContext } from './search-context.ts';
 
 /** RFC 9051 §3: what a session may do. Logout is no state here: the session's loop ends. */
@@ -38,5 +39,8 @@ export interface Selected extends Numbering {
   stale: boolean;
   /** Called when `stale` becomes true: IDLE waits here. */
   wake: (() => void) | undefined;
-  readonly stopWatching: () => void;
+  /** Messages read before the client asks for them. */
+  readonly ahead: ReadAhead;
+  /** Lets go of all of it when the mailbox is left. */
+  readonly close: () => void;
 }

@@ -108,6 +108,10 @@ export class MailboxSession implements SelectedMailbox {
     return index >= 0 && index < this.#exists ? index + 1 : 0;
   }
 
+  isGone(uid: number): boolean {
+    return this.#view.current.indexOf(uid) < 0;
+  }
+
   firstSequenceFrom(uid: number): number {
     return this.#columns.lowerBound(uid, this.#exists) + 1;
   }

@@ -60,6 +60,8 @@ export interface SelectedMailbox {
   uidAt(sequence: number): number | undefined;
   /** Sequence number of a UID; 0 when the client knows no such message. */
   sequenceOf(uid: number): number;
+  /** Whether it was expunged, as far as this process has heard, though the client may not have been told yet. */
+  isGone(uid: number): boolean;
   /** Sequence number of the first known message with this UID or above; `exists + 1` when there is none. */
   firstSequenceFrom(uid: number): number;
   /** Keywords of the message at a sequence number. */

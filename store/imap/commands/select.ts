@@ -5,6 +5,7 @@ import { readSelectParameters, type SelectParameters } from '../codec/select-par
 import { bad, ok } from '../completion.ts';
 import { denormalized, writeListResponse } from '../list-response.ts';
 import { decodeName, findMailbox, noSuchMailbox } from '../mailbox-argument.ts';
+import { ReadAhead } from '../read-ahead/read-ahead.ts';
 import { resynchronise } from '../resynchronise.ts';
 import { refusal, seenOf } from '../rights.ts';
 import type { Selected } from '../state.ts';
@@ -54,6 +55,11 @@ function opening(name: 'SELECT' | 'EXAMINE'): Command<Arguments> {
         found: mailbox.found,
       });
       if (view === undefined) return noSuchMailbox();
+      const stopWatching = session.mailstore.changes.watch(mailbox.id, () => {
+        selected.stale = true;
+        selected.wake?.();
+      });
+      const ahead = new ReadAhead(session.services.readAhead, session.mailstore.messages, view);
       const selected: Selected = {
         view,
         name: mailbox.name,
@@ -64,10 +70,12 @@ function opening(name: 'SELECT' | 'EXAMINE'): Command<Arguments> {
         contexts: new Map(),
         stale: false,
         wake: undefined,
-        stopWatching: session.mailstore.changes.watch(mailbox.id, () => {
-          selected.stale = true;
-          selected.wake?.();
-        }),
+        ahead,
+        close() {
+          stopWatching();
+          ahead.drop();
+          view.close();
+        },
       };
       session.select(selected);
       writeFlagsLine(session, selected);
