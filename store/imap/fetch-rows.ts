@@ -1,5 +1,6 @@
 import { PIECE_BYTES } from '../connection/piece-writer.ts';
 import type { FetchedMessage } from '../mailstore/mailstore.ts';
+import { bodiesAtHand } from './bodies-at-hand.ts';
 import { type BodySource, MAX_WHOLE_BYTES, storedBody, wholeBody } from './body-source.ts';
 import { bodyFromBodyStructure } from './codec/body-from-bodystructure.ts';
 import { formatDateTime } from './codec/date-time.ts';
@@ -8,7 +9,6 @@ import type { FieldSelection } from './codec/header-fields.ts';
 import { beginMessage, writeFlags, writeModSeq } from './message-data.ts';
 import { objectIdIn } from './object-id.ts';
 import {
-  headerValueOf,
   isCached,
   isWhole,
   NO_OCTETS,
@@ -17,6 +17,7 @@ import {
   sectionValue,
   selectionOf,
   type Value,
+  valueAtHand,
   writeBinary,
   writeFields,
   writeStream,
@@ -35,20 +36,6 @@ const TEXTS: ReadonlySet<FetchAttribute['kind']> = new Set([
   'envelope',
   'bodystructure',
   'body',
-]);
-
-/** What a message has that was read for its octets. */
-const WITH_BODY: ReadonlySet<FetchAttribute['kind']> = new Set([
-  'flags',
-  'uid',
-  'modseq',
-  'internaldate',
-  'size',
-  'savedate',
-  'emailid',
-  'section',
-  'binary',
-  'binary-size',
 ]);
 
 /**
@@ -70,12 +57,8 @@ export async function writeFetchRows(
   const bodies = sections.length > cached.size;
   const structure = attributes.some((a) => a.kind === 'bodystructure' || a.kind === 'body');
   const asked = { attributes, sections: sections.filter((each) => !isWhole(cached, each)), ready, flagsAlso };
-  if (bodies && cached.size === 0 && attributes.every(({ kind }) => WITH_BODY.has(kind))) {
-    const ahead = session.selected.ahead.take(uids);
-    const held = ahead instanceof Promise ? await ahead : ahead;
-    // Where somebody has changed something the database is asked, and tells what is gone.
-    if (held !== undefined && !session.isStale) return writePage(session, held, asked, true);
-  }
+  const atHand = bodies && cached.size === 0 ? await bodiesAtHand(session, uids, attributes) : undefined;
+  if (atHand !== undefined) return writePage(session, atHand, asked, bodies);
   const pages = session.mailstore.messages.fetch(view.mailboxId, uids, {
     envelope: attributes.some((a) => a.kind === 'envelope'),
     bodyStructure: structure,
@@ -98,14 +81,16 @@ async function writePage(
 ): Promise<number> {
   const { out } = session;
   let written = 0;
-  if (!bodies) {
+  if (!bodies || page.every(hasBody)) {
     for (const message of page) {
-      written += writeReady(session, message, asked);
+      written +=
+        writeReady(session, message, asked) ??
+        (await writeWithSource(session, message, wholeBody(message.body ?? NO_OCTETS), asked));
       if (out.pendingBytes >= PIECE_BYTES) await session.flow();
     }
     return written;
   }
-  for await (const [message, source] of page.every(hasBody) ? page.map(inMemory) : withBodies(session, page)) {
+  for await (const [message, source] of withBodies(session, page)) {
     written += await writeWithSource(session, message, source, asked);
     if (out.pendingBytes >= PIECE_BYTES) await session.flow();
   }
@@ -124,14 +109,20 @@ interface Asked {
 
 const NO_VALUES: ReadonlyMap<SectionAttribute, Value> = new Map();
 
-/** The row of a message of which everything has been read. Returns how many were written: none, if it is gone. */
-function writeReady(session: Session, message: FetchedMessage, asked: Asked): 0 | 1 {
+/** The row of a message that need not be looked into, else undefined. Returns how many were written: none, if it is gone. */
+function writeReady(session: Session, message: FetchedMessage, asked: Asked): 0 | 1 | undefined {
   const { sections, attributes, ready, flagsAlso } = asked;
   const sequence = session.selected.view.sequenceOf(message.uid);
   if (sequence === 0) return 0;
   let values = NO_VALUES;
   if (sections.length > 0) {
-    values = new Map(sections.map((section) => [section, headerValueOf(section, message.headerFields ?? NO_OCTETS)]));
+    const found = new Map<SectionAttribute, Value>();
+    for (const section of sections) {
+      const value = valueAtHand(section, message);
+      if (value === undefined) return undefined;
+      found.set(section, value);
+    }
+    values = found;
   }
   beginMessage(session, sequence);
   for (const [index, attribute] of attributes.entries()) {
@@ -154,10 +145,7 @@ async function writeWithSource(
   const { sections, ready, attributes, flagsAlso } = asked;
   const values = new Map<SectionAttribute, Value>();
   for (const section of sections) {
-    const value = isCached(section)
-      ? headerValueOf(section, message.headerFields ?? NO_OCTETS)
-      : await sectionValue(section, source);
-    values.set(section, value);
+    values.set(section, valueAtHand(section, message) ?? (await sectionValue(section, source)));
   }
   // Everything that can fail was read by now, but for streams: there only the end of the connection is left.
   const sequence = session.selected.view.sequenceOf(message.uid);
@@ -178,10 +166,6 @@ async function writeWithSource(
 }
 
 const hasBody = ({ body }: FetchedMessage): boolean => body !== undefined;
-const inMemory = (message: FetchedMessage): [FetchedMessage, BodySource] => [
-  message,
-  wholeBody(message.body ?? NO_OCTETS),
-];
 
 /** Each message with the source of its octets; what did not come with the page is read in groups. */
 async function* withBodies(

@@ -33,6 +33,15 @@ export type Value =
   | { readonly kind: 'bytes'; readonly bytes: Buffer }
   | { readonly kind: 'stream'; readonly source: BodySource; readonly start: number; readonly end: number };
 
+/** The value where the message need not be looked into: of header fields that lie ready, or of all its octets. */
+export function valueAtHand(attribute: SectionAttribute, { headerFields, body }: FetchedMessage): Value | undefined {
+  if (isCached(attribute)) return headerValueOf(attribute, headerFields ?? NO_OCTETS);
+  const { section, partial } = attribute;
+  if (section.part.length > 0 || section.text !== undefined) return undefined;
+  if (body === undefined || body.length > STREAM_BYTES) return undefined;
+  return { kind: 'bytes', bytes: partial ? body.subarray(partial.offset, partial.offset + partial.count) : body };
+}
+
 export async function sectionValue(attribute: SectionAttribute, source: BodySource): Promise<Value> {
   const { section, partial } = attribute;
   if (attribute.kind !== 'section') {

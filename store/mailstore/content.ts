@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { scanMessage, unpackParts } from '@postern/shared/message/mime-structure.ts';
+import { accountOfAllMail } from './all-mail-id.ts';
 import { BodyWrites } from './body-writes.ts';
 import type { Database } from './database.ts';
 import type { ArrivedContent, Contents, StoredContent, StoredStructure, UnwrittenContent } from './mailstore.ts';
@@ -9,6 +10,10 @@ import { storablePreview } from './preview.ts';
 
 /** Bodies up to this size are written in the transaction of their delivery; fifty of them make a batch. */
 const MAX_TRAVELLING_OCTETS = 131_072;
+
+/** One column: each costs the server and the driver something, and this is what clients wait for most often. None of these bodies is compressed. */
+const SMALL_BODY = `SELECT k.data FROM message m JOIN content_chunk k ON k.content_id = m.content_id AND k.n = 0
+  WHERE m.mailbox_id = ? AND m.uid = ? AND m.size <= ${SMALL_BODY_BYTES}`;
 
 function look(message: Buffer): UnwrittenContent {
   const sha256 = hash('sha256', message, 'buffer');
@@ -65,6 +70,12 @@ export class SqlContents implements Contents {
     const [row] = await this.#database.rows('SELECT size, header_bytes, parts FROM content WHERE id = ?', [contentId]);
     if (row === undefined) return undefined;
     return { sizeBytes: row[0] as number, headerBytes: row[1] as number, root: unpackParts(row[2] as Buffer) };
+  }
+
+  async smallBody(mailboxId: number, uid: number): Promise<Buffer | undefined> {
+    if (accountOfAllMail(mailboxId) !== undefined) return undefined;
+    const [row] = await this.#database.rows(SMALL_BODY, [mailboxId, uid]);
+    return row?.[0] as Buffer | undefined;
   }
 
   /** The preview of a body that was stored without one; kept from now on. */

@@ -25,7 +25,7 @@ interface Portion {
 /**
  * Reads messages before a client asks for them that takes one after the other, in either direction: one question to the database for up to
  * sixteen, while the client works on those before. Nothing here can grow old: what a UID stands for never changes. Whether the message is still
- * there is a question to the view.
+ * there is a question to the view: what other processes expunged a moment ago may still be sent (RFC 2180 §4.1.1).
  */
 export class ReadAhead implements Holder {
   readonly #memory: ReadAheadMemory;

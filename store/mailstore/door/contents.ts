@@ -11,6 +11,8 @@ export interface Contents {
    * delivery; a large one is made durable at once, as by `put`. The bytes must not be changed afterwards.
    */
   arrived(message: Buffer): ArrivedContent | Promise<ArrivedContent>;
+  /** All octets of a message, in the shortest way; undefined where it is not a small one, is gone, or stands in the mailbox of all mail. */
+  smallBody(mailboxId: number, uid: number): Promise<Buffer | undefined>;
   /** Whether `arrived` only looks over a body of this size. */
   travels(message: Buffer): boolean;
 }
