@@ -140,6 +140,12 @@ export const storeConfigSchema = z.strictObject({
       .describe(
         'Stores bodies above 48 KiB compressed (zstd) where that saves a tenth or more; both kinds are always read.',
       ),
+    leaseAccounts: z
+      .boolean()
+      .default(true)
+      .describe(
+        'Answers SELECT, STATUS and NOOP of an account from memory while no other process has asked to write it. Put it off where something else than stores and commands of this version writes the tables.',
+      ),
     migrate: z.boolean().default(true).describe('Brings the tables to the newest version at start.'),
   }),
   hub: hubSettings(),

@@ -148,7 +148,7 @@ function shareOf(config: StoreConfig): StoreConfig {
 
 /** The mailstore, tried until the database answers; every failed try is said in the log and to the launcher. */
 function openStore(config: StoreConfig, log: Log): { mailstore: Mailstore; databaseReady: Promise<boolean> } {
-  const { url, connections, migrate, compressBodies } = config.database;
+  const { url, connections, migrate, compressBodies, leaseAccounts } = config.database;
   const { mailstore, firstTry } = awaitMailstore({
     open: () =>
       openMailstore({
@@ -156,6 +156,7 @@ function openStore(config: StoreConfig, log: Log): { mailstore: Mailstore; datab
         connections,
         migrate,
         compressBodies,
+        leaseAccounts,
         log,
         deliveryRecordsLiveMs: config.delivery.recordsLiveMs,
       }),

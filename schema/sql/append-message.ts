@@ -3,6 +3,7 @@ import {
   type BodyOfMessage,
   createProcedure,
   DECLARATIONS,
+  LEASED_ELSEWHERE,
   MESSAGE_PARAMETERS,
   OVER_QUOTA,
   storeMessage,
@@ -18,13 +19,16 @@ BEGIN
   ${DECLARATIONS}
   ${body.kept}
   START TRANSACTION;
-  SELECT modseq + 1, next_email_no, bytes, n_msgs INTO v_modseq, v_email_no, v_bytes, v_messages
+  SELECT modseq + 1, next_email_no, bytes, n_msgs, leased_to INTO v_modseq, v_email_no, v_bytes, v_messages, v_leased_to
     FROM account WHERE id = p_account FOR UPDATE;
   SELECT uidvalidity, uidnext INTO v_uidvalidity, v_uid FROM mailbox
     WHERE id = p_mailbox AND owner_id = p_account AND deleted_at IS NULL AND (p_name IS NULL OR name = p_name) FOR UPDATE;
   IF v_modseq IS NULL OR v_uid IS NULL THEN
     ROLLBACK;
     SELECT 'no-such-mailbox', 0, 0, 0;
+  ELSEIF ${LEASED_ELSEWHERE} THEN
+    ROLLBACK;
+    SELECT 'leased-elsewhere', 0, 0, 0;
   ELSEIF ${OVER_QUOTA} THEN
     ROLLBACK;
     SELECT 'over-quota', 0, 0, 0;

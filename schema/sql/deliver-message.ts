@@ -3,6 +3,7 @@ import {
   type BodyOfMessage,
   createProcedure,
   DECLARATIONS,
+  LEASED_ELSEWHERE,
   MESSAGE_PARAMETERS,
   OVER_QUOTA,
   storeMessage,
@@ -10,7 +11,7 @@ import {
 
 /**
  * A delivery that comes alone, into one mailbox: what store/mailstore/batch-delivery.ts does. Whatever is not
- * the plain case (locked by somebody else, on record already, no such mailbox, other rules) changes nothing and is `other`.
+ * the plain case (locked by somebody else, or leased to another process, on record already, no such mailbox, other rules) changes nothing and is `other`.
  */
 const procedure = (body: BodyOfMessage): string => `(
   IN p_peer VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin, IN p_delivery_id BINARY(16),
@@ -26,11 +27,12 @@ BEGIN
   ${DECLARATIONS}
   ${body.kept}
   START TRANSACTION;
-  SELECT modseq + 1, next_email_no, bytes, n_msgs, rules_version INTO v_modseq, v_email_no, v_bytes, v_messages, v_rules_version
+  SELECT modseq + 1, next_email_no, bytes, n_msgs, rules_version, leased_to
+    INTO v_modseq, v_email_no, v_bytes, v_messages, v_rules_version, v_leased_to
     FROM account WHERE id = p_account FOR UPDATE SKIP LOCKED;
   SELECT id, name, uidvalidity, uidnext INTO v_mailbox, v_name, v_uidvalidity, v_uid FROM mailbox
     WHERE owner_id = p_account AND name_hash = p_name_hash AND deleted_at IS NULL FOR UPDATE;
-  IF v_modseq IS NULL OR v_uid IS NULL OR v_rules_version <> COALESCE(p_rules_version, v_rules_version) OR EXISTS (
+  IF v_modseq IS NULL OR v_uid IS NULL OR ${LEASED_ELSEWHERE} OR v_rules_version <> COALESCE(p_rules_version, v_rules_version) OR EXISTS (
       SELECT 1 FROM delivery WHERE peer = p_peer AND delivery_id = p_delivery_id AND recipient = p_recipient) THEN
     ROLLBACK;
     SELECT 'other', 0, '', 0, 0, 0, 0;

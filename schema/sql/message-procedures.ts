@@ -7,8 +7,8 @@ import type { Knex } from 'knex';
  * A fault of COMMIT has the message `at COMMIT`: of it alone the caller cannot know what it did.
  */
 
-/** What every such procedure is told of a message; `p_account` stands before it. */
-export const MESSAGE_PARAMETERS = `IN p_quota_bytes BIGINT, IN p_quota_messages BIGINT, IN p_now BIGINT,
+/** What every such procedure is told of the process that calls it, and of a message; `p_account` stands before it. */
+export const MESSAGE_PARAMETERS = `IN p_holder BIGINT, IN p_quota_bytes BIGINT, IN p_quota_messages BIGINT, IN p_now BIGINT,
   IN p_content BINARY(16), IN p_sha256 BINARY(32), IN p_size BIGINT UNSIGNED, IN p_encoding TINYINT UNSIGNED,
   IN p_header_bytes INT UNSIGNED, IN p_parts_version SMALLINT UNSIGNED, IN p_parts MEDIUMBLOB, IN p_chunk MEDIUMBLOB,
   IN p_flags SMALLINT UNSIGNED, IN p_unseen TINYINT, IN p_deleted TINYINT, IN p_internal_date BIGINT,
@@ -18,7 +18,7 @@ export const MESSAGE_PARAMETERS = `IN p_quota_bytes BIGINT, IN p_quota_messages 
 /** The account's row is read into these, the mailbox's into `v_uidvalidity` and `v_uid`. */
 export const DECLARATIONS = `DECLARE v_content BINARY(16);
   DECLARE v_modseq, v_email_no, v_thread, v_uidvalidity, v_uid BIGINT UNSIGNED;
-  DECLARE v_bytes, v_messages BIGINT;
+  DECLARE v_bytes, v_messages, v_leased_to BIGINT;
   DECLARE v_at INT DEFAULT 1;
   DECLARE v_committing BOOLEAN DEFAULT FALSE;
   DECLARE EXIT HANDLER FOR SQLEXCEPTION
@@ -27,7 +27,10 @@ export const DECLARATIONS = `DECLARE v_content BINARY(16);
     IF v_committing THEN RESIGNAL SET MESSAGE_TEXT = 'at COMMIT'; ELSE RESIGNAL; END IF;
   END;`;
 
-/** A condition, once the account's row is read. */
+/** A condition, once the account's row is read: another process must be asked before anybody writes. */
+export const LEASED_ELSEWHERE = 'v_leased_to NOT IN (0, p_holder, -p_holder)';
+
+/** Another one. */
 export const OVER_QUOTA = `(p_quota_bytes > 0 AND v_bytes + p_size > p_quota_bytes)
       OR (p_quota_messages > 0 AND v_messages + 1 > p_quota_messages)`;
 

@@ -16,10 +16,12 @@ export interface AppendPlace {
 export class AppendProcedure {
   readonly #procedure: Procedure;
   readonly #notices: ChangeNotices;
+  readonly #holder: number;
 
   constructor(database: Database, notices: ChangeNotices) {
     this.#procedure = new Procedure(database, 'append_message');
     this.#notices = notices;
+    this.#holder = database.writes.holder;
   }
 
   /** Whether it makes sense to try. */
@@ -38,8 +40,9 @@ export class AppendProcedure {
     quota: QuotaLimits,
   ): Promise<AppendResult | undefined> {
     const message = this.#procedure.isThere ? messageParameters(content, flags, internalDate, quota) : undefined;
-    const row = message && (await this.#procedure.call([accountId, mailboxId, name ?? null, ...message]));
-    if (row === undefined) return undefined;
+    const values = message && [accountId, mailboxId, name ?? null, this.#holder, ...message];
+    const row = values && (await this.#procedure.call(accountId, values));
+    if (row === undefined || row[0] === 'leased-elsewhere') return undefined;
     const [kind, uidValidity, uid, modSeq] = row as [AppendResult['kind'], number, number, number];
     if (kind !== 'appended') return { kind };
     this.#notices.announce({ accountId, mailboxId, modSeq });

@@ -1,5 +1,6 @@
 import { urlsOfHosts } from '@postern/shared/runtime/database-url.ts';
 import mysql, { type Pool, type PoolConnection, type QueryError } from 'mysql2';
+import { AccountWrites } from './account-writes.ts';
 import { DatabaseHosts, type DatabaseLink } from './database-hosts.ts';
 import { isRefusalToServe, orBehind, setUpSession } from './database-session.ts';
 import { asItIs, type Row, run, runOnce, type SqlValue, withoutValues } from './statement.ts';
@@ -35,6 +36,8 @@ interface Opened {
 export class Database implements SqlRunner {
   /** Most connections at a time. */
   readonly connections: number;
+  /** Accounts that transactions of this process have locked. */
+  readonly writes = new AccountWrites();
   readonly #pool: Pool;
   readonly #hosts: DatabaseHosts;
   readonly #opened = new WeakMap<PoolConnection, Opened>();

@@ -12,20 +12,22 @@ import { replyColumn } from './reply-column.ts';
 export class DeliveryProcedure {
   readonly #procedure: Procedure;
   readonly #notices: ChangeNotices;
+  readonly #holder: number;
 
   constructor(database: Database, notices: ChangeNotices) {
     this.#procedure = new Procedure(database, 'deliver_message');
     this.#notices = notices;
+    this.#holder = database.writes.holder;
   }
 
   /**
-   * Undefined when nothing was done, and the statements shall have a try: the account is locked, the delivery is on record, or it is not for a procedure.
+   * Undefined when nothing was done, and the statements shall have a try: the account is locked or leased to another process, the delivery is on record, or it is not for a procedure.
    *
    * @throws CommitOutcomeUnknown when the answer did not come
    */
   async deliver(delivery: Delivery): Promise<DeliverResult | undefined> {
-    const values = this.#procedure.isThere ? parametersOf(delivery) : undefined;
-    const row = values && (await this.#procedure.call(values));
+    const values = this.#procedure.isThere ? parametersOf(delivery, this.#holder) : undefined;
+    const row = values && (await this.#procedure.call(delivery.account.id, values));
     if (row === undefined || row[0] === 'other') return undefined;
     if (row[0] === 'over-quota') return { kind: 'over-quota' };
     const [, mailboxId, mailbox, uidValidity, uid, modSeq, emailNo] = row as [
@@ -45,7 +47,7 @@ export class DeliveryProcedure {
 }
 
 /** In the order of the procedure's parameters; undefined when it is not for such a delivery. */
-function parametersOf(delivery: Delivery): SqlValue[] | undefined {
+function parametersOf(delivery: Delivery, holder: number): SqlValue[] | undefined {
   const { key, account, content, into, internalDate, quota, outcome, reply, outgoing = [], rules } = delivery;
   const [target] = into;
   if (target === undefined || into.length > 1 || outgoing.length > 0) return undefined;
@@ -55,7 +57,7 @@ function parametersOf(delivery: Delivery): SqlValue[] | undefined {
     message && [
       ...[key.peer, Buffer.from(key.deliveryId, 'hex'), key.recipient, delivery.sha256 ?? content.sha256],
       ...[outcome, replyColumn(reply), rules?.version ?? null],
-      ...[account.id, mailboxNameHash(canonicalMailboxName(target.mailbox))],
+      ...[account.id, mailboxNameHash(canonicalMailboxName(target.mailbox)), holder],
       ...message,
     ]
   );

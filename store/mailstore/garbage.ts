@@ -3,6 +3,7 @@ import type { GarbageReport } from './mailstore.ts';
 import { forgetMessageChanges } from './message-changes.ts';
 import { TABLES_OF_MAILBOX } from './owned-tables.ts';
 import { Abandon, inTransaction, type Transaction } from './transaction.ts';
+import { lockAccount } from './write-scope.ts';
 
 export interface GarbageLimits {
   /** Bodies touched since then are left alone, whoever refers to them or not. */
@@ -93,7 +94,7 @@ async function forgetHistory(database: Database, mailboxId: number, before: numb
         const [owner] = await transaction.rows('SELECT owner_id FROM mailbox WHERE id = ?', [mailboxId]);
         if (owner === undefined) return new Abandon({ affectedRows: 0 });
         const ownerId = owner[0] as number;
-        await transaction.rows('SELECT id FROM account WHERE id = ? FOR UPDATE', [ownerId]);
+        await lockAccount(transaction, ownerId);
         const [last] = await transaction.rows(
           `SELECT MAX(modseq) FROM (SELECT modseq FROM expunged WHERE mailbox_id = ? AND at < ?
              ORDER BY modseq LIMIT ${HISTORY_SLICE}) AS oldest`,
@@ -153,7 +154,7 @@ async function emptyDeletedMailboxes(database: Database, before: number): Promis
   for (const [id, ownerId] of mailboxes as [number, number][]) {
     await inSlices(() =>
       inTransaction<{ affectedRows: number }>(database, async (transaction) => {
-        await transaction.rows('SELECT id FROM account WHERE id = ? FOR UPDATE', [ownerId]);
+        await lockAccount(transaction, ownerId);
         const rows = await transaction.rows(`SELECT uid, email_no FROM message WHERE mailbox_id = ? LIMIT ${SLICE}`, [
           id,
         ]);

@@ -1,4 +1,5 @@
 import { type Database, placeholders, type Row } from './database.ts';
+import type { AccountLeases } from './leases/account-leases.ts';
 import type { FoundMailbox, MailboxInfo, SpecialUse } from './mailstore.ts';
 
 export const INFO_COLUMNS = 'id, owner_id, name, uidvalidity, special_use';
@@ -16,18 +17,23 @@ interface Question {
 
 /**
  * Finds mailboxes by name. Questions of one turn of the event loop travel together: fifty pipelined STATUS commands are one
- * statement, since the driver sends a statement only when the one before is answered.
+ * statement, since the driver sends a statement only when the one before is answered. Where this process has the account's lease, what was
+ * found before is still so.
  */
 export class MailboxFinder {
   readonly #database: Database;
+  readonly #leases: AccountLeases | undefined;
   /** By account; there from the first question to the end of the turn. */
   readonly #asked = new Map<number, Question[]>();
 
-  constructor(database: Database) {
+  constructor(database: Database, leases: AccountLeases | undefined) {
     this.#database = database;
+    this.#leases = leases;
   }
 
   find(accountId: number, hash: Buffer): Promise<FoundMailbox | undefined> {
+    const known = this.#leases?.found(accountId, hash.toString('latin1'));
+    if (known !== undefined) return Promise.resolve(known);
     return new Promise((answer, fail) => {
       const question = { hash, answer, fail };
       const others = this.#asked.get(accountId);
@@ -49,13 +55,11 @@ export class MailboxFinder {
       const hashes = questions.map(({ hash }) => hash);
       const select = `SELECT ${FOUND_COLUMNS} FROM mailbox WHERE owner_id = ? AND name_hash`;
       const among = hashes.length === 1 ? '= ?' : `IN (${placeholders(hashes.length)})`;
+      const stamp = this.#leases?.stampOf(accountId);
       const rows = await this.#database.currentRows(`${select} ${among}`, [accountId, ...hashes]);
-      const [first] = questions;
-      if (first !== undefined && questions.length === 1) {
-        first.answer(rows[0] && foundOf(rows[0]));
-        return;
-      }
+      if (stamp === undefined) this.#leases?.asked(accountId);
       const found = new Map(rows.map((row) => [(row[13] as Buffer).toString('latin1'), foundOf(row)]));
+      for (const [hash, mailbox] of found) this.#leases?.keepFound(accountId, stamp, hash, mailbox);
       for (const { hash, answer } of questions) answer(found.get(hash.toString('latin1')));
     } catch (fault) {
       for (const { fail } of questions) fail(fault);

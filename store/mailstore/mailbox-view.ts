@@ -1,6 +1,7 @@
 import { type Database, integerList, type Row, type SqlConnection } from './database.ts';
 import { SEEN } from './flags.ts';
 import { KEYWORD_COLUMNS, type Keywords, MORE_BIT, readMoreKeywords } from './keywords.ts';
+import type { AccountLeases } from './leases/account-leases.ts';
 import { changedUids } from './message-changes.ts';
 import { type ColumnRow, MessageColumns, type ViewRow } from './message-columns.ts';
 import { type MailboxHead, SharedView } from './shared-view.ts';
@@ -14,36 +15,46 @@ const VIEW_COLUMNS = 'uid, flags, NULLIF(keywords & 4294967295, 0), NULLIF(keywo
 const OWN_SEEN_COLUMNS = `m.uid, (m.flags & ~${SEEN}) | IF(COALESCE(s.seen, 0) = 1, ${SEEN}, 0), ${KEYWORD_COLUMNS.replaceAll('keywords', 'm.keywords')},
   IF(s.modseq > m.modseq, s.modseq, m.modseq)`;
 
+interface ViewOptions {
+  /** Whose \Seen is shown, when not the owner's. */
+  readonly seenOf?: number | undefined;
+  readonly leases?: AccountLeases | undefined;
+}
+
 /** A mailbox, read from the rows of its messages. */
 export class MailboxView extends SharedView {
   /** Account of a user who has a \Seen of one's own here. */
   readonly #seenOf: number | undefined;
+  readonly #leases: AccountLeases | undefined;
+  /** Under which the view was read last, if it then was in a lease. */
+  #stamp: number | undefined;
 
   private constructor(
     mailboxId: number,
     database: Database,
     keywords: Keywords,
     head: MailboxHead,
-    seenOf: number | undefined,
+    { seenOf, leases }: ViewOptions,
   ) {
     super(mailboxId, database, keywords, head);
     this.#seenOf = seenOf;
+    this.#leases = leases;
   }
 
   /**
    * Loads the whole mailbox. Undefined when it is gone.
    *
-   * @param known what the mailbox row says, where that was read already; and whose \Seen is shown, when not the owner's
+   * @param known what the mailbox row says, where that was read already
    */
   static async load(
     mailboxId: number,
     database: Database,
     keywords: Keywords,
-    known: { readonly head?: MailboxHead | undefined; readonly seenOf?: number | undefined } = {},
+    known: ViewOptions & { readonly head?: MailboxHead | undefined } = {},
   ): Promise<MailboxView | undefined> {
     const head = known.head ?? (await readHead(database, mailboxId));
     if (head === undefined) return undefined;
-    const view = new MailboxView(mailboxId, database, keywords, head, known.seenOf);
+    const view = new MailboxView(mailboxId, database, keywords, head, known);
     const [columns] = await Promise.all([view.#loadColumns(), keywords.load(head.ownerId)]);
     view.current = columns;
     view.head = view.withUidNext(head);
@@ -52,7 +63,20 @@ export class MailboxView extends SharedView {
     return view;
   }
 
+  protected override get isCurrent(): boolean {
+    return this.#leases?.holds(this.head.ownerId, this.#stamp) === true;
+  }
+
   protected async catchUp(): Promise<'current' | 'gone'> {
+    const { ownerId } = this.head;
+    const stamp = this.#leases?.stampOf(ownerId);
+    const state = await this.#catchUp();
+    if (stamp === undefined) this.#leases?.asked(ownerId);
+    this.#stamp = state === 'current' ? stamp : undefined;
+    return state;
+  }
+
+  async #catchUp(): Promise<'current' | 'gone'> {
     const head = await readHead(this.database, this.mailboxId);
     if (head === undefined) return 'gone';
     const known = this.head.highestModSeq;

@@ -4,6 +4,7 @@ import type { ChangeNotices } from './changes.ts';
 import type { Database } from './database.ts';
 import type { EmailNumbers } from './email-numbers.ts';
 import type { Keywords } from './keywords.ts';
+import type { AccountLeases } from './leases/account-leases.ts';
 import { MailboxSession, type RecentRange } from './mailbox-session.ts';
 import { MailboxView } from './mailbox-view.ts';
 import type { OpenOptions } from './mailstore.ts';
@@ -30,15 +31,17 @@ export class MailboxViews {
   readonly #database: Database;
   readonly #notices: ChangeNotices;
   readonly #keywords: Keywords;
+  readonly #leases: AccountLeases | undefined;
   /** In order of last use: the first unused one goes first. */
   readonly #entries = new Map<string, Entry>();
   #unusedBytes = 0;
   #unusedViews = 0;
 
-  constructor(database: Database, notices: ChangeNotices, keywords: Keywords) {
+  constructor(database: Database, notices: ChangeNotices, keywords: Keywords, leases?: AccountLeases) {
     this.#database = database;
     this.#notices = notices;
     this.#keywords = keywords;
+    this.#leases = leases;
   }
 
   async open(mailboxId: number, options: OpenOptions): Promise<SelectedMailbox | undefined> {
@@ -48,7 +51,8 @@ export class MailboxViews {
     const opened = this.#entry(key, () => {
       if (accountOfAllMail(mailboxId) !== undefined) return this.#loadAllMail(mailboxId);
       const head = options.found && headOf(options.found);
-      return MailboxView.load(mailboxId, this.#database, this.#keywords, { head, seenOf: options.seenOf });
+      const { seenOf } = options;
+      return MailboxView.load(mailboxId, this.#database, this.#keywords, { head, seenOf, leases: this.#leases });
     });
     this.#enter(opened);
     try {

@@ -3,6 +3,7 @@ import type { ChangeNotices } from './changes.ts';
 import { moveAllMessages } from './copies.ts';
 import { type Database, integerList } from './database.ts';
 import { DELETED, SEEN } from './flags.ts';
+import type { AccountLeases } from './leases/account-leases.ts';
 import { INFO_COLUMNS, infoOf, MailboxFinder } from './mailbox-finder.ts';
 import { canonicalMailboxName, checkMailboxName, mailboxNameHash, SEPARATOR } from './mailbox-name.ts';
 import { byName, readOverview } from './mailbox-overview.ts';
@@ -29,11 +30,11 @@ export class SqlMailboxes implements Mailboxes {
   readonly #views: MailboxViews;
   readonly #finder: MailboxFinder;
 
-  constructor(database: Database, notices: ChangeNotices, views: MailboxViews) {
+  constructor(database: Database, notices: ChangeNotices, views: MailboxViews, leases?: AccountLeases) {
     this.#database = database;
     this.#notices = notices;
     this.#views = views;
-    this.#finder = new MailboxFinder(database);
+    this.#finder = new MailboxFinder(database, leases);
   }
 
   async list(accountId: number): Promise<MailboxInfo[]> {

@@ -67,6 +67,8 @@ export interface MailstoreOptions {
   readonly bodyCacheBytes?: number;
   /** Whether bodies above 48 KiB are compressed where that pays. Default true. */
   readonly compressBodies?: boolean;
+  /** Whether this process asks for leases of accounts that it is asked about often. Default false: it honours those of others. */
+  readonly leaseAccounts?: boolean;
 }
 
 export { columnOf, MAILBOX_COLUMNS } from './backup-tables.ts';

@@ -11,6 +11,7 @@ import { SqlDeliveries } from './deliveries.ts';
 import { collectGarbage, type GarbageLimits } from './garbage.ts';
 import { SqlImports } from './imports.ts';
 import { Keywords } from './keywords.ts';
+import { AccountLeases } from './leases/account-leases.ts';
 import { MailboxViews } from './mailbox-views.ts';
 import { SqlMailboxes } from './mailboxes.ts';
 import type { Mailstore, MailstoreOptions } from './mailstore.ts';
@@ -53,7 +54,9 @@ export async function openMailstore(options: MailstoreOptions): Promise<Mailstor
     undeleteWindowMs: options.undeleteWindowMs ?? 14 * DAY_MS,
     deliveryRecordsLiveMs: options.deliveryRecordsLiveMs ?? 14 * DAY_MS,
   };
-  const views = new MailboxViews(database, changes, keywords);
+  const leases = options.leaseAccounts === true ? new AccountLeases(database, options.log) : undefined;
+  leases?.reclaim();
+  const views = new MailboxViews(database, changes, keywords, leases);
   return {
     access: new SqlAccess(database, changes),
     accounts: new SqlAccounts(database, changes),
@@ -62,7 +65,7 @@ export async function openMailstore(options: MailstoreOptions): Promise<Mailstor
     imports: new SqlImports(database, changes, keywords, contents),
     deliveries: new SqlDeliveries(database, changes, keywords, contents, options.log),
     outgoing: new SqlOutgoing(database, changes),
-    mailboxes: new SqlMailboxes(database, changes, views),
+    mailboxes: new SqlMailboxes(database, changes, views, leases),
     messages: new MessagesWithAllMail(new SqlMessages(database, changes, keywords, contents, views), views),
     changes,
     maintenance: new SqlMaintenance(database, changes),
@@ -83,6 +86,7 @@ export async function openMailstore(options: MailstoreOptions): Promise<Mailstor
     collectGarbage: (now = new Date()) => collectGarbage(database, limits, now.getTime()),
     async close() {
       await changes.close();
+      await leases?.close();
       await database.close();
     },
   };

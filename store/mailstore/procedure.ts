@@ -5,7 +5,7 @@ import { CommitOutcomeUnknown, connect, isConnectionFault, isRetryable, rollBack
 type Called = readonly [readonly Row[], unknown];
 
 /** The procedures, with the number of their parameters. */
-const PROCEDURES = { append_message: 24, deliver_message: 30 };
+const PROCEDURES = { append_message: 25, deliver_message: 31 };
 export type ProcedureName = keyof typeof PROCEDURES;
 
 /**
@@ -41,21 +41,28 @@ export class Procedure {
   /**
    * The row that it selects last. Undefined when nothing was done.
    *
+   * @param accountId that it writes
    * @throws CommitOutcomeUnknown when the answer did not come
    */
-  async call(values: readonly SqlValue[]): Promise<Row | undefined> {
+  async call(accountId: number, values: readonly SqlValue[]): Promise<Row | undefined> {
     const connection = await connect(this.#database);
     if (connection.inGaleraCluster) {
       connection.release();
       return undefined;
     }
+    const { writes } = this.#database;
+    writes.begin(accountId);
+    let known = true;
     try {
       const [rows] = (await connection.call(this.#name, values)) as Called;
       connection.release();
       return rows[0];
     } catch (fault) {
+      known = false;
       await rollBack(connection, fault);
       return this.#afterFault(fault as { readonly errno?: number; readonly sqlMessage?: string });
+    } finally {
+      writes.end(accountId, known);
     }
   }
 

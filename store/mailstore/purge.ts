@@ -16,11 +16,13 @@ const SLICE = 500;
  */
 export async function purgeAccount(database: Database, directoryUuid: string): Promise<Purged | undefined> {
   const found = await inTransaction<{ id: number; purged: Purged } | undefined>(database, async (transaction) => {
-    const [row] = await transaction.rows('SELECT id, n_msgs, bytes FROM account WHERE directory_uuid = ? FOR UPDATE', [
-      directoryUuid,
-    ]);
+    const [row] = await transaction.rows(
+      'SELECT id, n_msgs, bytes, leased_to FROM account WHERE directory_uuid = ? FOR UPDATE',
+      [directoryUuid],
+    );
     if (row === undefined) return new Abandon(undefined);
     const id = row[0] as number;
+    transaction.writes(id, row[3] as number);
     const [count] = await transaction.rows('SELECT COUNT(*) FROM mailbox WHERE owner_id = ? AND deleted_at IS NULL', [
       id,
     ]);

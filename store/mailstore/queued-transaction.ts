@@ -1,3 +1,4 @@
+import type { AccountWrites } from './account-writes.ts';
 import {
   inlined,
   insertRows,
@@ -8,6 +9,7 @@ import {
   type SqlRunner,
   type SqlValue,
 } from './database.ts';
+import { LeasedElsewhere } from './leases/leased-elsewhere.ts';
 
 /** Runs after COMMIT, in order: notices to watchers. */
 export type AfterCommit = () => void;
@@ -38,6 +40,14 @@ export interface Transaction extends SqlRunner {
   ): Promise<{ readonly rows: Row[]; readonly changed: number[] }>;
   /** A SELECT that travels with COMMIT: for what is needed only when all is done. At most one. */
   rowsWithCommit(sql: string, values?: readonly SqlValue[]): RowsOfCommit;
+  /** Whether it may write an account whose row it has locked, by `leased_to` of that row. */
+  mayWrite(leasedTo: number): boolean;
+  /**
+   * It has locked this account's row and will write. Each account that it writes must be told of.
+   *
+   * @throws LeasedElsewhere another process must be asked first; the transaction is run again after that
+   */
+  writes(accountId: number, leasedTo: number): void;
   afterCommit(notice: AfterCommit): void;
 }
 
@@ -59,9 +69,29 @@ export class QueuedTransaction implements Transaction {
   #lastQuery: { text: string; found: RowsOfCommit } | undefined;
   /** Statements that travelled with COMMIT, before it. */
   #beforeCommit = 0;
+  readonly #writes: AccountWrites;
+  readonly #accounts = new Set<number>();
 
-  constructor(connection: SqlConnection) {
+  constructor(connection: SqlConnection, writes: AccountWrites) {
     this.#connection = connection;
+    this.#writes = writes;
+  }
+
+  mayWrite(leasedTo: number): boolean {
+    return leasedTo === 0 || Math.abs(leasedTo) === this.#writes.holder;
+  }
+
+  writes(accountId: number, leasedTo: number): void {
+    if (!this.mayWrite(leasedTo)) throw new LeasedElsewhere(accountId, leasedTo);
+    if (this.#accounts.has(accountId)) return;
+    this.#accounts.add(accountId);
+    this.#writes.begin(accountId);
+  }
+
+  /** It is over. @param known false when nobody knows whether it was committed */
+  over(known: boolean): void {
+    for (const accountId of this.#accounts) this.#writes.end(accountId, known);
+    this.#accounts.clear();
   }
 
   rows(sql: string, values: readonly SqlValue[] = []): Promise<Row[]> {

@@ -4,6 +4,8 @@ import { type Keywords, MORE_BIT } from './keywords.ts';
 import type { FoundMailbox } from './mailstore.ts';
 import { type ColumnRow, MessageColumns } from './message-columns.ts';
 
+const CURRENT = Promise.resolve('current' as const);
+
 /** What the mailbox row says. */
 export interface MailboxHead {
   readonly ownerId: number;
@@ -46,6 +48,11 @@ export abstract class SharedView {
     return this.current.bytes + this.emailNumbers.bytes;
   }
 
+  /** Whether nobody can have changed anything since the view was read last, so that there is no need to ask. */
+  protected get isCurrent(): boolean {
+    return false;
+  }
+
   /** Catches up with what was committed since `head`. */
   protected abstract catchUp(): Promise<'current' | 'gone'>;
 
@@ -60,6 +67,7 @@ export abstract class SharedView {
    * what was committed a moment ago may have missed it.
    */
   refresh(): Promise<'current' | 'gone'> {
+    if (this.isCurrent) return CURRENT;
     if (this.#refreshing === undefined) {
       this.#refreshing = this.catchUp().finally(() => {
         this.#refreshing = undefined;

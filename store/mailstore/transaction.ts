@@ -1,5 +1,6 @@
 import type { Database, SqlConnection } from './database.ts';
 import { isRefusalToServe } from './database-session.ts';
+import { LeasedElsewhere, waitForLease } from './leases/leased-elsewhere.ts';
 import { QueuedTransaction, type Transaction } from './queued-transaction.ts';
 
 export type { SqlQuery, Transaction } from './queued-transaction.ts';
@@ -78,13 +79,18 @@ export async function inTransaction<T>(
 ): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     const connection = await connect(database);
-    const transaction = new QueuedTransaction(connection);
+    const transaction = new QueuedTransaction(connection, database.writes);
     let result: T | Abandon<T>;
     try {
       result = await work(transaction);
       if (result instanceof Abandon) await transaction.rollBack();
     } catch (fault) {
       await rollBack(connection, fault);
+      transaction.over(true);
+      if (fault instanceof LeasedElsewhere && attempt < MAX_ATTEMPTS) {
+        await waitForLease(database, fault);
+        continue;
+      }
       // A connection that broke before COMMIT took the transaction with it: on another one, or another host, it may go well.
       const lostItsServer = isConnectionFault(fault) || isRefusalToServe(fault);
       if (
@@ -98,6 +104,7 @@ export async function inTransaction<T>(
     }
     if (result instanceof Abandon) {
       connection.release();
+      transaction.over(true);
       return result.value;
     }
     try {
@@ -106,6 +113,7 @@ export async function inTransaction<T>(
       // A statement that went with the COMMIT was refused, so the COMMIT was not reached.
       if (!isConnectionFault(fault) && transaction.failedBeforeCommit(fault)) {
         await rollBack(connection, fault);
+        transaction.over(true);
         if (!isRetryable(fault) || attempt === MAX_ATTEMPTS) throw fault;
         await pauseBeforeRetry(attempt);
         continue;
@@ -114,14 +122,17 @@ export async function inTransaction<T>(
       // fault (connection broken or killed, server going down) nobody knows whether it came before or after the commit.
       if (!isRetryable(fault)) {
         connection.destroy();
+        transaction.over(false);
         throw new CommitOutcomeUnknown('the database gave no clear answer to COMMIT', { cause: fault });
       }
       await rollBack(connection, fault);
+      transaction.over(true);
       if (attempt === MAX_ATTEMPTS) throw fault;
       await pauseBeforeRetry(attempt);
       continue;
     }
     connection.release();
+    transaction.over(true);
     transaction.announce();
     return result;
   }

@@ -1,5 +1,6 @@
 import type { ChangeNotices } from './changes.ts';
 import { integerList, type Row } from './database.ts';
+import { LeasedElsewhere } from './leases/leased-elsewhere.ts';
 import type { SpecialUse } from './mailstore.ts';
 import { rangesOfUids, type UidRange, writeMessageChanges } from './message-changes.ts';
 import type { SqlQuery, Transaction } from './transaction.ts';
@@ -39,7 +40,7 @@ const ACCOUNT_LOCKS: Readonly<Record<AccountLock, string>> = {
   'no-wait': ' NOWAIT',
 };
 
-const ACCOUNT_COLUMNS = 'id, modseq, next_email_no, next_uidvalidity, bytes, n_msgs, rules_version';
+const ACCOUNT_COLUMNS = 'id, modseq, next_email_no, next_uidvalidity, bytes, n_msgs, rules_version, leased_to';
 const MAILBOX_COLUMNS =
   'id, owner_id, name, uidvalidity, uidnext, highestmodseq, n_msgs, n_unseen, n_deleted, bytes, deleted_at';
 
@@ -68,7 +69,7 @@ export class WriteScope {
   /** Locks account rows in order of id. With `skip-locked` those that somebody else holds are missing afterwards. */
   async lockAccounts(ids: readonly number[], mode: AccountLock = 'wait'): Promise<void> {
     const { sql, values } = this.accountsById(ids, mode);
-    this.keepAccounts(await this.transaction.rows(sql, values));
+    this.keepAccounts(await this.transaction.rows(sql, values), mode);
   }
 
   /** The same, to be run with other queries: what it returns goes to {@link WriteScope.keepAccounts}. */
@@ -102,8 +103,16 @@ export class WriteScope {
     return sets;
   }
 
-  keepAccounts(rows: readonly Row[]): void {
-    for (const [id, modSeq, nextEmailNo, nextUidValidity, bytes, messages, rulesVersion] of rows as number[][]) {
+  /**
+   * Accounts are kept that are leased to nobody else; with `skip-locked` the others are missing afterwards, as if they were locked.
+   *
+   * @throws LeasedElsewhere
+   */
+  keepAccounts(rows: readonly Row[], mode: AccountLock = 'wait'): void {
+    for (const row of rows as number[][]) {
+      const [id, modSeq, nextEmailNo, nextUidValidity, bytes, messages, rulesVersion, leasedTo = 0] = row;
+      if (mode === 'skip-locked' && !this.transaction.mayWrite(leasedTo)) continue;
+      this.transaction.writes(id as number, leasedTo);
       this.#accounts.set(id as number, {
         id: id as number,
         modSeq: modSeq as number,
@@ -266,8 +275,19 @@ export class WriteScope {
   }
 }
 
-/** NOWAIT on a locked row: 1205 on MariaDB, 3572 on MySQL. The transaction goes on. */
+/**
+ * Locks the row of an account whose rows a transaction changes without taking numbers for it.
+ *
+ * @throws LeasedElsewhere
+ */
+export async function lockAccount(transaction: Transaction, accountId: number): Promise<void> {
+  const [row] = await transaction.rows('SELECT leased_to FROM account WHERE id = ? FOR UPDATE', [accountId]);
+  if (row !== undefined) transaction.writes(accountId, row[0] as number);
+}
+
+/** NOWAIT on a locked row: 1205 on MariaDB, 3572 on MySQL. The transaction goes on. So it does when another process has the account's lease. */
 export function isLockedByOthers(fault: unknown): boolean {
+  if (fault instanceof LeasedElsewhere) return true;
   const { errno } = fault as { errno?: number };
   return errno === 1205 || errno === 3572;
 }

@@ -3,6 +3,7 @@ import { galeraMissing, startGalera } from '../support/galera.ts';
 import { startTestDatabase, WITHOUT_POWER_CUTS } from '../support/mariadb.ts';
 import { mysqlMissing, startMysql } from '../support/mysql.ts';
 import { expectOrderUnderContention } from './contention.ts';
+import { LEASES } from './leases.ts';
 import { WRITE_RULE } from './write-rule.ts';
 
 const ROUNDS = process.env.POSTERN_TEST_FULL === '1' ? 60 : 8;
@@ -55,6 +56,8 @@ for (const { name, missing, start } of SERVERS) {
     it('several processes on one mailbox never give or show a number twice or out of order', { timeout: 120_000 }, () =>
       expectOrderUnderContention(server.urls, ROUNDS),
     );
+
+    for (const lease of LEASES) it(lease.name, { timeout: 60_000 }, () => lease.run(server.urls));
 
     for (const rule of WRITE_RULE) it(rule.name, { timeout: 60_000 }, () => rule.run(server.urls));
   });

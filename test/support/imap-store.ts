@@ -75,7 +75,7 @@ export async function startImapStore(imap: object = {}, given?: ImapBackends): P
   });
   // POSTERN_TEST_LOG=1 shows what the server logs.
   const log = process.env.POSTERN_TEST_LOG === undefined ? silentLog() : openLog({ name: 'test', level: 'debug' });
-  const mailstore = await openMailstore({ url: databaseUrl, connections: 8, log });
+  const mailstore = await openMailstore({ url: databaseUrl, connections: 8, log, leaseAccounts: true });
   const directory = cachedDirectory(openLdapDirectory(config.directory, log), config.directory);
   const server = await startImapServer({ config, mailstore, directory, log });
   const port = server.listening.imap?.port ?? 0;
