@@ -72,6 +72,14 @@ async function questionsPerSecond(): Promise<number> {
   return (after - before) / 2;
 }
 
+/** Accounts that a process has on lease, which it confirms often; those of sessions that wait are given back. */
+async function leases(): Promise<number> {
+  const connection = await createConnection(database.url);
+  const [rows] = await connection.query('SELECT COUNT(*) AS n FROM account WHERE leased_to <> 0');
+  await connection.end();
+  return Number((rows as { n: number }[])[0]?.n);
+}
+
 describe('several workers of several hosts on one database', () => {
   it('wake each other’s idling sessions within a second', { timeout: 30_000 }, async () => {
     const [one, two] = hosts as [StoreProcess, StoreProcess];
@@ -110,6 +118,7 @@ describe('several workers of several hosts on one database', () => {
   it('ask the database as often for forty idling sessions as for six', { timeout: 60_000 }, async () => {
     const few = await questionsPerSecond();
     for (let n = 0; n < 34; n++) await idle(hosts[n % 2] as StoreProcess);
+    await expect.poll(leases, { timeout: 20_000 }).toBe(0);
     const many = await questionsPerSecond();
     // Four processes with one reader each, every 200 ms: 20 a second, and a little housekeeping.
     expect(few).toBeLessThan(40);

@@ -8,8 +8,8 @@ import { CONFIRM_EVERY_MS, SILENCE_MS, TRUST_MS } from './lease-times.ts';
 
 /** Most leases of one process: each is a row of every confirmation. */
 const MAX_LEASES = 1_000;
-/** A lease that nobody used for so long is given back. */
-const UNUSED_MS = 60_000;
+/** A lease that nobody used for so long is given back: who only waits asks nothing, and costs the database nothing. */
+const UNUSED_MS = 3_000;
 const MAX_FOUND = 2_000;
 
 interface Lease {
