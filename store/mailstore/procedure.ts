@@ -1,5 +1,6 @@
+import { isRetryable } from './contention.ts';
 import type { Database, Row, SqlValue } from './database.ts';
-import { CommitOutcomeUnknown, connect, isConnectionFault, isRetryable, rollBack } from './transaction.ts';
+import { CommitOutcomeUnknown, connect, isConnectionFault, rollBack } from './transaction.ts';
 
 /** The result of a procedure's SELECT, and what the server says of the CALL. */
 type Called = readonly [readonly Row[], unknown];

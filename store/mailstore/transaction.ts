@@ -1,3 +1,4 @@
+import { isRetryable, MAX_ATTEMPTS, pauseBeforeRetry } from './contention.ts';
 import type { Database, SqlConnection } from './database.ts';
 import { isRefusalToServe } from './database-session.ts';
 import { LeasedElsewhere, waitForLease } from './leases/leased-elsewhere.ts';
@@ -15,20 +16,7 @@ export class DatabaseUnavailable extends Error {
   override readonly name = 'DatabaseUnavailable';
 }
 
-const MAX_ATTEMPTS = 20;
 const MAX_ATTEMPTS_WITHOUT_SERVER = 4;
-
-/**
- * Faults of contention, after which the whole transaction runs again: lock wait time-out (1205), deadlock (1213), record
- * changed since read (1020, MariaDB's snapshot isolation), rollback during commit (3101, Group Replication), a duplicate
- * key that a concurrent transaction made first (1062: the second run sees its row), certification (Galera reports 1213).
- */
-const RETRYABLE = new Set([1205, 1213, 1020, 3101, 1062]);
-
-/** Whether running the same transaction again can end otherwise. */
-export function isRetryable(fault: unknown): boolean {
-  return RETRYABLE.has((fault as { errno?: number }).errno ?? 0);
-}
 
 /** Whether the connection (not the statement) failed: the database is away, or it dropped us. */
 export function isConnectionFault(fault: unknown): boolean {
@@ -160,8 +148,4 @@ export async function rollBack(connection: SqlConnection, fault: unknown): Promi
     // The connection broke meanwhile; the server rolls back by itself. The first fault is the one to report.
     connection.destroy();
   }
-}
-
-function pauseBeforeRetry(attempt: number): Promise<void> {
-  return new Promise((done) => setTimeout(done, Math.random() * Math.min(200, 5 * 2 ** attempt)));
 }

@@ -116,6 +116,7 @@ describe('several workers of several hosts on one database', () => {
   });
 
   it('ask the database as often for forty idling sessions as for six', { timeout: 60_000 }, async () => {
+    await expect.poll(leases, { timeout: 20_000 }).toBe(0);
     const few = await questionsPerSecond();
     for (let n = 0; n < 34; n++) await idle(hosts[n % 2] as StoreProcess);
     await expect.poll(leases, { timeout: 20_000 }).toBe(0);

@@ -1,4 +1,5 @@
-import type { Database } from '../database.ts';
+import { isRetryable, MAX_ATTEMPTS, pauseBeforeRetry } from '../contention.ts';
+import type { Database, SqlValue } from '../database.ts';
 
 /**
  * `account.leased_to`: 0 when nobody holds the account's lease; the holder; the holder with a minus when somebody wants to write
@@ -16,7 +17,7 @@ export async function takeLease(database: Database, accountId: number, holder: n
 
 /** Ends a lease, asked for or not; nothing if it is no longer there. */
 export async function giveBackLease(database: Database, accountId: number, holder: number): Promise<void> {
-  await database.change('UPDATE account SET leased_to = 0 WHERE id = ? AND leased_to IN (?, ?)', [
+  await change(database, 'UPDATE account SET leased_to = 0 WHERE id = ? AND leased_to IN (?, ?)', [
     accountId,
     holder,
     -holder,
@@ -45,7 +46,7 @@ export async function allLeases(
 
 /** Asks the holder for a lease. */
 export async function askForLease(database: Database, accountId: number, holder: number): Promise<void> {
-  await database.change('UPDATE account SET leased_to = ? WHERE id = ? AND leased_to = ?', [
+  await change(database, 'UPDATE account SET leased_to = ? WHERE id = ? AND leased_to = ?', [
     -holder,
     accountId,
     holder,
@@ -60,5 +61,18 @@ export async function isLeasedTo(database: Database, accountId: number, holder: 
 
 /** Ends the lease of a holder that was asked for it and has not answered for {@link SILENCE_MS}. */
 export async function takeFromSilent(database: Database, accountId: number, holder: number): Promise<void> {
-  await database.change('UPDATE account SET leased_to = 0 WHERE id = ? AND leased_to = ?', [accountId, -holder]);
+  await change(database, 'UPDATE account SET leased_to = 0 WHERE id = ? AND leased_to = ?', [accountId, -holder]);
+}
+
+/** A statement by itself, again where others got in its way. */
+async function change(database: Database, sql: string, values: readonly SqlValue[]): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await database.change(sql, values);
+      return;
+    } catch (fault) {
+      if (!isRetryable(fault) || attempt === MAX_ATTEMPTS) throw fault;
+      await pauseBeforeRetry(attempt);
+    }
+  }
 }
