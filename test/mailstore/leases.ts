@@ -19,6 +19,8 @@ import { stopInItsTracks } from '../support/stopped-process.ts';
 /** What a lease of an account may never hide, on the nodes of one database: the same one, or several of a cluster. */
 export interface LeaseCase {
   readonly name: string;
+  /** It shows what a process does by itself: one server is enough. */
+  readonly ofProcess?: boolean;
   readonly run: (urls: readonly string[]) => Promise<void>;
 }
 
@@ -127,6 +129,7 @@ const CHANGES: Readonly<
 export const LEASES: readonly LeaseCase[] = [
   {
     name: 'a store that holds the lease of an account answers without the database',
+    ofProcess: true,
     run: (urls) =>
       withStores(urls, async ({ holder, sql }) => {
         const account = await somebody(holder);
@@ -146,6 +149,7 @@ export const LEASES: readonly LeaseCase[] = [
   ...Object.entries(CHANGES).flatMap(([name, change]) =>
     (['another process', 'its own'] as const).map((whose) => ({
       name: `a lease hides no ${name} of ${whose}`,
+      ofProcess: whose === 'its own',
       run: (urls: readonly string[]) =>
         withStores(urls, async ({ holder, other, sql }) => {
           const writer = whose === 'its own' ? holder : other;
@@ -169,6 +173,7 @@ export const LEASES: readonly LeaseCase[] = [
   ),
   ...(['another process', 'its own'] as const).map((whose) => ({
     name: `what is answered is never older than what a writer of ${whose} was told before`,
+    ofProcess: whose === 'its own',
     run: (urls: readonly string[]) =>
       withStores(urls, async ({ holder, other, sql }) => {
         const writer = whose === 'its own' ? holder : other;
@@ -228,6 +233,7 @@ export const LEASES: readonly LeaseCase[] = [
   },
   {
     name: 'a process that stood still while its lease was taken does not believe in it when it goes on',
+    ofProcess: true,
     run: (urls) =>
       withStores(urls, async ({ other, sql }) => {
         const account = await somebody(other);
