@@ -1,23 +1,31 @@
 import type { Knex } from 'knex';
 import {
-  type BodyOfMessage,
+  type BodiesOfMessages,
+  COMMON_PARAMETERS,
   createProcedure,
-  DECLARATIONS,
+  declarations,
   LEASED_ELSEWHERE,
-  MESSAGE_PARAMETERS,
-  OVER_QUOTA,
-  storeMessage,
+  messageParameters,
+  overQuota,
+  storeMessages,
 } from './message-procedures.ts';
 
-/** A single APPEND: what store/mailstore/appends.ts does. */
-const procedure = (body: BodyOfMessage): string => `(
+/** Most messages that one CALL appends: there is a procedure for each count. */
+const MOST_AT_ONCE = 4;
+
+/** APPENDs of one message each into one mailbox: what store/mailstore/appends.ts does. */
+const procedure =
+  (count: number) =>
+  (bodies: BodiesOfMessages): string =>
+    `(
   IN p_account BIGINT UNSIGNED, IN p_mailbox BIGINT UNSIGNED, IN p_name VARCHAR(1000) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
-  ${MESSAGE_PARAMETERS}
+  ${COMMON_PARAMETERS},
+  ${messageParameters(count)}
 )
 SQL SECURITY INVOKER
 BEGIN
-  ${DECLARATIONS}
-  ${body.kept}
+  ${declarations(count)}
+  ${bodies.kept(count)}
   START TRANSACTION;
   SELECT modseq + 1, next_email_no, bytes, n_msgs, leased_to INTO v_modseq, v_email_no, v_bytes, v_messages, v_leased_to
     FROM account WHERE id = p_account FOR UPDATE;
@@ -29,18 +37,20 @@ BEGIN
   ELSEIF ${LEASED_ELSEWHERE} THEN
     ROLLBACK;
     SELECT 'leased-elsewhere', 0, 0, 0;
-  ELSEIF ${OVER_QUOTA} THEN
+  ELSEIF ${overQuota(count)} THEN
     ROLLBACK;
     SELECT 'over-quota', 0, 0, 0;
   ELSE
-    ${storeMessage('p_mailbox', body)}
+    ${storeMessages(count, 'p_mailbox', bodies)}
     SET v_committing = TRUE;
     COMMIT;
     SELECT 'appended', v_uidvalidity, v_uid, v_modseq;
   END IF;
 END`;
 
-/** As it is in this version of the program: made anew by every migration that changes what it writes. */
-export function appendMessage(knex: Knex): Promise<void> {
-  return createProcedure(knex, 'append_message', procedure);
+/** `append_message`, `append_2_messages` and so on, as they are in this version of the program: made anew by every migration that changes what they write. */
+export async function appendMessage(knex: Knex): Promise<void> {
+  for (let count = 1; count <= MOST_AT_ONCE; count++) {
+    await createProcedure(knex, count === 1 ? 'append_message' : `append_${count}_messages`, procedure(count));
+  }
 }

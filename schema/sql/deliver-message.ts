@@ -1,31 +1,33 @@
 import type { Knex } from 'knex';
 import {
-  type BodyOfMessage,
+  type BodiesOfMessages,
+  COMMON_PARAMETERS,
   createProcedure,
-  DECLARATIONS,
+  declarations,
   LEASED_ELSEWHERE,
-  MESSAGE_PARAMETERS,
-  OVER_QUOTA,
-  storeMessage,
+  messageParameters,
+  overQuota,
+  storeMessages,
 } from './message-procedures.ts';
 
 /**
  * A delivery that comes alone, into one mailbox: what store/mailstore/batch-delivery.ts does. Whatever is not
  * the plain case (locked by somebody else, or leased to another process, on record already, no such mailbox, other rules) changes nothing and is `other`.
  */
-const procedure = (body: BodyOfMessage): string => `(
+const procedure = (bodies: BodiesOfMessages): string => `(
   IN p_peer VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin, IN p_delivery_id BINARY(16),
   IN p_recipient VARCHAR(320) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin, IN p_received_sha256 BINARY(32),
   IN p_outcome VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin, IN p_reply VARCHAR(600) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
   IN p_rules_version BIGINT UNSIGNED, IN p_account BIGINT UNSIGNED, IN p_name_hash BINARY(32),
-  ${MESSAGE_PARAMETERS}
+  ${COMMON_PARAMETERS},
+  ${messageParameters(1)}
 )
 SQL SECURITY INVOKER
 BEGIN
   DECLARE v_mailbox, v_rules_version BIGINT UNSIGNED;
   DECLARE v_name VARCHAR(1000) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
-  ${DECLARATIONS}
-  ${body.kept}
+  ${declarations(1)}
+  ${bodies.kept(1)}
   START TRANSACTION;
   SELECT modseq + 1, next_email_no, bytes, n_msgs, rules_version, leased_to
     INTO v_modseq, v_email_no, v_bytes, v_messages, v_rules_version, v_leased_to
@@ -36,11 +38,11 @@ BEGIN
       SELECT 1 FROM delivery WHERE peer = p_peer AND delivery_id = p_delivery_id AND recipient = p_recipient) THEN
     ROLLBACK;
     SELECT 'other', 0, '', 0, 0, 0, 0;
-  ELSEIF ${OVER_QUOTA} THEN
+  ELSEIF ${overQuota(1)} THEN
     ROLLBACK;
     SELECT 'over-quota', 0, '', 0, 0, 0, 0;
   ELSE
-    ${storeMessage('v_mailbox', body)}
+    ${storeMessages(1, 'v_mailbox', bodies)}
     INSERT INTO delivery (peer, delivery_id, recipient, sha256, outcome, reply, at)
       VALUES (p_peer, p_delivery_id, p_recipient, p_received_sha256, p_outcome, p_reply, p_now);
     SET v_committing = TRUE;

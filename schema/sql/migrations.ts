@@ -19,6 +19,7 @@ import * as fewerIndexes from './migrations/0017-fewer-indexes.ts';
 import * as quickerProcedures from './migrations/0018-quicker-procedures.ts';
 import * as emailReferences from './migrations/0019-email-references.ts';
 import * as accountLeases from './migrations/0020-account-leases.ts';
+import * as appendsTogether from './migrations/0021-appends-together.ts';
 
 /** Every migration, oldest first. Once released, one is never edited: write the next. */
 const MIGRATIONS: readonly { readonly name: string; readonly migration: Knex.Migration }[] = [
@@ -42,6 +43,7 @@ const MIGRATIONS: readonly { readonly name: string; readonly migration: Knex.Mig
   { name: '0018-quicker-procedures', migration: quickerProcedures },
   { name: '0019-email-references', migration: emailReferences },
   { name: '0020-account-leases', migration: accountLeases },
+  { name: '0021-appends-together', migration: appendsTogether },
 ];
 
 /** Hands the migrations to knex: at the store's start and on its command line alike. */

@@ -1,51 +1,65 @@
+import type { AppendAtOnce } from './appends.ts';
 import type { ChangeNotices } from './changes.ts';
-import type { Database } from './database.ts';
+import type { Database, SqlValue } from './database.ts';
 import type { AppendMessage, AppendResult, QuotaLimits } from './mailstore.ts';
-import { isForProcedure, messageParameters } from './message-parameters.ts';
-import { Procedure } from './procedure.ts';
+import { commonParameters, isForProcedure, messageParameters } from './message-parameters.ts';
+import { Procedure, type ProcedureName } from './procedure.ts';
 
-/** What {@link AppendProcedure} puts where. */
-export interface AppendPlace {
-  readonly accountId: number;
-  readonly mailboxId: number;
-  /** That the mailbox must have. */
-  readonly name: string | undefined;
-}
+/** That which appends one message, two, and so on. */
+const BY_COUNT: readonly ProcedureName[] = [
+  'append_message',
+  'append_2_messages',
+  'append_3_messages',
+  'append_4_messages',
+];
 
-/** One message, appended by one CALL: the transaction of {@link Appends}. */
-export class AppendProcedure {
-  readonly #procedure: Procedure;
+/** A few messages, appended by one CALL: the transaction of {@link Appends}. */
+export class AppendProcedures implements AppendAtOnce {
+  readonly #procedures: readonly Procedure[];
   readonly #notices: ChangeNotices;
   readonly #holder: number;
+  readonly #ownerOf: (mailboxId: number) => Promise<number | undefined>;
 
-  constructor(database: Database, notices: ChangeNotices) {
-    this.#procedure = new Procedure(database, 'append_message');
+  /** @param ownerOf the account that a mailbox is of */
+  constructor(database: Database, notices: ChangeNotices, ownerOf: (mailboxId: number) => Promise<number | undefined>) {
+    this.#procedures = BY_COUNT.map((name) => new Procedure(database, name));
     this.#notices = notices;
     this.#holder = database.writes.holder;
+    this.#ownerOf = ownerOf;
   }
 
-  /** Whether it makes sense to try. */
+  get most(): number {
+    const missing = this.#procedures.findIndex(({ isThere }) => !isThere);
+    return missing < 0 ? BY_COUNT.length : missing;
+  }
+
   takes({ content, flags }: AppendMessage): boolean {
-    return this.#procedure.isThere && isForProcedure(content, flags);
+    return isForProcedure(content, flags);
   }
 
-  /**
-   * Undefined when nothing was done, and the statements shall have a try.
-   *
-   * @throws CommitOutcomeUnknown when the answer did not come
-   */
   async append(
-    { accountId, mailboxId, name }: AppendPlace,
-    { content, flags, internalDate }: AppendMessage,
+    mailboxId: number,
+    name: string | undefined,
+    messages: readonly AppendMessage[],
     quota: QuotaLimits,
-  ): Promise<AppendResult | undefined> {
-    const message = this.#procedure.isThere ? messageParameters(content, flags, internalDate, quota) : undefined;
-    const values = message && [accountId, mailboxId, name ?? null, this.#holder, ...message];
-    const row = values && (await this.#procedure.call(accountId, values));
+  ): Promise<AppendResult[] | undefined> {
+    const accountId = await this.#ownerOf(mailboxId);
+    const procedure = this.#procedures[messages.length - 1];
+    if (accountId === undefined || procedure?.isThere !== true) return undefined;
+    const now = Date.now();
+    const values: SqlValue[] = [accountId, mailboxId, name ?? null, ...commonParameters(this.#holder, quota, now)];
+    for (const { content, flags, internalDate } of messages) {
+      const message = messageParameters(content, flags, internalDate, now);
+      if (message === undefined) return undefined;
+      values.push(...message);
+    }
+    const row = await procedure.call(accountId, values);
     if (row === undefined || row[0] === 'leased-elsewhere') return undefined;
     const [kind, uidValidity, uid, modSeq] = row as [AppendResult['kind'], number, number, number];
-    if (kind !== 'appended') return { kind };
-    this.#notices.announce({ accountId, mailboxId, modSeq });
-    return { kind, uidValidity, uids: [uid], modSeq };
+    if (kind === 'appended') {
+      this.#notices.announce({ accountId, mailboxId, modSeq });
+      return messages.map((_, i) => ({ kind, uidValidity, uids: [uid + i], modSeq }));
+    }
+    return kind === 'over-quota' && messages.length > 1 ? undefined : messages.map(() => ({ kind }));
   }
 }

@@ -40,17 +40,24 @@ export type LockedAppend = <T>(
 /** A message whose body is written, or is by the end of the transaction. */
 export type StoredMessage = Omit<AppendMessage, 'content'> & { readonly content: StoredContent };
 
-/** Appends one message in one round trip. */
+/** Appends a few messages in one round trip. */
 export interface AppendAtOnce {
-  /** Whether it makes sense to try. */
+  /** How many it takes at a time; 0: it makes no sense to try. */
+  readonly most: number;
+  /** Whether this one makes sense to try. */
   takes(message: AppendMessage): boolean;
-  /** Undefined when it did nothing, and the transaction is to be made of statements. */
+  /**
+   * What became of each message. Undefined when it did nothing, and the transaction is to be made of statements: for several messages also where they
+   * exceed the quota.
+   *
+   * @throws CommitOutcomeUnknown when the answer did not come
+   */
   append(
     mailboxId: number,
     name: string | undefined,
-    message: AppendMessage,
+    messages: readonly AppendMessage[],
     quota: QuotaLimits,
-  ): Promise<AppendResult | undefined>;
+  ): Promise<AppendResult[] | undefined>;
 }
 
 interface Waiting {
@@ -66,7 +73,7 @@ interface Waiting {
 const MAX_BATCH_MESSAGES = 100;
 
 /**
- * APPENDs into one mailbox: each by a procedure, a few at a time, or many in one transaction, where they would wait for each other's locks. A lone APPEND
+ * APPENDs into one mailbox: a few by a procedure, or many in one transaction of statements, where they would wait for each other's locks. A lone APPEND
  * waits for nothing.
  */
 export class Appends {
@@ -90,9 +97,8 @@ export class Appends {
     this.#locked = locked;
     this.#lanes = new AppendLanes(
       {
-        goesAlone: ({ messages: [message, ...others] }) =>
-          message !== undefined && others.length === 0 && atOnce.takes(message),
-        alone: (mailboxId, waiting) => this.#alone(mailboxId, waiting),
+        goAtOnce: (waiting) => alike(waiting, atOnce),
+        atOnce: (mailboxId, waiting) => this.#few(mailboxId, waiting),
         together: (mailboxId, batch) => this.#serve(mailboxId, batch),
         take: batchOf,
       },
@@ -111,14 +117,22 @@ export class Appends {
     });
   }
 
-  async #alone(mailboxId: number, { messages, quota, name, settle, fail }: Waiting): Promise<boolean> {
+  /** They are {@link alike}. */
+  async #few(mailboxId: number, waiting: readonly Waiting[]): Promise<(() => void) | undefined> {
+    const [{ name, quota }] = waiting as [Waiting];
+    const messages = waiting.flatMap((each) => each.messages);
     try {
-      const result = await this.#atOnce.append(mailboxId, name, messages[0] as AppendMessage, quota);
-      if (result !== undefined) settle(result);
-      return result !== undefined;
+      const results = await this.#atOnce.append(mailboxId, name, messages, quota);
+      return (
+        results &&
+        (() => {
+          for (const [i, { settle }] of waiting.entries()) settle(results[i] as AppendResult);
+        })
+      );
     } catch (fault) {
-      fail(fault);
-      return true;
+      return () => {
+        for (const { fail } of waiting) fail(fault);
+      };
     }
   }
 
@@ -182,6 +196,19 @@ export class Appends {
     await scope.save();
     return results;
   }
+}
+
+/** How many of the first have one message each, for the same mailbox by name and limits, and are appended in one round trip. */
+function alike(waiting: readonly Waiting[], atOnce: AppendAtOnce): number {
+  const [first] = waiting as [Waiting];
+  let count = 0;
+  for (const { messages, name, quota } of waiting) {
+    const [message, ...others] = messages;
+    if (message === undefined || others.length > 0 || count === atOnce.most || !atOnce.takes(message)) break;
+    if (name !== first.name || quota.bytes !== first.quota.bytes || quota.messages !== first.quota.messages) break;
+    count++;
+  }
+  return count;
 }
 
 /** How many of them share a transaction. */

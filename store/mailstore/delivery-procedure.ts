@@ -3,7 +3,7 @@ import type { Database, SqlValue } from './database.ts';
 import { asksForUse, asksMemory } from './delivery-contents.ts';
 import { canonicalMailboxName, mailboxNameHash } from './mailbox-name.ts';
 import type { DeliverResult, Delivery } from './mailstore.ts';
-import { messageParameters } from './message-parameters.ts';
+import { commonParameters, messageParameters } from './message-parameters.ts';
 import { emailIdText } from './message-rows.ts';
 import { Procedure } from './procedure.ts';
 import { replyColumn } from './reply-column.ts';
@@ -52,12 +52,14 @@ function parametersOf(delivery: Delivery, holder: number): SqlValue[] | undefine
   const [target] = into;
   if (target === undefined || into.length > 1 || outgoing.length > 0) return undefined;
   if (asksForUse(delivery) || asksMemory(delivery) || rules?.error !== undefined) return undefined;
-  const message = messageParameters(content, target.flags, internalDate, quota);
+  const now = Date.now();
+  const message = messageParameters(content, target.flags, internalDate, now);
   return (
     message && [
       ...[key.peer, Buffer.from(key.deliveryId, 'hex'), key.recipient, delivery.sha256 ?? content.sha256],
       ...[outcome, replyColumn(reply), rules?.version ?? null],
-      ...[account.id, mailboxNameHash(canonicalMailboxName(target.mailbox)), holder],
+      ...[account.id, mailboxNameHash(canonicalMailboxName(target.mailbox))],
+      ...commonParameters(holder, quota, now),
       ...message,
     ]
   );

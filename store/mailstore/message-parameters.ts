@@ -11,24 +11,27 @@ export function isForProcedure(content: ArrivedContent, flags: FlagSet): content
   return 'body' in content && flags.keywords.length === 0 && content.sizeBytes > 0;
 }
 
+/** What a procedure is told before its messages, in the order of COMMON_PARAMETERS (schema/sql/message-procedures.ts). */
+export function commonParameters(holder: number, quota: QuotaLimits, now: number): SqlValue[] {
+  return [holder, quota.bytes, quota.messages, now];
+}
+
 /**
- * A message for a procedure, in the order of MESSAGE_PARAMETERS (schema/sql/message-procedures.ts). Undefined for one that is not for a procedure: with keywords, with a body
+ * A message for a procedure, in the order of messageParameters there. Undefined for one that is not for a procedure: with keywords, with a body
  * that lies in the database already, or in several chunks.
  */
 export function messageParameters(
   content: ArrivedContent,
   flags: FlagSet,
   internalDate: Date,
-  quota: QuotaLimits,
+  now: number,
 ): SqlValue[] | undefined {
   if (!isForProcedure(content, flags)) return undefined;
   const { body, prepared, sha256, sizeBytes } = content;
   const { encoding, chunks } = body.packed ?? plainBody(body.bytes);
   const [chunk] = chunks;
   if (chunk === undefined || chunks.length > 1) return undefined;
-  const now = Date.now();
   return [
-    ...[quota.bytes, quota.messages, now],
     ...[newContentId(now), sha256, sizeBytes, encoding],
     ...[body.root.bodyStart, PARTS_VERSION, packParts(body.root), chunk],
     ...[flags.system, Number((flags.system & SEEN) === 0), Number((flags.system & DELETED) !== 0)],

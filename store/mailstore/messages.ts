@@ -1,5 +1,5 @@
 import { withinQuota } from './accounts.ts';
-import { AppendProcedure } from './append-procedure.ts';
+import { AppendProcedures } from './append-procedure.ts';
 import { ACCOUNT_HELD, type AppendReads, Appends, addMessages } from './appends.ts';
 import { type NewBody, writeBodyRows } from './body-rows.ts';
 import type { ChangeNotices } from './changes.ts';
@@ -78,18 +78,11 @@ export class SqlMessages implements Messages {
     this.#views = views;
     this.#dates = new SentDates(database);
     this.#threads = new ThreadRows(database);
-    const procedure = new AppendProcedure(database, notices);
     this.#appends = new Appends(
       keywords,
       contents,
       (mailboxId, bodies, ask, work) => this.#lockedWithBodies(mailboxId, bodies, ask, work),
-      {
-        takes: (message) => procedure.takes(message),
-        append: async (mailboxId, name, message, quota) => {
-          const accountId = await this.#ownerOf(mailboxId);
-          return accountId === undefined ? undefined : procedure.append({ accountId, mailboxId, name }, message, quota);
-        },
-      },
+      new AppendProcedures(database, notices, (mailboxId) => this.#ownerOf(mailboxId)),
       Math.floor(database.connections / 4),
     );
   }

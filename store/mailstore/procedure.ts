@@ -6,7 +6,13 @@ import { CommitOutcomeUnknown, connect, isConnectionFault, rollBack } from './tr
 type Called = readonly [readonly Row[], unknown];
 
 /** The procedures, with the number of their parameters. */
-const PROCEDURES = { append_message: 25, deliver_message: 31 };
+const PROCEDURES = {
+  append_message: 25,
+  append_2_messages: 43,
+  append_3_messages: 61,
+  append_4_messages: 79,
+  deliver_message: 31,
+};
 export type ProcedureName = keyof typeof PROCEDURES;
 
 /**
