@@ -2,6 +2,9 @@ import type { PoolConnection } from 'mysql2';
 import type { DatabaseLink } from './database-hosts.ts';
 import { runOnce } from './statement.ts';
 
+/** Room for what is packed into one value; MySQL's own limit is 1,024. */
+const GROUP_CONCAT_OCTETS = 1_048_576;
+
 /**
  * Prepares a new session. A node of a Galera cluster also waits until it has all that was committed on the others up to
  * now, so that who comes from another node sees nothing older than before; one that is cut off from the majority fails here.
@@ -15,7 +18,7 @@ export async function setUpSession(
     // All are written at once, and answered in order.
     const [, , variables] = await Promise.all([
       ask('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED'),
-      ask(`SET SESSION innodb_lock_wait_timeout = 10,
+      ask(`SET SESSION innodb_lock_wait_timeout = 10, group_concat_max_len = ${GROUP_CONCAT_OCTETS},
            sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO'`),
       ask("SHOW GLOBAL VARIABLES LIKE 'wsrep_on'"),
     ]);

@@ -4,6 +4,7 @@ import { KEYWORD_COLUMNS, type Keywords, MORE_BIT, readMoreKeywords } from './ke
 import type { AccountLeases } from './leases/account-leases.ts';
 import { changedUids } from './message-changes.ts';
 import { type ColumnRow, MessageColumns, type ViewRow } from './message-columns.ts';
+import { loadPacked } from './packed-messages.ts';
 import { type MailboxHead, SharedView } from './shared-view.ts';
 import { uidRuns } from './uid-ranges.ts';
 
@@ -50,12 +51,13 @@ export class MailboxView extends SharedView {
     mailboxId: number,
     database: Database,
     keywords: Keywords,
-    known: ViewOptions & { readonly head?: MailboxHead | undefined } = {},
+    known: ViewOptions & { readonly head?: MailboxHead | undefined; readonly messages?: number | undefined } = {},
   ): Promise<MailboxView | undefined> {
     const head = known.head ?? (await readHead(database, mailboxId));
     if (head === undefined) return undefined;
     const view = new MailboxView(mailboxId, database, keywords, head, known);
-    const [columns] = await Promise.all([view.#loadColumns(), keywords.load(head.ownerId)]);
+    const names = keywords.load(head.ownerId);
+    const [columns] = await Promise.all([view.#loadFirst(head, known.messages ?? 0, names), names]);
     view.current = columns;
     view.head = view.withUidNext(head);
     // A keyword that was defined while the messages were read may be missing.
@@ -124,6 +126,17 @@ export class MailboxView extends SharedView {
          LEFT JOIN seen_by s ON s.mailbox_id = m.mailbox_id AND s.user_id = ${integerList([this.#seenOf])} AND s.uid = m.uid
        WHERE m.${ofMailbox} AND ${condition.replaceAll('uid ', 'm.uid ').replace('modseq ', 'm.modseq ')} ORDER BY m.uid`,
     );
+  }
+
+  async #loadFirst(
+    { uidNext, highestModSeq }: MailboxHead,
+    messages: number,
+    names: Promise<readonly string[]>,
+  ): Promise<MessageColumns> {
+    if (this.#seenOf !== undefined) return this.#loadColumns();
+    const keywordsEnd = messages === 0 ? 0 : (await names).length;
+    const mailbox = { id: this.mailboxId, messages, uidNext, highestModSeq, keywordsEnd };
+    return (await loadPacked(this.database, mailbox)) ?? (await this.#loadColumns());
   }
 
   async #loadColumns(): Promise<MessageColumns> {

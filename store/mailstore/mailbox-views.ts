@@ -50,9 +50,10 @@ export class MailboxViews {
     const fresh = !this.#entries.has(key);
     const opened = this.#entry(key, () => {
       if (accountOfAllMail(mailboxId) !== undefined) return this.#loadAllMail(mailboxId);
-      const head = options.found && headOf(options.found);
-      const { seenOf } = options;
-      return MailboxView.load(mailboxId, this.#database, this.#keywords, { head, seenOf, leases: this.#leases });
+      const { found, seenOf } = options;
+      const messages = found?.counters.messages;
+      const known = { head: found && headOf(found), messages, seenOf, leases: this.#leases };
+      return MailboxView.load(mailboxId, this.#database, this.#keywords, known);
     });
     this.#enter(opened);
     try {

@@ -3,6 +3,7 @@ import { galeraMissing, startGalera } from '../support/galera.ts';
 import { startTestDatabase, WITHOUT_POWER_CUTS } from '../support/mariadb.ts';
 import { mysqlMissing, startMysql } from '../support/mysql.ts';
 import { expectOrderUnderContention } from './contention.ts';
+import { expectLargeMailboxAsItsRows } from './large-mailbox.ts';
 import { LEASES } from './leases.ts';
 import { WRITE_RULE } from './write-rule.ts';
 
@@ -59,6 +60,10 @@ for (const { name, missing, start } of SERVERS) {
 
     for (const lease of LEASES.filter(({ ofProcess }) => ofProcess !== true || name === 'MariaDB'))
       it(lease.name, { timeout: 60_000 }, () => lease.run(server.urls));
+
+    it('a mailbox of 110,000 messages is read packed, and is as its rows say', { timeout: 120_000 }, () =>
+      expectLargeMailboxAsItsRows(server.urls),
+    );
 
     for (const rule of WRITE_RULE) it(rule.name, { timeout: 60_000 }, () => rule.run(server.urls));
   });
