@@ -272,6 +272,18 @@ test('a client that takes 160 messages one by one costs a question for sixteen o
   client.close();
 });
 
+test('in all mail of an account, whose messages lie in several mailboxes, each comes with its own octets', async () => {
+  const client = await store.signIn('user3@domain1.example');
+  const bodies = Array.from({ length: 30 }, (_, i) => messageOf(5000 + i, 300));
+  await done(client, 'CREATE Half');
+  for (const [i, body] of bodies.entries()) await append(client, i % 2 === 0 ? 'INBOX' : 'Half', body);
+  await done(client, 'SELECT "All Mail"');
+  for (const [i, body] of bodies.entries()) {
+    expect(rowsOf(await done(client, `FETCH ${i + 1} BODY.PEEK[]`)).map(({ octets }) => octets)).toEqual([body]);
+  }
+  client.close();
+});
+
 test('what was read ahead of a shared mailbox is not handed out any more when its owner has taken the right away', async () => {
   const owner = await store.signIn('user3@domain1.example');
   await done(owner, 'CREATE Shared');
