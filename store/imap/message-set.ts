@@ -32,9 +32,13 @@ export function* numbersOf(ranges: readonly NumberRange[]): Generator<number> {
 }
 
 /** UIDs of the messages in ranges of sequence numbers, ascending. */
-export function uidsOf(view: SelectedMailbox, ranges: readonly NumberRange[]): number[] {
+export function uidsOf(view: SelectedMailbox, ranges: readonly NumberRange[]): Uint32Array {
   const { uids } = view.columns;
-  const out: number[] = [];
-  for (const { first, last } of ranges) for (let n = first; n <= last; n += 1) out.push(uids[n - 1] ?? 0);
+  const out = new Uint32Array(ranges.reduce((sum, { first, last }) => sum + last - first + 1, 0));
+  let at = 0;
+  for (const { first, last } of ranges) {
+    out.set(uids.subarray(first - 1, last), at);
+    at += last - first + 1;
+  }
   return out;
 }

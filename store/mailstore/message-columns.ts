@@ -84,7 +84,7 @@ export class MessageColumns implements MailboxColumns {
   }
 
   /** System flags of known messages at a mod-sequence, in order of UID; what is newer here, or gone, stays so. */
-  changeFlags(uids: readonly number[], flags: readonly number[], modSeq: number): void {
+  changeFlags(uids: Uint32Array, flags: Uint16Array, modSeq: number): void {
     let index = this.lowerBound(uids[0] ?? 0);
     for (let i = 0; i < uids.length; i++) {
       const uid = uids[i] as number;

@@ -140,16 +140,16 @@ export class SqlMessages implements Messages {
     by?: FlagActor,
   ): Promise<StoreFlagsResult> {
     const modSeqs: number[] = [];
-    const changed: number[] = [];
-    const modified: number[] = [];
+    let changed: readonly number[] = [];
+    let modified: readonly number[] = [];
     for (const slice of slicesOf(uids, SLICE_OF_FLAGS)) {
       const result = await this.#locked<StoreFlagsResult>([mailboxId], (scope, mailbox) =>
         storeFlags(scope, this.#keywords, mailbox, slice, change, by, this.#views.at(mailboxId, mailbox)),
       );
       if (result.kind !== 'stored') return result;
       modSeqs.push(...result.modSeqs);
-      for (const uid of result.changed) changed.push(uid);
-      for (const uid of result.modified) modified.push(uid);
+      changed = changed.concat(result.changed);
+      modified = modified.concat(result.modified);
     }
     return { kind: 'stored', modSeqs, changed, modified };
   }

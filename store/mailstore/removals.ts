@@ -32,11 +32,11 @@ export async function removeInSlices(
   { uids, deletedAlone, byUser }: Removal,
 ): Promise<ExpungeResult> {
   const gone: number[] = [];
-  const slices: (readonly number[] | 'all')[] = uids === undefined ? ['all'] : slicesOf(uids, SLICE);
+  const slices: (Uint32Array | 'all')[] = uids === undefined ? ['all'] : slicesOf(uids, SLICE);
   let modSeq = 0;
   let from = 1;
   for (let i = 0; i < slices.length; i++) {
-    const slice = slices[i] as readonly number[] | 'all';
+    const slice = slices[i] as Uint32Array | 'all';
     const result = await inLockedMailbox(mailboxId, async (scope, mailbox) => {
       const before = mailbox.highestModSeq;
       const nothing: ExpungeResult = { kind: 'expunged', uids: [], modSeq: before };

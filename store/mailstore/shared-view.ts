@@ -15,6 +15,12 @@ export interface MailboxHead {
   readonly vanishedFloor: number;
 }
 
+/** System flags of messages as they are now: of UIDs, ascending. */
+export interface LearnedFlags {
+  readonly uids: Uint32Array;
+  readonly flags: Uint16Array;
+}
+
 /**
  * One mailbox in memory, shared by all sessions of the process and kept in step by mod-sequence. Expunges retire the
  * columns; sessions that still count in retired ones keep them, and these get flags and new messages as well. Where messages
@@ -113,14 +119,10 @@ export abstract class SharedView {
    *
    * @param before HIGHESTMODSEQ under the locks, to which the transaction added `modSeq`
    */
-  learnFlags(
-    { uids, flags }: { readonly uids: readonly number[]; readonly flags: readonly number[] },
-    before: number,
-    modSeq: number,
-  ): void {
+  learnFlags(learned: readonly LearnedFlags[], before: number, modSeq: number): void {
     if (this.head.highestModSeq !== before) return;
-    this.current.changeFlags(uids, flags, modSeq);
-    for (const columns of this.#retired.keys()) columns.changeFlags(uids, flags, modSeq);
+    for (const columns of [this.current, ...this.#retired.keys()])
+      for (const { uids, flags } of learned) columns.changeFlags(uids, flags, modSeq);
     this.head = { ...this.head, highestModSeq: modSeq };
   }
 

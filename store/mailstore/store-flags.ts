@@ -14,7 +14,7 @@ import {
 import type { FlagActor, FlagChange, StoreFlagsResult } from './mailstore.ts';
 import { MessageColumns, type ViewRow } from './message-columns.ts';
 import { insertRowsLater } from './queued-transaction.ts';
-import type { SharedView } from './shared-view.ts';
+import type { LearnedFlags, SharedView } from './shared-view.ts';
 import { Abandon } from './transaction.ts';
 import { uidPages, uidRuns } from './uid-ranges.ts';
 import type { LockedMailbox, WriteScope } from './write-scope.ts';
@@ -56,17 +56,20 @@ export async function storeFlags(
   const system = change.flags.system & shared;
   const seenHow = ownSeen && (may & SEEN) !== 0 ? change.how : undefined;
   const seenGiven = (change.flags.system & SEEN) !== 0;
-  const changed: number[] = [];
+  let changed: number[] = [];
   const modified: number[] = [];
   const previousHighest = mailbox.highestModSeq;
   const inMemory = ownSeen ? undefined : known?.current;
-  const learned = { uids: [] as number[], flags: [] as number[], flagsAlone: true };
+  const learned: LearnedFlags[] = [];
+  let flagsAlone = true;
   for (const page of uidPages(uids, PAGE)) {
     const { columns, own } =
       inMemory === undefined
         ? await readMessages(scope, mailbox.id, page.condition, ownSeen ? by.accountId : undefined)
         : { columns: inMemory };
-    const toChange: number[] = [];
+    const uidsToChange = new Uint32Array(page.uids.length);
+    const flagsToChange = new Uint16Array(page.uids.length);
+    let count = 0;
     const toSee: number[] = [];
     let marked = false;
     let keywordsChange = false;
@@ -87,41 +90,49 @@ export async function storeFlags(
       const flags = columns.flags[at] as number;
       const next = flagsAfter(flags, change.how, system, shared);
       const high = columns.keywordsHigh?.[at] ?? 0;
-      const stay = keywordsStay(columns.keywordsLow?.[at] ?? 0, high, columns.more.get(uid), keywordsHow, bits);
+      const stay = keywordsStay(
+        columns.keywordsLow?.[at] ?? 0,
+        high,
+        columns.more.size === 0 ? NO_MORE : columns.more.get(uid),
+        keywordsHow,
+        bits,
+      );
       if (next === flags && stay) {
         if (seenNext !== seen) changed.push(uid);
         continue;
       }
       keywordsChange ||= !stay;
       marked ||= (high & MORE_BIT) !== 0;
-      toChange.push(uid);
-      learned.uids.push(uid);
-      learned.flags.push(next);
+      uidsToChange[count] = uid;
+      flagsToChange[count] = next;
+      count++;
       mailbox.unseen += Number((next & SEEN) === 0) - Number((flags & SEEN) === 0);
       mailbox.deleted += Number((next & DELETED) !== 0) - Number((flags & DELETED) !== 0);
     }
     if (toSee.length > 0)
       await storeSeenBy(scope, mailbox, by?.accountId ?? 0, toSee, seenAfter(false, seenHow, seenGiven));
-    if (toChange.length === 0) continue;
+    if (count === 0) continue;
+    const toChange = uidsToChange.subarray(0, count);
     const inRange = columns.lowerBound((page.uids.at(-1) as number) + 1) - from;
-    const exact = inRange === toChange.length ? page.condition : uidRuns(toChange);
+    const exact = inRange === count ? page.condition : uidRuns(toChange);
     const condition = `mailbox_id = ${mailbox.id} AND ${exact}`;
     const set = [systemAssignment(change.how, system, shared), `modseq = ${scope.modSeqFor(mailbox)}`];
     if (keywordsChange) {
       set.push(keywordAssignment(keywordsHow, bits));
-      learned.flagsAlone = false;
+      flagsAlone = false;
     }
     await scope.transaction.later(`UPDATE message SET ${set.join(', ')} WHERE ${condition}`);
     scope.messagesChanged(mailbox, toChange);
     if (keywordsChange) await storeMoreKeywords(scope, mailbox.id, condition, toChange, keywordsHow, bits, marked);
-    for (const uid of toChange) changed.push(uid);
+    learned.push({ uids: toChange, flags: flagsToChange });
+    changed = changed.concat(Array.from(toChange));
   }
   if (ownSeen) changed.sort((a, b) => a - b);
   if (changed.length === 0) {
     return new Abandon({ kind: 'stored', modSeqs: [previousHighest], changed, modified });
   }
   const modSeq = mailbox.highestModSeq;
-  if (inMemory !== undefined && learned.flagsAlone) {
+  if (inMemory !== undefined && flagsAlone) {
     scope.transaction.afterCommit(() => known?.learnFlags(learned, previousHighest, modSeq));
   }
   await scope.save();
@@ -237,7 +248,7 @@ async function storeMoreKeywords(
   scope: WriteScope,
   mailboxId: number,
   condition: string,
-  uids: readonly number[],
+  uids: Uint32Array,
   how: FlagChange['how'],
   bits: KeywordBits,
   marked: boolean,
@@ -252,6 +263,6 @@ async function storeMoreKeywords(
     }
     return;
   }
-  const rows: SqlValue[][] = uids.flatMap((uid) => bits.more.map((no) => [mailboxId, uid, no]));
+  const rows: SqlValue[][] = Array.from(uids).flatMap((uid) => bits.more.map((no) => [mailboxId, uid, no]));
   await insertRowsLater(transaction, 'INSERT IGNORE INTO message_keyword (mailbox_id, uid, keyword_no)', rows);
 }

@@ -19,7 +19,7 @@ const MAX_SPREAD = 2;
 export async function readTextRows(
   database: Database,
   mailboxId: number,
-  uids: readonly number[],
+  uids: Uint32Array,
   numbers: EmailNumbers,
   columns: string,
 ): Promise<Row[] | undefined> {
@@ -59,7 +59,7 @@ export async function readTextRows(
 async function emailsOf(
   database: Database,
   mailboxId: number,
-  uids: readonly number[],
+  uids: Uint32Array,
   numbers: EmailNumbers,
 ): Promise<Float64Array> {
   const known = numbers.of(uids);

@@ -53,7 +53,7 @@ function fetching(uid: boolean): Command<Arguments> {
         await writeFlagRows(session, ranges, attributes);
         return ok('FETCH completed');
       }
-      const uids = uidsOf(view, ranges);
+      const uids = Array.from(uidsOf(view, ranges));
       if (uids.length === 0) return ok('FETCH completed');
       const seen = await markSeen(session, uids, attributes);
       let written: number;
