@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import type { FetchedMessage, SelectedMailbox } from '../../mailstore/mailstore.ts';
 import { ReadAhead } from './read-ahead.ts';
 import { ReadAheadMemory } from './read-ahead-memory.ts';
@@ -33,6 +33,10 @@ function mailbox(count: number, memory = new ReadAheadMemory(ENOUGH)) {
   };
   return { ahead, ask, memory, portions, gone };
 }
+
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 const places = (uids: readonly number[]): number[] => uids.map((uid) => uid / 10);
 const range = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, i) => from + i);
@@ -128,4 +132,20 @@ test('what is on its way when the mailbox is left gives its memory back when it 
   await third;
   await new Promise(setImmediate);
   expect(memory.usedBytes).toBe(0);
+});
+
+test('a client that asks for nothing for a while holds nothing, and one that asks slowly is not read ahead for', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
+  const { ask, memory, portions } = mailbox(100);
+  for (const place of range(1, 10)) await ask(place);
+  expect(memory.usedBytes).toBeGreaterThan(0);
+  vi.advanceTimersByTime(11_000);
+  expect(memory.usedBytes).toBe(0);
+  expect(vi.getTimerCount()).toBe(0);
+  const read = portions.length;
+  for (const place of range(11, 30)) {
+    expect(await ask(place)).toBe(false);
+    vi.advanceTimersByTime(6000);
+  }
+  expect(portions.length).toBe(read);
 });
