@@ -13,9 +13,17 @@ export interface ImapAnswer {
 const TAIL_OCTETS = 4_096;
 const DEADLINE_MS = 120_000;
 
-/** A client that does as little as possible: counts the octets of responses and looks for the tagged line. */
+/** Between two looks whether an answer is late. */
+const LOOK_MS = 1_000;
+const LINE_FEED = 10;
+
+/** A client that does as little as possible, so that what is measured is the server: counts the octets of responses and looks for the tagged line. */
 export class ImapWire {
   readonly #socket: Socket;
+  /** One for all commands: a timer for each would cost more than some servers need to answer. */
+  readonly #watch: NodeJS.Timeout;
+  #lateAt = Number.POSITIVE_INFINITY;
+  #waitsFor = '';
   #count = 0;
   #octets = 0;
   #tail = '';
@@ -34,6 +42,9 @@ export class ImapWire {
     const lost = (fault?: Error): void => this.#fail?.(fault ?? new Error('the server closed the connection'));
     socket.on('error', lost);
     socket.on('close', () => lost());
+    this.#watch = setInterval(() => {
+      if (performance.now() > this.#lateAt) lost(new Error(`no answer to ${this.#waitsFor}: ${this.#tail}`));
+    }, LOOK_MS).unref();
   }
 
   static async connect(port: number, host = '127.0.0.1'): Promise<ImapWire> {
@@ -75,29 +86,44 @@ export class ImapWire {
 
   close(): void {
     this.#fail = undefined;
+    clearInterval(this.#watch);
     this.#socket.destroy();
   }
 
   async #exchange(tag: string, pieces: readonly (string | Buffer)[]): Promise<ImapAnswer> {
     this.#tail = '';
     this.#octets = 0;
-    const tagged = new RegExp(`(?:^|\\r\\n)${tag} (OK|NO|BAD)[^\\r]*\\r\\n$`);
     const start = performance.now();
-    this.#socket.cork();
-    for (const piece of pieces) this.#socket.write(piece);
-    this.#socket.uncork();
-    const status = await this.#until(() => tagged.exec(this.#tail)?.[1], tag);
+    if (pieces.every((piece) => typeof piece === 'string')) this.#socket.write(pieces.join(''));
+    else {
+      this.#socket.cork();
+      for (const piece of pieces) this.#socket.write(piece);
+      this.#socket.uncork();
+    }
+    const status = await this.#until(() => this.#statusOf(tag), tag);
     return { status, milliseconds: performance.now() - start, octets: this.#octets, tail: this.#tail };
+  }
+
+  /** What the last line says, once it is whole and begins with the tag. */
+  #statusOf(tag: string): string | undefined {
+    const tail = this.#tail;
+    if (tail.charCodeAt(tail.length - 1) !== LINE_FEED) return undefined;
+    const line = tail.lastIndexOf('\n', tail.length - 2) + 1;
+    if (!tail.startsWith(`${tag} `, line)) return undefined;
+    const from = line + tag.length + 1;
+    const end = tail.indexOf(' ', from);
+    return tail.slice(from, end < 0 ? tail.length - 2 : end);
   }
 
   #until(found: () => string | undefined, what: string): Promise<string> {
     return new Promise((done, fail) => {
-      const timer = setTimeout(() => fail(new Error(`no answer to ${what}: ${this.#tail}`)), DEADLINE_MS);
       const end = (): void => {
-        clearTimeout(timer);
+        this.#lateAt = Number.POSITIVE_INFINITY;
         this.#check = undefined;
         this.#fail = undefined;
       };
+      this.#waitsFor = what;
+      this.#lateAt = performance.now() + DEADLINE_MS;
       this.#fail = (fault) => {
         end();
         fail(fault);
