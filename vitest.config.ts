@@ -7,7 +7,8 @@ export default defineConfig({
     exclude: ['**/node_modules/**', 'var/**'],
     testTimeout: 120_000,
     hookTimeout: 120_000,
-    maxWorkers: 2,
+    // More than there are cores: most tests wait for other processes most of the time.
+    maxWorkers: 3,
     pool: 'forks',
     restoreMocks: true,
   },

@@ -1,7 +1,4 @@
 import { afterAll, beforeAll, describe, it } from 'vitest';
-import { galeraMissing, startGalera } from '../support/galera.ts';
-import { startTestDatabase, WITHOUT_POWER_CUTS } from '../support/mariadb.ts';
-import { mysqlMissing, startMysql } from '../support/mysql.ts';
 import { expectOrderUnderContention } from './contention.ts';
 import { expectLargeMailboxAsItsRows } from './large-mailbox.ts';
 import { LEASES } from './leases.ts';
@@ -9,44 +6,24 @@ import { WRITE_RULE } from './write-rule.ts';
 
 const ROUNDS = process.env.POSTERN_TEST_FULL === '1' ? 60 : 8;
 
-interface Server {
+/** A database that the mailstore stands on. */
+export interface DatabaseUnderTest {
   readonly name: string;
   /** Why it cannot be tried here. */
-  readonly missing: string | undefined;
+  readonly missing?: string | undefined;
   /** URLs of its nodes. */
   start(): Promise<{ readonly urls: readonly string[]; stop(): Promise<void> }>;
 }
 
-const SERVERS: readonly Server[] = [
-  {
-    name: 'MariaDB',
-    missing: undefined,
-    async start() {
-      const server = await startTestDatabase(WITHOUT_POWER_CUTS);
-      return { urls: [server.url], stop: () => server.stop() };
-    },
-  },
-  {
-    name: 'MySQL',
-    missing: mysqlMissing(),
-    async start() {
-      const server = await startMysql();
-      return { urls: [server.url], stop: () => server.stop() };
-    },
-  },
-  {
-    name: 'three nodes of a Galera cluster',
-    missing: galeraMissing(),
-    async start() {
-      const cluster = await startGalera();
-      return { urls: cluster.nodes.map((node) => node.url), stop: () => cluster.stop() };
-    },
-  },
-];
-
-for (const { name, missing, start } of SERVERS) {
+/**
+ * What must hold on every kind of database: numbers under contention, leases, the write rule, a large mailbox. Each kind has a test file of its own, so that they are
+ * tried side by side.
+ *
+ * @param ofProcess also what a process does by itself with its leases: on one of them is enough
+ */
+export function tryOn({ name, missing, start }: DatabaseUnderTest, { ofProcess = false } = {}): void {
   describe.skipIf(missing !== undefined)(`on ${name}${missing === undefined ? '' : ` (skipped: ${missing})`}`, () => {
-    let server: Awaited<ReturnType<Server['start']>>;
+    let server: Awaited<ReturnType<DatabaseUnderTest['start']>>;
 
     beforeAll(async () => {
       server = await start();
@@ -58,8 +35,9 @@ for (const { name, missing, start } of SERVERS) {
       expectOrderUnderContention(server.urls, ROUNDS),
     );
 
-    for (const lease of LEASES.filter(({ ofProcess }) => ofProcess !== true || name === 'MariaDB'))
+    for (const lease of LEASES.filter((each) => each.ofProcess !== true || ofProcess)) {
       it(lease.name, { timeout: 60_000 }, () => lease.run(server.urls));
+    }
 
     it('a mailbox of 110,000 messages is read packed, and is as its rows say', { timeout: 120_000 }, () =>
       expectLargeMailboxAsItsRows(server.urls),
