@@ -48,9 +48,11 @@ test.skipIf('why' in disk)(
     const chance = openChance('the database’s disk is full');
     const ballast = join(stack.database.folder, 'ballast');
     const attempts: Attempt[] = [];
-    const draft = Buffer.alloc(40_000, 'Subject: a draft\r\n\r\nMany words to come.\r\n');
+    let drafts = 0;
     const imap = await connectImap(stack.endpoints.imap.port, { host: stack.endpoints.imap.host });
     const append = async (): Promise<string> => {
+      // None is like another: a body that is there already takes no room.
+      const draft = Buffer.alloc(40_000, `Subject: draft ${++drafts}\r\n\r\nMany words to come.\r\n`);
       imap.send(`draft APPEND Drafts {${draft.length}+}\r\n${draft.toString('latin1')}\r\n`);
       return imap.until(/^draft .*\r\n/m);
     };

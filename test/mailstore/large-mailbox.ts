@@ -21,9 +21,9 @@ export async function expectLargeMailboxAsItsRows(urls: readonly string[]): Prom
   const here = await open(urls[0]);
   const there = await open(urls.at(-1));
   const database = new Database(urls[0] as string, 6);
+  const account = await somebody(here);
+  const { id } = (await here.mailboxes.find(account.id, 'INBOX')) ?? { id: 0 };
   try {
-    const account = await somebody(here);
-    const { id } = (await here.mailboxes.find(account.id, 'INBOX')) ?? { id: 0 };
     // UIDs with gaps, some of them wide; every flag and mod-sequence that fits.
     const uid = 'n * 3 + (n DIV 1000) % 2 + IF(n >= 60000, 200000, 0) + 1';
     const uidNext = MESSAGES * 3 + 200_001;
@@ -66,14 +66,19 @@ export async function expectLargeMailboxAsItsRows(urls: readonly string[]): Prom
     ]);
     await there.messages.storeFlags(id, range(uidNext - 3_000, uidNext), change);
     const session = await opening;
-    expect(await session?.refresh()).toBe('current');
-    session?.take({ expunges: true });
-    expect(same(session?.columns, await rowsOf(database, id))).toBe(true);
+    // A node of a cluster hears of what was committed on another some milliseconds later.
+    await expect
+      .poll(async () => {
+        expect(await session?.refresh()).toBe('current');
+        session?.take({ expunges: true });
+        return same(session?.columns, await rowsOf(database, id));
+      })
+      .toBe(true);
     session?.close();
+  } finally {
     // Its rows have no emails: nobody else shall find them.
     await database.change('DELETE FROM message WHERE mailbox_id = ?', [id]);
     await here.administration.purge(account.uuid);
-  } finally {
     await Promise.all([here.close(), there.close(), database.close()]);
   }
 }

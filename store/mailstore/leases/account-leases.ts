@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Log } from '@postern/shared/runtime/log.ts';
 import type { WriteWatcher } from '../account-writes.ts';
 import type { Database } from '../database.ts';
@@ -11,6 +12,8 @@ const MAX_LEASES = 1_000;
 /** A lease that nobody used for so long is given back: who only waits asks nothing, and costs the database nothing. */
 const UNUSED_MS = 3_000;
 const MAX_FOUND = 2_000;
+/** A store that ends waits no longer for a database that does not answer: whoever wants its leases waits instead. */
+const CLOSE_MS = 2_000;
 
 interface Lease {
   /** Steady clock at which the last question was sent whose answer was that we have it. */
@@ -33,12 +36,12 @@ export class AccountLeases implements WriteWatcher {
   readonly #log: Log;
   readonly #leases = new Map<number, Lease>();
   readonly #interest = new Interest();
-  readonly #taking = new Set<number>();
+  readonly #taking = new Map<number, Promise<void>>();
   #stamp = 0;
   #timer: NodeJS.Timeout | undefined;
   #working: Promise<void> | undefined;
   #reclaiming: Promise<void> | undefined;
-  #closed = false;
+  readonly #closing = new AbortController();
 
   constructor(database: Database, log: Log) {
     this.#database = database;
@@ -80,10 +83,10 @@ export class AccountLeases implements WriteWatcher {
 
   /** The database had to be asked whether something changed: an account that is asked about again and again is worth a lease. */
   asked(accountId: number): void {
-    if (this.#closed || this.#leases.has(accountId) || !this.#interest.asked(accountId)) return;
+    if (this.#closing.signal.aborted || this.#leases.has(accountId) || !this.#interest.asked(accountId)) return;
     if (this.#taking.has(accountId) || this.#leases.size + this.#taking.size >= MAX_LEASES) return;
-    this.#taking.add(accountId);
-    void this.#take(accountId).finally(() => this.#taking.delete(accountId));
+    const taken = this.#take(accountId).finally(() => this.#taking.delete(accountId));
+    this.#taking.set(accountId, taken);
   }
 
   writeBegins(accountId: number): void {
@@ -102,21 +105,27 @@ export class AccountLeases implements WriteWatcher {
   /** Leases that a process left behind that was killed: whoever is alive gives its own back, and takes it anew when it needs it. */
   reclaim(): void {
     this.#reclaiming = this.#askAll().catch((fault) => {
+      if (this.#closing.signal.aborted) return;
       this.#log.warn({ err: fault }, 'leases of accounts that a process left behind cannot be looked for');
     });
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#closing.abort();
     clearTimeout(this.#timer);
-    const held = [...this.#leases.keys()];
     this.#leases.clear();
-    await this.#working;
-    await this.#reclaiming;
-    try {
-      for (const accountId of held) await giveBackLease(this.#database, accountId, this.#holder);
-    } catch (fault) {
+    const givenBack = this.#giveAllBack().catch((fault) => {
       this.#log.warn({ err: fault }, 'leases of accounts could not be given back');
+    });
+    await Promise.race([givenBack, pause(CLOSE_MS, undefined, { ref: false })]);
+  }
+
+  async #giveAllBack(): Promise<void> {
+    await Promise.all([this.#working, this.#reclaiming, ...this.#taking.values()]);
+    // None was ever taken.
+    if (this.#stamp === 0) return;
+    for (const { accountId } of await leasesOf(this.#database, this.#holder)) {
+      await giveBackLease(this.#database, accountId, this.#holder);
     }
   }
 
@@ -133,7 +142,7 @@ export class AccountLeases implements WriteWatcher {
       this.#log.debug({ err: fault, accountId }, 'no lease');
       return;
     }
-    if (this.#closed) {
+    if (this.#closing.signal.aborted) {
       await giveBackLease(this.#database, accountId, this.#holder).catch(() => undefined);
       return;
     }
@@ -147,7 +156,7 @@ export class AccountLeases implements WriteWatcher {
   }
 
   #schedule(): void {
-    if (this.#closed || this.#timer !== undefined || this.#leases.size === 0) return;
+    if (this.#closing.signal.aborted || this.#timer !== undefined || this.#leases.size === 0) return;
     this.#timer = setTimeout(() => {
       this.#working = this.#confirm().finally(() => {
         this.#timer = undefined;
@@ -182,7 +191,7 @@ export class AccountLeases implements WriteWatcher {
     const left = (await allLeases(this.#database)).filter(({ holder }) => holder !== this.#holder);
     for (const { accountId, holder } of left) await askForLease(this.#database, accountId, holder);
     if (left.length === 0) return;
-    await new Promise<void>((done) => setTimeout(done, SILENCE_MS));
+    await pause(SILENCE_MS, undefined, { signal: this.#closing.signal });
     for (const { accountId, holder } of left) await takeFromSilent(this.#database, accountId, holder);
   }
 }
