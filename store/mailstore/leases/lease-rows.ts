@@ -53,10 +53,10 @@ export async function askForLease(database: Database, accountId: number, holder:
   ]);
 }
 
-/** Whether this holder still has it. */
-export async function isLeasedTo(database: Database, accountId: number, holder: number): Promise<boolean> {
+/** Whether this holder still has it, and the mark of who asked still stands. */
+export async function isStillAsked(database: Database, accountId: number, holder: number): Promise<boolean> {
   const [row] = await database.currentRows('SELECT leased_to FROM account WHERE id = ?', [accountId]);
-  return row !== undefined && Math.abs(row[0] as number) === holder;
+  return row?.[0] === -holder;
 }
 
 /** Ends the lease of a holder that was asked for it and has not answered for {@link SILENCE_MS}. */

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Database } from '../database.ts';
-import { askForLease, isLeasedTo, takeFromSilent } from './lease-rows.ts';
+import { askForLease, isStillAsked, takeFromSilent } from './lease-rows.ts';
 import { SILENCE_MS } from './lease-times.ts';
 
 const LOOK_EVERY_MS = 10;
@@ -19,12 +19,15 @@ export class LeasedElsewhere extends Error {
   }
 }
 
-/** Asks the holder for the lease, and comes back when it no longer has it: it gave it back, or it was silent for too long to believe in it. */
+/**
+ * Asks the holder for the lease, and comes back when it gave it back, or was silent for too long to believe in it. Without the mark of this question the time of silence
+ * proves nothing: whoever finds another state in the row begins anew.
+ */
 export async function waitForLease(database: Database, { accountId, holder }: LeasedElsewhere): Promise<void> {
   await askForLease(database, accountId, holder);
   const askedAt = performance.now();
   while (performance.now() - askedAt < SILENCE_MS) {
-    if (!(await isLeasedTo(database, accountId, holder))) return;
+    if (!(await isStillAsked(database, accountId, holder))) return;
     await pause(LOOK_EVERY_MS);
   }
   await takeFromSilent(database, accountId, holder);
